@@ -1,0 +1,29 @@
+//! The words everybody speaks: ids, offsets, times, events, records, commands, permissions, limits.
+//!
+//! Plain data and parsing; no part of hooklog is known here, nothing does IO, nothing asks the clock.
+//! A value that could be swapped for another has a type of its own, built by `parse` or `TryFrom` at the
+//! edge and infallible inside.
+
+pub mod limits;
+
+mod actor;
+mod capture;
+mod codec;
+mod command;
+mod event;
+mod name;
+mod number;
+mod permission;
+mod record;
+mod time;
+
+pub use actor::Who;
+pub use capture::{Capture, CaptureReason};
+pub use codec::CodecError;
+pub use command::{Command, SettingKind};
+pub use event::{Event, EventDraft};
+pub use name::{AccountName, EndpointName, EventId, EventType, InvalidName};
+pub use number::{AccountId, Attempt, EndpointId, Offset, Position, Sequence, TypeNumber};
+pub use permission::{Permission, Permissions};
+pub use record::{Header, Kind, Record, RecordError, commitment};
+pub use time::{InvalidTimestamp, Timestamp};
