@@ -1,5 +1,6 @@
-//! hooklog: see `ARCHITECTURE.md`.
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod log;
 pub mod model;
 pub mod runtime;
+pub mod telemetry;

@@ -25,86 +25,91 @@ pub enum CodecError {
 
 /// Appends fields to a buffer.
 #[derive(Debug, Default)]
-pub(super) struct Writer(Vec<u8>);
+pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
-    pub(super) fn with_capacity(bytes: usize) -> Self {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
     }
 
-    pub(super) fn fixed<const N: usize>(&mut self, bytes: [u8; N]) {
+    pub(crate) fn fixed<const N: usize>(&mut self, bytes: [u8; N]) {
         self.0.extend_from_slice(&bytes);
     }
 
     /// Writes at most 65,535 bytes behind a two-byte length.
-    pub(super) fn short(&mut self, bytes: &[u8]) {
+    pub(crate) fn short(&mut self, bytes: &[u8]) {
         let length = u16::try_from(bytes.len()).expect("short fields are bounded where they come in");
         self.fixed(length.to_be_bytes());
         self.0.extend_from_slice(bytes);
     }
 
     /// Writes bytes behind a four-byte length.
-    pub(super) fn long(&mut self, bytes: &[u8]) {
+    pub(crate) fn long(&mut self, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).expect("a payload is bounded where it comes in");
         self.fixed(length.to_be_bytes());
         self.0.extend_from_slice(bytes);
     }
 
-    pub(super) fn finish(self) -> Bytes {
+    /// Writes whatever the reader has not taken yet.
+    pub(crate) fn rest(&mut self, reader: &Reader) {
+        self.0.extend_from_slice(&reader.0);
+    }
+
+    pub(crate) fn finish(self) -> Bytes {
         Bytes::from(self.0)
     }
 }
 
 /// Takes fields from the front of a buffer; what it returns shares the buffer.
 #[derive(Debug)]
-pub(super) struct Reader(Bytes);
+pub(crate) struct Reader(Bytes);
 
 impl Reader {
-    pub(super) const fn new(bytes: Bytes) -> Self {
+    pub(crate) const fn new(bytes: Bytes) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn fixed<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
+    pub(crate) fn fixed<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
         let bytes = self.0.first_chunk::<N>().copied().ok_or(CodecError::TooShort)?;
         self.0.advance(N);
         Ok(bytes)
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, CodecError> {
+    pub(crate) fn u8(&mut self) -> Result<u8, CodecError> {
         self.fixed().map(u8::from_be_bytes)
     }
 
-    pub(super) fn u16(&mut self) -> Result<u16, CodecError> {
+    pub(crate) fn u16(&mut self) -> Result<u16, CodecError> {
         self.fixed().map(u16::from_be_bytes)
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, CodecError> {
+    pub(crate) fn u32(&mut self) -> Result<u32, CodecError> {
         self.fixed().map(u32::from_be_bytes)
     }
 
-    pub(super) fn i64(&mut self) -> Result<i64, CodecError> {
+    pub(crate) fn i64(&mut self) -> Result<i64, CodecError> {
         self.fixed().map(i64::from_be_bytes)
     }
 
-    pub(super) fn short(&mut self) -> Result<Bytes, CodecError> {
+    pub(crate) fn short(&mut self) -> Result<Bytes, CodecError> {
         let length = usize::from(self.u16()?);
         self.take(length)
     }
 
-    pub(super) fn long(&mut self) -> Result<Bytes, CodecError> {
+    pub(crate) fn long(&mut self) -> Result<Bytes, CodecError> {
         let length = usize::try_from(self.u32()?).map_err(|_| CodecError::TooShort)?;
         self.take(length)
     }
 
-    pub(super) fn short_text(&mut self) -> Result<ByteString, CodecError> {
+    pub(crate) fn short_text(&mut self) -> Result<ByteString, CodecError> {
         ByteString::try_from(self.short()?).map_err(|_| CodecError::Text)
     }
 
-    pub(super) fn long_text(&mut self) -> Result<ByteString, CodecError> {
+    pub(crate) fn long_text(&mut self) -> Result<ByteString, CodecError> {
         ByteString::try_from(self.long()?).map_err(|_| CodecError::Text)
     }
 
-    pub(super) fn end(self) -> Result<(), CodecError> {
+    pub(crate) fn end(self) -> Result<(), CodecError> {
         if self.0.is_empty() { Ok(()) } else { Err(CodecError::TooLong(self.0.len())) }
     }
 

@@ -161,6 +161,30 @@ impl Event {
     }
 }
 
+/// Returns an event's payload part with the type's name written into it, for a type that gets no number.
+///
+/// # Errors
+/// Where the bytes are not what [`EventDraft::encode`] writes.
+pub fn spell_type(payload: &Bytes, event_type: &EventType) -> Result<Bytes, CodecError> {
+    let mut reader = Reader::new(payload.clone());
+    let salt: [u8; 16] = reader.fixed()?;
+    let layout = reader.u8()?;
+    let present = reader.u8()?;
+    if layout != LAYOUT || present & HAS_TYPE != 0 {
+        return Err(CodecError::Unknown(u32::from(layout)));
+    }
+    let fixed: [u8; 12] = reader.fixed()?;
+    let id = reader.short()?;
+    let mut writer = Writer::with_capacity(payload.len() + event_type.as_str().len() + 2);
+    writer.fixed(salt);
+    writer.fixed([layout, present | HAS_TYPE]);
+    writer.fixed(fixed);
+    writer.short(&id);
+    writer.short(event_type.as_str().as_bytes());
+    writer.rest(&reader);
+    Ok(writer.finish())
+}
+
 const fn flag(bit: u8, is_set: bool) -> u8 {
     if is_set { bit } else { 0 }
 }
@@ -211,6 +235,10 @@ pub(super) mod tests {
         proptest!(|(draft in any_draft(), salt: [u8; 16], spell: bool)| {
             let event = Event::decode(draft.encode(salt, spell)).expect("what was written can be read");
             prop_assert_eq!(event.spelled_type, spell.then(|| draft.event_type.clone()));
+            prop_assert_eq!(
+                spell_type(&draft.encode(salt, false), &draft.event_type),
+                Ok(draft.encode(salt, true))
+            );
             prop_assert_eq!(event.occurred_at, draft.occurred_at.unwrap_or(draft.received_at));
             prop_assert_eq!(event.data.as_bytes(), &draft.data);
             prop_assert_eq!(event.actor.map(ByteString::into_bytes), draft.actor);

@@ -35,8 +35,6 @@ pub const PAGE_ITEMS_DEFAULT: usize = 100;
 pub const PAGE_ROWS_MAX: usize = 10_000;
 /// The greatest offset: what every JSON reader holds exactly.
 pub const OFFSET_MAX: u64 = (1 << 53) - 1;
-/// Type names that get a number of their own; later ones are spelled out in the record.
-pub const TYPE_NUMBERS_MAX: u16 = u16::MAX;
 /// Bytes of a record's payload part: the largest event, its envelope and a margin for attributes.
 pub const PAYLOAD_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of a URL.

@@ -4,13 +4,16 @@
 //! A value that could be swapped for another has a type of its own, built by `parse` or `TryFrom` at the
 //! edge and infallible inside.
 
+pub mod json;
 pub mod limits;
 
 mod actor;
 mod capture;
-mod codec;
+pub(crate) mod codec;
 mod command;
+mod cut;
 mod event;
+mod identity;
 mod name;
 mod number;
 mod permission;
@@ -21,7 +24,8 @@ pub use actor::Who;
 pub use capture::{Capture, CaptureReason};
 pub use codec::CodecError;
 pub use command::{Command, SettingKind};
-pub use event::{Event, EventDraft};
+pub use cut::Cut;
+pub use event::{Event, EventDraft, spell_type};
 pub use name::{AccountName, EndpointName, EventId, EventType, InvalidName};
 pub use number::{AccountId, Attempt, EndpointId, Offset, Position, Sequence, TypeNumber};
 pub use permission::{Permission, Permissions};

@@ -1,0 +1,367 @@
+//! Reading: stretches of the whole log, of one account, single records, and the rows beside them.
+//!
+//! All calls may touch the disk and block; those that a live reader makes are answered from memory. Rows
+//! below the low-water mark are absent, whether they were removed already or not.
+
+use bytes::Bytes;
+
+use super::append::{Course, SettingRow};
+use super::keys::{self, Family};
+use super::shared::Shared;
+use super::start::{FIRST, decode_record};
+use super::{Error, settings};
+use crate::model::{
+    AccountId, Attempt, EndpointId, Event, EventType, Offset, Position, Record, Sequence, SettingKind, Timestamp,
+    TypeNumber,
+};
+
+/// A stretch of an account's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountStretch {
+    /// The records, in the order of their offsets, without holes.
+    pub records: Vec<Record>,
+    /// The oldest offset that is kept; what was asked for below it is gone.
+    pub oldest: Offset,
+}
+
+/// A line of an account's index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexRow {
+    /// The event's place in its account.
+    pub offset: Offset,
+    /// Its place in the whole log.
+    pub position: Position,
+    /// Its type.
+    pub event_type: TypeNumber,
+}
+
+impl Shared {
+    /// The oldest position that is kept.
+    pub(super) fn oldest(&self) -> Position {
+        self.store.low_water_mark().max(FIRST)
+    }
+
+    /// Returns records from `from` on; at least one where there is one.
+    pub(super) fn read(&self, from: Position, bytes_max: usize) -> Result<Vec<Record>, Error> {
+        let from = from.max(self.oldest());
+        if from > *self.head.borrow() {
+            return Ok(Vec::new());
+        }
+        if let Some(records) = self.tail.read(from, bytes_max) {
+            return Ok(records);
+        }
+        self.read_from_disk(from, None, bytes_max)
+    }
+
+    fn read_from_disk(&self, from: Position, to: Option<Position>, bytes_max: usize) -> Result<Vec<Record>, Error> {
+        let to = to.map(keys::record);
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        for row in self.store.scan(Family::Records, &keys::record(from), to.as_ref().map(<[u8; 8]>::as_slice)) {
+            let (key, value) = row?;
+            bytes += value.len();
+            if bytes > bytes_max && !records.is_empty() {
+                break;
+            }
+            records.push(decode_record(&key, Vec::from(value))?);
+        }
+        Ok(records)
+    }
+
+    /// Returns an account's events from `from` on: at most `count_max`, about `bytes_max` bytes, at least one
+    /// where there is one.
+    pub(super) fn read_account(
+        &self,
+        account: AccountId,
+        from: Offset,
+        count_max: usize,
+        bytes_max: usize,
+    ) -> Result<AccountStretch, Error> {
+        let oldest = self.oldest_offset(account)?;
+        let from = from.max(oldest);
+        let index = self.index(account, from, None, count_max)?;
+        let records = self.records_at(&index, bytes_max)?;
+        debug_assert!(records.iter().all(|record| record.header.account == account));
+        Ok(AccountStretch { records, oldest })
+    }
+
+    /// Reads the records that index rows point to, in their order.
+    fn records_at(&self, index: &[IndexRow], bytes_max: usize) -> Result<Vec<Record>, Error> {
+        let (Some(first), Some(last)) = (index.first(), index.last()) else { return Ok(Vec::new()) };
+        let span = last.position.0.saturating_sub(first.position.0).saturating_add(1);
+        let is_dense = span <= 2 * u64::try_from(index.len()).unwrap_or(u64::MAX);
+        if is_dense && self.tail.get(first.position).is_none() {
+            // Neighbours in the account are neighbours in the log: one walk is cheaper than many look-ups.
+            let mut records = self.read_from_disk(first.position, Some(last.position.next()), bytes_max)?;
+            let account = records.first().map(|record| record.header.account);
+            records.retain(|record| record.header.offset.0 > 0 && Some(record.header.account) == account);
+            return Ok(records);
+        }
+        let mut records = Vec::with_capacity(index.len());
+        let mut bytes = 0;
+        for row in index {
+            let Some(record) = self.record(row.position)? else {
+                return Err(Error::Inconsistent(format!("no record at position {}, where an index points", row.position)));
+            };
+            bytes += record.payload.len();
+            if bytes > bytes_max && !records.is_empty() {
+                break;
+            }
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// Returns the record at a position, where it is kept.
+    pub(super) fn record(&self, position: Position) -> Result<Option<Record>, Error> {
+        if position < self.oldest() {
+            return Ok(None);
+        }
+        if let Some(record) = self.tail.get(position) {
+            return Ok(Some(record));
+        }
+        let key = keys::record(position);
+        let row = self.store.get(Family::Records, &key)?;
+        row.map(|value| decode_record(&key, Bytes::copy_from_slice(&value))).transpose()
+    }
+
+    /// Returns index rows of an account from `from` up to but without `to`, at most `limit`.
+    pub(super) fn index(
+        &self,
+        account: AccountId,
+        from: Offset,
+        to: Option<Offset>,
+        limit: usize,
+    ) -> Result<Vec<IndexRow>, Error> {
+        let from = keys::by_account(account, from);
+        let to = keys::by_account(account, to.unwrap_or(Offset(u64::MAX)));
+        let oldest = self.oldest();
+        self.store
+            .scan(Family::ByAccount, &from, Some(&to))
+            .map(|row| row.and_then(|(key, value)| index_row(&key, &value)))
+            .filter(|row| row.as_ref().map_or(true, |row| row.position >= oldest))
+            .take(limit)
+            .collect()
+    }
+
+    /// Returns index rows of an account from `from` downwards, at most `limit`.
+    pub(super) fn index_back(&self, account: AccountId, from: Offset, limit: usize) -> Result<Vec<IndexRow>, Error> {
+        let prefix = account.0.to_be_bytes();
+        let oldest = self.oldest();
+        self.store
+            .scan_back(Family::ByAccount, &keys::by_account(account, from))
+            .take_while(|row| row.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
+            .map(|row| row.and_then(|(key, value)| index_row(&key, &value)))
+            .take_while(|row| row.as_ref().map_or(true, |row| row.position >= oldest))
+            .take(limit)
+            .collect()
+    }
+
+    /// Returns the index row of one event.
+    pub(super) fn index_at(&self, account: AccountId, offset: Offset) -> Result<Option<IndexRow>, Error> {
+        let row = self.store.get(Family::ByAccount, &keys::by_account(account, offset))?;
+        let row = row.map(|value| index_row(&keys::by_account(account, offset), &value)).transpose()?;
+        Ok(row.filter(|row| row.position >= self.oldest()))
+    }
+
+    /// Returns the offsets of events with a key, from `from` on, at most `limit`.
+    pub(super) fn by_key(
+        &self,
+        account: AccountId,
+        key: &str,
+        from: Offset,
+        limit: usize,
+    ) -> Result<Vec<Offset>, Error> {
+        let hash = self.hash_key.of_key(account, key);
+        let (first, last) = (keys::by_key(account, hash, from), keys::by_key(account, hash, Offset(u64::MAX)));
+        let oldest = self.oldest();
+        self.store
+            .scan(Family::ByKey, &first, Some(&last))
+            .filter(|row| row.as_ref().map_or(true, |(_, value)| keys::leading_position(value) >= Some(oldest)))
+            .take(limit)
+            .map(|row| row.map(|(key, _)| keys::by_key_offset(&key).unwrap_or_default()))
+            .collect()
+    }
+
+    /// Returns where an event id was first seen, where that is kept.
+    pub(super) fn find_event(&self, account: AccountId, source: &str, id: &str) -> Result<Option<Offset>, Error> {
+        let row = self.store.get(Family::EventIds, &self.hash_key.of_id(account, source, id))?;
+        let seen = row.and_then(|value| keys::Seen::decode(&value));
+        Ok(seen.filter(|seen| seen.position >= self.oldest()).map(|seen| seen.offset))
+    }
+
+    /// Returns the oldest offset of an account that is kept; the one after its head where none is.
+    pub(super) fn oldest_offset(&self, account: AccountId) -> Result<Offset, Error> {
+        let oldest = self.oldest();
+        if oldest == FIRST {
+            return Ok(Offset(1));
+        }
+        let head = self.account_head(account);
+        if head.position < oldest {
+            return Ok(head.offset.next());
+        }
+        // Positions rise with offsets, and rows below the mark may be there or not: both count as too low.
+        let is_kept = |offset| self.index_at(account, offset).map(|row| row.is_some());
+        Ok(Offset(first_true(1, head.offset.0, |offset| is_kept(Offset(offset)))?))
+    }
+
+    /// Returns the first position that was taken in at or after an instant; the one after the head where none was.
+    pub(super) fn position_at(&self, instant: Timestamp) -> Result<Position, Error> {
+        let head = *self.head.borrow();
+        let is_late = |position| {
+            let record = self.record(Position(position))?;
+            Ok(record.is_some_and(|record| record.header.recorded_at >= instant))
+        };
+        let oldest = self.oldest();
+        if head < oldest {
+            return Ok(oldest);
+        }
+        Ok(Position(first_true(oldest.0, head.0.saturating_add(1), |position| {
+            if position > head.0 { Ok(true) } else { is_late(position) }
+        })?))
+    }
+
+    /// Returns an account's first offset that was taken in at or after an instant; the one after its head
+    /// where none was.
+    pub(super) fn offset_at(&self, account: AccountId, instant: Timestamp) -> Result<Offset, Error> {
+        let head = self.account_head(account).offset;
+        let oldest = self.oldest_offset(account)?;
+        if head < oldest {
+            return Ok(oldest);
+        }
+        let is_late = |offset| {
+            let row = self.index_at(account, Offset(offset))?;
+            let record = row.map(|row| self.record(row.position)).transpose()?.flatten();
+            Ok(record.is_some_and(|record| record.header.recorded_at >= instant))
+        };
+        Ok(Offset(first_true(oldest.0, head.0.saturating_add(1), |offset| {
+            if offset > head.0 { Ok(true) } else { is_late(offset) }
+        })?))
+    }
+
+    /// Reads a record's event and the name of its type.
+    pub(super) fn event(&self, record: &Record) -> Result<(EventType, Event), Error> {
+        let damaged = |problem: &dyn std::fmt::Display| {
+            Error::Inconsistent(format!("the event at position {} cannot be read: {problem}", record.position))
+        };
+        let event = Event::decode(record.payload.clone()).map_err(|problem| damaged(&problem))?;
+        let event_type = event
+            .spelled_type
+            .clone()
+            .or_else(|| self.type_name(record.header.type_number))
+            .ok_or_else(|| damaged(&"its type has no name"))?;
+        Ok((event_type, event))
+    }
+
+    pub(super) fn cursor(&self, endpoint: EndpointId, course: Course) -> Result<Option<Bytes>, Error> {
+        let row = self.store.get(Family::Cursors, &keys::cursor(endpoint, course.number()))?;
+        Ok(row.map(|value| Bytes::copy_from_slice(&value)))
+    }
+
+    /// Returns which events an endpoint's sequence numbers from `from` on were given to, at most `limit`.
+    pub(super) fn sequences(
+        &self,
+        endpoint: EndpointId,
+        from: Sequence,
+        limit: usize,
+    ) -> Result<Vec<(Sequence, Position, Offset)>, Error> {
+        let (first, last) = (keys::sequence(endpoint, from), keys::sequence(endpoint, Sequence(u64::MAX)));
+        self.store
+            .scan(Family::Sequences, &first, Some(&last))
+            .take(limit)
+            .map(|row| {
+                let (key, value) = row?;
+                keys::sequence_row(&key, &value)
+                    .ok_or_else(|| Error::Inconsistent("a sequence row has an unknown form".to_owned()))
+            })
+            .collect()
+    }
+
+    /// Returns what happened to an event at an endpoint, attempt by attempt.
+    pub(super) fn attempts(
+        &self,
+        endpoint: EndpointId,
+        offset: Offset,
+        limit: usize,
+    ) -> Result<Vec<(Course, Attempt, Bytes)>, Error> {
+        let first = keys::attempt(endpoint, offset, 0, Attempt(0));
+        let last = keys::attempt(endpoint, offset.next(), 0, Attempt(0));
+        let oldest = self.oldest();
+        self.store
+            .scan(Family::Attempts, &first, Some(&last))
+            .filter(|row| row.as_ref().map_or(true, |(_, value)| keys::leading_position(value) >= Some(oldest)))
+            .take(limit)
+            .map(|row| {
+                let (key, value) = row?;
+                let parts = keys::attempt_parts(&key).zip(value.get(8..));
+                let ((_, course, attempt), value) = parts
+                    .ok_or_else(|| Error::Inconsistent("an attempt's row has an unknown form".to_owned()))?;
+                Ok((Course::from_number(course), attempt, Bytes::copy_from_slice(value)))
+            })
+            .collect()
+    }
+
+    pub(super) fn settings(&self) -> Result<Vec<SettingRow>, Error> {
+        settings::newest(&self.store)
+    }
+
+    pub(super) fn setting_history(
+        &self,
+        account: AccountId,
+        kind: SettingKind,
+        name: &str,
+        limit: usize,
+    ) -> Result<Vec<SettingRow>, Error> {
+        settings::history(&self.store, account, kind, name, limit)
+    }
+
+    pub(super) fn setting_as_of(
+        &self,
+        account: AccountId,
+        kind: SettingKind,
+        name: &str,
+        position: Position,
+    ) -> Result<Option<SettingRow>, Error> {
+        settings::as_of(&self.store, account, kind, name, position)
+    }
+
+    pub(super) fn blob(&self, digest: &[u8; 32]) -> Result<Option<Bytes>, Error> {
+        Ok(self.store.get(Family::Blobs, digest)?.map(|value| Bytes::copy_from_slice(&value)))
+    }
+}
+
+fn index_row(key: &[u8], value: &[u8]) -> Result<IndexRow, Error> {
+    let parts = keys::by_account_parts(key).zip(keys::by_account_value_parts(value));
+    let ((_, offset), (position, event_type)) =
+        parts.ok_or_else(|| Error::Inconsistent(format!("an index row has an unknown form: {key:02x?}")))?;
+    Ok(IndexRow { offset, position, event_type })
+}
+
+/// Returns the first number from `from` to `to` for which the answer is yes, where the answers are first all
+/// no and then all yes; `to` where none before it is.
+fn first_true(from: u64, to: u64, mut is_true: impl FnMut(u64) -> Result<bool, Error>) -> Result<u64, Error> {
+    let (mut low, mut high) = (from, to);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_true(middle)? {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Ok(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_true;
+
+    #[test]
+    fn the_first_true_is_found_wherever_it_is() {
+        for border in 1..=9 {
+            assert_eq!(first_true(1, 9, |number| Ok(number >= border)), Ok(border));
+        }
+        assert_eq!(first_true(1, 9, |_| Ok(false)), Ok(9));
+        assert_eq!(first_true(5, 5, |_| Ok(false)), Ok(5));
+    }
+}

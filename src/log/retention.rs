@@ -1,0 +1,53 @@
+//! What goes, and when: age is a promise and wins; bytes are a wish that waits for those who still need it.
+//!
+//! Only the decision and its carrying out: who still needs what is told by `hold`, when to look by the
+//! caller. A durable low-water mark comes first, then whole files; commands stay, because `settings` holds
+//! them.
+
+use std::time::Duration;
+
+use super::keys::{self, Family};
+use super::options::Retention;
+use super::shared::Shared;
+use super::store::StoredFile;
+use super::Error;
+use crate::model::{Position, Timestamp};
+
+/// Returns the mark below which everything may go now.
+pub(super) fn mark(shared: &Shared, retention: Retention, now: Timestamp) -> Result<Position, Error> {
+    let by_age = shared.position_at(Timestamp(now.0.saturating_sub(ms(retention.max_age))))?;
+    let files = shared.store.files(Family::Records)?;
+    let by_bytes = retention.max_bytes.map_or(Position(0), |bytes_max| newest_within(&files, bytes_max));
+    let by_hard_cap = retention.hard_max_bytes.map_or(Position(0), |bytes_max| newest_within(&files, bytes_max));
+    Ok(by_age.max(by_bytes.min(shared.hold())).max(by_hard_cap).min(*shared.head.borrow()))
+}
+
+/// Returns the position from which on the newest files hold at most `bytes_max`.
+fn newest_within(files: &[StoredFile], bytes_max: u64) -> Position {
+    let mut bytes = 0_u64;
+    for file in files.iter().rev() {
+        bytes = bytes.saturating_add(file.bytes);
+        if bytes > bytes_max {
+            return keys::position_of_record(&file.last_key).unwrap_or_default().next();
+        }
+    }
+    Position(0)
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_files_within_the_bytes_stay() {
+        let file = |last: u64, bytes| StoredFile { last_key: keys::record(Position(last)).to_vec(), bytes };
+        let files = [file(10, 100), file(20, 100), file(30, 100)];
+        for (bytes_max, expected) in [(300, 0), (299, 11), (200, 11), (199, 21), (99, 31)] {
+            assert_eq!(newest_within(&files, bytes_max), Position(expected), "{bytes_max}");
+        }
+    }
+}

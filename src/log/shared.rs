@@ -1,0 +1,137 @@
+//! What the writer and all readers of one log share.
+//!
+//! Not the queue: that is the handle's. The writer changes these after a batch is on disk, readers only look.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::Error;
+use super::append::HashKey;
+use super::disk::Disk;
+use super::store::Store;
+use super::tail::Tail;
+use crate::model::{AccountId, EventType, Offset, Position, TypeNumber};
+
+/// The newest event of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct AccountHead {
+    pub(super) offset: Offset,
+    pub(super) position: Position,
+}
+
+/// Names of event types and their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Types {
+    by_name: HashMap<EventType, TypeNumber>,
+    by_number: Vec<EventType>,
+}
+
+impl Types {
+    /// Takes names in the order of their numbers, beginning with 1.
+    pub(super) fn add(&mut self, name: EventType) -> Option<TypeNumber> {
+        let number = TypeNumber(u16::try_from(self.by_number.len() + 1).ok()?);
+        self.by_name.insert(name.clone(), number);
+        self.by_number.push(name);
+        Some(number)
+    }
+
+    pub(super) fn number(&self, name: &EventType) -> Option<TypeNumber> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(super) fn name(&self, number: TypeNumber) -> Option<&EventType> {
+        self.by_number.get(usize::from(number.0).checked_sub(1)?)
+    }
+
+    pub(super) const fn count(&self) -> usize {
+        self.by_number.len()
+    }
+}
+
+/// Everything that more than one thread looks at.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) store: Store,
+    pub(super) tail: Tail,
+    pub(super) disk: Disk,
+    pub(super) hash_key: HashKey,
+    pub(super) head: watch::Sender<Position>,
+    pub(super) poisoned: watch::Sender<Option<Error>>,
+    pub(super) is_same_boot: bool,
+    heads: RwLock<HashMap<AccountId, AccountHead>>,
+    types: RwLock<Types>,
+    hold: AtomicU64,
+}
+
+impl Shared {
+    #[expect(clippy::too_many_arguments, reason = "one caller, which has just read each of them from the store")]
+    pub(super) fn new(
+        store: Store,
+        tail: Tail,
+        disk: Disk,
+        hash_key: HashKey,
+        head: Position,
+        is_same_boot: bool,
+        heads: HashMap<AccountId, AccountHead>,
+        types: Types,
+    ) -> Self {
+        Self {
+            store,
+            tail,
+            disk,
+            hash_key,
+            head: watch::Sender::new(head),
+            poisoned: watch::Sender::new(None),
+            is_same_boot,
+            heads: RwLock::new(heads),
+            types: RwLock::new(types),
+            hold: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    pub(super) fn account_head(&self, account: AccountId) -> AccountHead {
+        self.heads.read().unwrap_or_else(PoisonError::into_inner).get(&account).copied().unwrap_or_default()
+    }
+
+    pub(super) fn account_heads(&self) -> Vec<(AccountId, AccountHead)> {
+        let heads = self.heads.read().unwrap_or_else(PoisonError::into_inner);
+        let mut heads: Vec<_> = heads.iter().map(|(account, head)| (*account, *head)).collect();
+        heads.sort_unstable_by_key(|(account, _)| *account);
+        heads
+    }
+
+    pub(super) fn move_account_heads(&self, moved: impl Iterator<Item = (AccountId, AccountHead)>) {
+        self.heads.write().unwrap_or_else(PoisonError::into_inner).extend(moved);
+    }
+
+    pub(super) fn type_number(&self, name: &EventType) -> Option<TypeNumber> {
+        self.types.read().unwrap_or_else(PoisonError::into_inner).number(name)
+    }
+
+    pub(super) fn type_name(&self, number: TypeNumber) -> Option<EventType> {
+        self.types.read().unwrap_or_else(PoisonError::into_inner).name(number).cloned()
+    }
+
+    pub(super) fn types_count(&self) -> usize {
+        self.types.read().unwrap_or_else(PoisonError::into_inner).count()
+    }
+
+    pub(super) fn add_types(&self, names: impl Iterator<Item = EventType>) {
+        let mut types = self.types.write().unwrap_or_else(PoisonError::into_inner);
+        for name in names {
+            types.add(name).expect("the writer gives no number beyond the last");
+        }
+    }
+
+    /// The lowest position that somebody still needs; the greatest number where nobody does.
+    pub(super) fn hold(&self) -> Position {
+        Position(self.hold.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_hold(&self, lowest: Option<Position>) {
+        self.hold.store(lowest.map_or(u64::MAX, |position| position.0), Ordering::Release);
+    }
+}
