@@ -21,20 +21,15 @@ pub enum SettingKind {
     Endpoint = 2,
     /// An API token of an account, or of the operator.
     Token = 3,
-    /// Where an endpoint stands still, and since when.
-    Pause = 4,
-    /// A job: a replay.
-    Job = 5,
-    /// The signing keys of an endpoint, by their ids in the keystore.
-    SigningKeys = 6,
+    /// A job of an account: a replay.
+    Job = 4,
     /// The program, and what it brings that decides what a receiver gets.
-    Build = 7,
+    Build = 5,
 }
 
 impl SettingKind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Account, Self::Endpoint, Self::Token, Self::Pause, Self::Job, Self::SigningKeys, Self::Build];
+    pub const ALL: [Self; 5] = [Self::Account, Self::Endpoint, Self::Token, Self::Job, Self::Build];
 
     /// Returns the number on disk.
     #[must_use]

@@ -4,6 +4,8 @@
 //! everything else checked and passed over. Invariant: what was passed is sound JSON within the limits; at
 //! an error the walk ends, except that [`Cursor::give_up_item`] may go on behind a broken item.
 
+use std::ops::Range;
+
 use super::error::{Error, Fault, Stop};
 use super::keys::Keys;
 use super::pointer::{Node, Pointers};
@@ -15,6 +17,13 @@ use crate::model::limits::NESTING_MAX;
 pub struct Cursor<'t> {
     text: &'t [u8],
     at: usize,
+    /// Where the key or value that was passed last stands.
+    start: usize,
+    end: usize,
+    /// The place of the escape that was passed last.
+    last_escape: usize,
+    /// Why the walk ended, where it did.
+    stop: Stop,
     /// The objects and arrays around the cursor, outermost first.
     open: Vec<Frame>,
     keys: Keys,
@@ -28,6 +37,11 @@ pub struct Cursor<'t> {
     /// Where the event of such an array begins.
     event_start: usize,
 }
+
+/// The walk has ended; the cursor knows why. Empty, so that the steps answer in registers: written through
+/// memory, their answers were half of the time of a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stopped;
 
 #[derive(Debug, Clone, Copy)]
 struct Frame {
@@ -75,8 +89,12 @@ impl<'t> Cursor<'t> {
         Self {
             text,
             at: 0,
+            start: 0,
+            end: 0,
+            last_escape: 0,
+            stop: Stop::new(Fault::ExpectedValue, 0),
             open: Vec::with_capacity(FRAMES_EXPECTED),
-            keys: Keys::default(),
+            keys: Keys::new(),
             has_lines: false,
             line: 1,
             line_start: 0,
@@ -115,7 +133,12 @@ impl<'t> Cursor<'t> {
     /// # Errors
     /// Where no sound value begins here.
     pub fn begin(&mut self) -> Result<Begun, Box<Error>> {
-        self.step().map_err(|stop| self.error(stop))
+        match self.step() {
+            Ok(Kind::Object) => Ok(Begun::Object),
+            Ok(Kind::Array) => Ok(Begun::Array),
+            Ok(kind) => Ok(Begun::Scalar(self.passed(kind))),
+            Err(Stopped) => Err(self.error()),
+        }
     }
 
     /// Goes on to the next member of the object that was entered last.
@@ -123,7 +146,11 @@ impl<'t> Cursor<'t> {
     /// # Errors
     /// Where neither a sound key nor the object's end comes next.
     pub fn next_key(&mut self) -> Result<Member, Box<Error>> {
-        self.step_key().map_err(|stop| self.error(stop))
+        match self.step_key() {
+            Ok(true) => Ok(Member::Key(self.passed(Kind::Text))),
+            Ok(false) => Ok(Member::End(self.passed(Kind::Object))),
+            Err(Stopped) => Err(self.error()),
+        }
     }
 
     /// Goes on to the next item of the array that was entered last.
@@ -131,7 +158,11 @@ impl<'t> Cursor<'t> {
     /// # Errors
     /// Where neither another item nor the array's end comes next.
     pub fn next_item(&mut self) -> Result<Item, Box<Error>> {
-        self.step_item().map_err(|stop| self.error(stop))
+        match self.step_item() {
+            Ok(true) => Ok(Item::Next),
+            Ok(false) => Ok(Item::End(self.passed(Kind::Array))),
+            Err(Stopped) => Err(self.error()),
+        }
     }
 
     /// Passes the next value, whatever is in it.
@@ -139,14 +170,17 @@ impl<'t> Cursor<'t> {
     /// # Errors
     /// Where the value is not sound.
     pub fn value(&mut self) -> Result<Value, Box<Error>> {
-        self.pass().map_err(|stop| self.error(stop))
+        match self.pass() {
+            Ok(kind) => Ok(self.passed(kind)),
+            Err(Stopped) => Err(self.error()),
+        }
     }
 
     /// Passes the next value and tells which values stand at the pointers.
     ///
     /// # Shape
     /// `found` has a place for each slot of `pointers`; what is not there is left as it was. `others` is told
-    /// of each member of the value itself, key and value, that no pointer goes through.
+    /// of each member of the value itself, key and value, that no pointer names.
     /// # Errors
     /// Where the value is not sound.
     pub fn find(
@@ -155,7 +189,10 @@ impl<'t> Cursor<'t> {
         found: &mut [Option<Value>],
         mut others: impl FnMut(Value, Value),
     ) -> Result<Value, Box<Error>> {
-        self.find_below(pointers.root(), found, &mut others).map_err(|stop| self.error(stop))
+        match self.find_below(pointers.root(), found, &mut others) {
+            Ok(kind) => Ok(self.passed(kind)),
+            Err(Stopped) => Err(self.error()),
+        }
     }
 
     /// Checks that nothing follows: in the text, or in the line.
@@ -166,7 +203,7 @@ impl<'t> Cursor<'t> {
         match self.blank() {
             None => Ok(()),
             Some(b'\n') if self.has_lines => Ok(()),
-            Some(_) => Err(self.error(Stop::new(Fault::ExpectedEnd, self.at))),
+            Some(_) => Err(self.refused(Fault::ExpectedEnd)),
         }
     }
 
@@ -180,7 +217,7 @@ impl<'t> Cursor<'t> {
                 self.event_depth = 1;
                 Ok(())
             }
-            Begun::Object | Begun::Scalar(_) => Err(self.error(Stop::new(Fault::ExpectedValue, self.at))),
+            Begun::Object | Begun::Scalar(_) => Err(self.refused(Fault::ExpectedValue)),
         }
     }
 
@@ -222,38 +259,39 @@ impl<'t> Cursor<'t> {
         node: &Node,
         found: &mut [Option<Value>],
         others: &mut dyn FnMut(Value, Value),
-    ) -> Result<Value, Stop> {
-        let value = match self.step()? {
-            Begun::Scalar(value) => value,
-            Begun::Object => loop {
-                let key = match self.step_key()? {
-                    Member::Key(key) => key,
-                    Member::End(object) => break object,
-                };
-                match self.child(node, key) {
-                    Some(child) => _ = self.find_below(child, found, &mut |_, _| ())?,
-                    None => others(key, self.pass()?),
-                }
-            },
-            Begun::Array if node.is_leaf() => self.pass_rest()?,
-            Begun::Array => {
-                let mut index = 0;
-                loop {
-                    match self.step_item()? {
-                        Item::End(array) => break array,
-                        Item::Next => match node.at(index) {
-                            Some(child) => _ = self.find_below(child, found, &mut |_, _| ())?,
-                            None => _ = self.pass()?,
-                        },
+    ) -> Result<Kind, Stopped> {
+        let kind = self.step()?;
+        match kind {
+            Kind::Object => {
+                while self.step_key()? {
+                    let key = self.passed(Kind::Text);
+                    let child = self.child(node, key);
+                    let kind = match child {
+                        Some(child) => self.find_below(child, found, &mut |_, _| ())?,
+                        None => self.pass()?,
+                    };
+                    if child.is_none_or(|child| child.slot.is_none()) {
+                        others(key, self.passed(kind));
                     }
+                }
+            }
+            Kind::Array if node.is_leaf() => self.pass_rest()?,
+            Kind::Array => {
+                let mut index = 0;
+                while self.step_item()? {
+                    match node.at(index) {
+                        Some(child) => self.find_below(child, found, &mut |_, _| ())?,
+                        None => self.pass()?,
+                    };
                     index += 1;
                 }
             }
-        };
-        if let Some(place) = node.slot.and_then(|slot| found.get_mut(slot)) {
-            *place = Some(value);
+            Kind::Text | Kind::WholeNumber | Kind::Number | Kind::Boolean | Kind::Null => {}
         }
-        Ok(value)
+        if let Some(place) = node.slot.and_then(|slot| found.get_mut(slot)) {
+            *place = Some(self.passed(kind));
+        }
+        Ok(kind)
     }
 
     #[inline]
@@ -265,176 +303,224 @@ impl<'t> Cursor<'t> {
     }
 
     #[inline]
-    fn pass(&mut self) -> Result<Value, Stop> {
-        match self.step()? {
-            Begun::Scalar(value) => Ok(value),
-            Begun::Object | Begun::Array => self.pass_rest(),
+    fn pass(&mut self) -> Result<Kind, Stopped> {
+        let kind = self.step()?;
+        if matches!(kind, Kind::Object | Kind::Array) {
+            self.pass_rest()?;
         }
+        Ok(kind)
     }
 
     /// Passes the rest of the object or array that was entered last.
-    fn pass_rest(&mut self) -> Result<Value, Stop> {
+    fn pass_rest(&mut self) -> Result<(), Stopped> {
         let outside = self.open.len() - 1;
         loop {
-            let end = match self.open.last() {
-                Some(Frame { kind: Kind::Object, .. }) => match self.step_key()? {
-                    Member::Key(_) => None,
-                    Member::End(object) => Some(object),
-                },
-                _ => match self.step_item()? {
-                    Item::Next => None,
-                    Item::End(array) => Some(array),
-                },
-            };
-            match end {
-                Some(value) if self.open.len() == outside => return Ok(value),
-                Some(_) => {}
-                None => _ = self.step()?,
+            let is_object = matches!(self.open.last(), Some(Frame { kind: Kind::Object, .. }));
+            let has_next = if is_object { self.step_key()? } else { self.step_item()? };
+            if has_next {
+                self.step()?;
+            } else if self.open.len() == outside {
+                return Ok(());
             }
         }
     }
 
-    /// Begins the value that comes next.
+    /// Begins the value that comes next, and passes it where it is neither object nor array.
     #[inline]
-    pub(super) fn step(&mut self) -> Result<Begun, Stop> {
-        let start = match self.blank() {
-            Some(b'"') => return self.string().map(Begun::Scalar),
-            Some(b'{') => return self.enter(Kind::Object).map(|()| Begun::Object),
-            Some(b'[') => return self.enter(Kind::Array).map(|()| Begun::Array),
-            _ => self.at,
-        };
-        let (end, kind) = match self.text.get(start) {
-            Some(b'-' | b'0'..=b'9') => number::scan(self.text, start)?,
-            Some(b't') => (self.literal(b"true")?, Kind::Boolean),
-            Some(b'f') => (self.literal(b"false")?, Kind::Boolean),
-            Some(b'n') => (self.literal(b"null")?, Kind::Null),
-            _ => return Err(self.no_value()),
-        };
-        self.at = end;
-        Ok(Begun::Scalar(Value { kind, start, end, has_escapes: false }))
+    pub(super) fn step(&mut self) -> Result<Kind, Stopped> {
+        let start = self.blank_end(self.at);
+        let first = self.text.get(start).copied().unwrap_or_default();
+        match first {
+            b'"' => self.string(start).map(|()| Kind::Text),
+            b'{' => self.enter(Kind::Object, start),
+            b'[' => self.enter(Kind::Array, start),
+            b'-' | b'0'..=b'9' => match number::scan(self.text, start) {
+                Ok((end, kind)) => Ok(self.pass_to(start, end, kind)),
+                Err(stop) => self.stop(stop),
+            },
+            b't' if self.has_word(start, b"true") => Ok(self.pass_to(start, start + 4, Kind::Boolean)),
+            b'f' if self.has_word(start, b"false") => Ok(self.pass_to(start, start + 5, Kind::Boolean)),
+            b'n' if self.has_word(start, b"null") => Ok(self.pass_to(start, start + 4, Kind::Null)),
+            _ => self.no_value(start),
+        }
     }
 
-    /// Goes on behind a member of an object, or into the object.
+    /// Goes on behind a member of an object, or into the object. False: the object ends.
     #[inline]
-    pub(super) fn step_key(&mut self) -> Result<Member, Stop> {
-        let mut next = self.blank();
-        let Some(frame) = self.open.last_mut() else { return Err(Stop::new(Fault::ExpectedKey, self.at)) };
+    pub(super) fn step_key(&mut self) -> Result<bool, Stopped> {
+        let mut at = self.blank_end(self.at);
+        let Some(frame) = self.open.last_mut() else { return self.fail(Fault::ExpectedKey, at) };
         let first_key = frame.first_key;
         let is_first = frame.count == 0;
         frame.count += 1;
-        if next == Some(b'}') {
-            return self.leave_object().map(Member::End);
+        if self.text.get(at) == Some(&b'}') {
+            return self.leave_object(at);
         }
         if !is_first {
-            if next != Some(b',') {
-                return Err(Stop::new(Fault::ExpectedCommaOrBrace, self.at));
+            if self.text.get(at) != Some(&b',') {
+                return self.fail(Fault::ExpectedCommaOrBrace, at);
             }
-            self.at += 1;
-            next = self.blank();
+            at = self.blank_end(at + 1);
         }
-        if next != Some(b'"') {
-            return Err(Stop::new(Fault::ExpectedKey, self.at));
+        if self.text.get(at) != Some(&b'"') {
+            return self.fail(Fault::ExpectedKey, at);
         }
-        let key = self.string()?;
-        self.keys.push(self.text, first_key, key)?;
-        if self.blank() != Some(b':') {
-            return Err(Stop::new(Fault::ExpectedColon, self.at));
+        self.string(at)?;
+        let has_escapes = self.last_escape > at;
+        if let Err(stop) = self.keys.push(self.text, first_key, (at + 1, self.end - 1), has_escapes) {
+            return self.stop(stop);
         }
-        self.at += 1;
-        Ok(Member::Key(key))
+        let colon = self.blank_end(self.end);
+        if self.text.get(colon) != Some(&b':') {
+            return self.fail(Fault::ExpectedColon, colon);
+        }
+        self.at = colon + 1;
+        Ok(true)
     }
 
-    /// Goes on behind an item of an array, or into the array.
+    /// Goes on behind an item of an array, or into the array. False: the array ends.
     #[inline]
-    pub(super) fn step_item(&mut self) -> Result<Item, Stop> {
-        let next = self.blank();
-        let at = self.at;
+    pub(super) fn step_item(&mut self) -> Result<bool, Stopped> {
+        let at = self.blank_end(self.at);
         let depth = self.open.len();
-        let Some(frame) = self.open.last_mut() else { return Err(Stop::new(Fault::ExpectedValue, at)) };
+        let Some(frame) = self.open.last_mut() else { return self.fail(Fault::ExpectedValue, at) };
+        let start = frame.start;
         let is_first = frame.count == 0;
         frame.count += 1;
-        if next == Some(b']') {
-            let start = frame.start;
-            self.open.pop();
-            self.at = at + 1;
-            return Ok(Item::End(Value { kind: Kind::Array, start, end: self.at, has_escapes: false }));
-        }
-        if !is_first {
-            if next != Some(b',') {
-                return Err(Stop::new(Fault::ExpectedCommaOrBracket, at));
+        match self.text.get(at) {
+            Some(b']') => {
+                self.open.pop();
+                self.pass_to(start, at + 1, Kind::Array);
+                return Ok(false);
             }
-            self.at += 1;
+            _ if is_first => self.at = at,
+            Some(b',') => self.at = at + 1,
+            _ => return self.fail(Fault::ExpectedCommaOrBracket, at),
         }
         if depth == self.event_depth {
             self.keys.begin_event();
             self.event_start = self.at;
         }
-        Ok(Item::Next)
+        Ok(true)
     }
 
     #[inline]
-    fn enter(&mut self, kind: Kind) -> Result<(), Stop> {
+    fn enter(&mut self, kind: Kind, start: usize) -> Result<Kind, Stopped> {
         if self.open.len() - self.event_depth >= NESTING_MAX {
-            return Err(Stop::new(Fault::Nesting, self.at));
+            return self.fail(Fault::Nesting, start);
         }
-        self.open.push(Frame { kind, start: self.at, first_key: self.keys.len(), count: 0 });
-        self.at += 1;
-        Ok(())
+        self.open.push(Frame { kind, start, first_key: self.keys.len(), count: 0 });
+        self.at = start + 1;
+        Ok(kind)
     }
 
     #[inline]
-    fn leave_object(&mut self) -> Result<Value, Stop> {
-        let Some(frame) = self.open.pop() else { return Err(Stop::new(Fault::ExpectedValue, self.at)) };
-        self.keys.end_object(self.text, frame.first_key)?;
-        self.at += 1;
-        Ok(Value { kind: Kind::Object, start: frame.start, end: self.at, has_escapes: false })
+    fn leave_object(&mut self, at: usize) -> Result<bool, Stopped> {
+        let Some(frame) = self.open.pop() else { return self.fail(Fault::ExpectedValue, at) };
+        if let Err(stop) = self.keys.end_object(self.text, frame.first_key) {
+            return self.stop(stop);
+        }
+        self.pass_to(frame.start, at + 1, Kind::Object);
+        Ok(false)
     }
 
-    #[inline]
-    fn string(&mut self) -> Result<Value, Stop> {
-        let start = self.at;
-        let extent = string::scan(self.text, start + 1)?;
-        self.at = extent.quote + 1;
-        Ok(Value { kind: Kind::Text, start, end: self.at, has_escapes: extent.has_escapes })
+    #[inline(always)]
+    fn string(&mut self, start: usize) -> Result<(), Stopped> {
+        // Also where the string is broken: a fault is looked for where it begins.
+        self.start = start;
+        match string::scan(self.text, start + 1, &mut self.last_escape) {
+            Ok(quote) => {
+                self.pass_to(start, quote + 1, Kind::Text);
+                Ok(())
+            }
+            Err(stop) => self.stop(stop),
+        }
     }
 
+    #[inline(always)]
+    const fn pass_to(&mut self, start: usize, end: usize, kind: Kind) -> Kind {
+        self.at = end;
+        self.start = start;
+        self.end = end;
+        kind
+    }
+
+    fn has_word(&self, start: usize, word: &[u8]) -> bool {
+        self.text.get(start..start + word.len()) == Some(word)
+    }
+
+    /// Returns where the key or value that was passed last stands.
+    pub(super) const fn range(&self) -> Range<usize> {
+        self.start..self.end
+    }
+
+    /// Returns the rule that is broken where the walk has ended.
+    pub(super) const fn fault(&self) -> Fault {
+        self.stop.fault
+    }
+
+    /// Returns the key or value that was passed last.
     #[inline]
-    fn literal(&self, word: &[u8]) -> Result<usize, Stop> {
-        let end = self.at + word.len();
-        if self.text.get(self.at..end) == Some(word) { Ok(end) } else { Err(Stop::new(Fault::ExpectedValue, self.at)) }
+    const fn passed(&self, kind: Kind) -> Value {
+        let has_escapes = matches!(kind, Kind::Text) && self.last_escape > self.start;
+        Value { kind, start: self.start, end: self.end, has_escapes }
     }
 
     /// Passes white space and returns the byte behind it.
-    #[inline]
     fn blank(&mut self) -> Option<u8> {
-        match self.text.get(self.at) {
-            Some(byte) if *byte > b' ' => Some(*byte),
-            _ => self.pass_blanks(),
+        self.at = self.blank_end(self.at);
+        self.text.get(self.at).copied()
+    }
+
+    /// Returns the place behind the white space at `at`, which mostly is none.
+    #[inline(always)]
+    fn blank_end(&self, at: usize) -> usize {
+        match self.text.get(at) {
+            Some(byte) if *byte > b' ' => at,
+            _ => self.long_blank_end(at),
         }
     }
 
     #[inline(never)]
-    fn pass_blanks(&mut self) -> Option<u8> {
+    fn long_blank_end(&self, mut at: usize) -> usize {
         loop {
-            match self.text.get(self.at) {
-                Some(b' ' | b'\t' | b'\r') => self.at += 1,
-                Some(b'\n') if !self.has_lines => self.at += 1,
-                other => return other.copied(),
+            match self.text.get(at) {
+                Some(b' ' | b'\t' | b'\r') => at += 1,
+                Some(b'\n') if !self.has_lines => at += 1,
+                _ => return at,
             }
         }
     }
 
     #[cold]
-    fn no_value(&self) -> Stop {
-        let has_mark = self.at == self.line_start && self.text.get(self.at..self.at + 3) == Some(b"\xef\xbb\xbf");
-        Stop::new(if has_mark { Fault::ByteOrderMark } else { Fault::ExpectedValue }, self.at)
+    fn no_value(&mut self, at: usize) -> Result<Kind, Stopped> {
+        let has_mark = at == self.line_start && self.text.get(at..at + 3) == Some(b"\xef\xbb\xbf");
+        self.fail(if has_mark { Fault::ByteOrderMark } else { Fault::ExpectedValue }, at)
     }
 
     #[cold]
-    fn error(&self, stop: Stop) -> Box<Error> {
-        let (line, column) = place::line_and_column(self.text, self.line_start, self.line, stop.at);
-        let found = self.text.get(stop.at).copied();
-        Box::new(Error { fault: stop.fault, offset: stop.at, line, column, pointer: self.pointer(stop.at), found })
+    fn fail<T>(&mut self, fault: Fault, at: usize) -> Result<T, Stopped> {
+        self.stop(Stop::new(fault, at))
+    }
+
+    #[cold]
+    fn stop<T>(&mut self, stop: Stop) -> Result<T, Stopped> {
+        self.stop = stop;
+        Err(Stopped)
+    }
+
+    #[cold]
+    fn refused(&mut self, fault: Fault) -> Box<Error> {
+        self.stop = Stop::new(fault, self.at);
+        self.error()
+    }
+
+    /// Returns why the walk ended.
+    #[cold]
+    fn error(&self) -> Box<Error> {
+        let Stop { fault, at } = self.stop;
+        let (line, column) = place::line_and_column(self.text, self.line_start, self.line, at);
+        Box::new(Error { fault, offset: at, line, column, pointer: self.pointer(at), found: self.text.get(at).copied() })
     }
 
     /// Returns the pointer of the place `at`, by walking the outermost value, or the event, once more.

@@ -123,13 +123,10 @@ impl Value {
     /// Where the value was not read from this text.
     #[must_use]
     pub fn shared_text(&self, body: &Bytes) -> ByteString {
-        match self.text(body) {
-            Cow::Owned(unescaped) => unescaped.into(),
-            Cow::Borrowed(_) => {
-                let quotes = usize::from(self.kind == Kind::Text);
-                ByteString::try_from(body.slice(self.start + quotes..self.end - quotes))
-                    .expect("the cursor checked the bytes")
-            }
+        if self.has_escapes {
+            return self.text(body).into_owned().into();
         }
+        let quotes = usize::from(self.kind == Kind::Text);
+        ByteString::try_from(body.slice(self.start + quotes..self.end - quotes)).expect("the cursor checked the bytes")
     }
 }

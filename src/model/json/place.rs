@@ -2,10 +2,12 @@
 //!
 //! Not on the hot path: this runs once an error was met, and walks the text up to it once more.
 
-use super::cursor::{Begun, Cursor, Item, Member};
+use std::ops::Range;
+
+use super::cursor::Cursor;
 use super::error::Fault;
 use super::pointer::push_step;
-use super::string;
+use super::{Kind, string};
 
 /// Returns line and column of a place, both from 1, for a text whose line `line` begins at `line_start`.
 pub(super) fn line_and_column(text: &[u8], line_start: usize, line: usize, at: usize) -> (usize, usize) {
@@ -26,8 +28,8 @@ pub(super) fn pointer(mut cursor: Cursor<'_>, at: usize, index: Option<usize>) -
     }
     for step in way(&mut cursor, at) {
         match step {
-            Step::Member(Some((start, end))) => {
-                let name = unescaped(cursor.text().get(start..end).unwrap_or_default());
+            Step::Member(Some(key)) => {
+                let name = unescaped(cursor.text().get(key.start + 1..key.end - 1).unwrap_or_default());
                 push_step(&mut pointer, &name);
             }
             Step::Item(Some(index)) => push_step(&mut pointer, &index.to_string()),
@@ -66,7 +68,7 @@ pub(super) fn balanced_end(text: &[u8], start: usize) -> Option<usize> {
 /// One step from a value to one inside it.
 enum Step {
     /// Where the key stands; none between two members.
-    Member(Option<(usize, usize)>),
+    Member(Option<Range<usize>>),
     /// Which item; none before the first.
     Item(Option<usize>),
 }
@@ -85,10 +87,10 @@ fn way(cursor: &mut Cursor<'_>, at: usize) -> Vec<Step> {
     let mut way = Vec::new();
     loop {
         match cursor.step() {
-            Ok(Begun::Object) => way.push(Step::Member(None)),
-            Ok(Begun::Array) => way.push(Step::Item(None)),
-            Ok(Begun::Scalar(value)) if value.end <= at => {}
-            Ok(Begun::Scalar(_)) | Err(_) => return way,
+            Ok(Kind::Object) => way.push(Step::Member(None)),
+            Ok(Kind::Array) => way.push(Step::Item(None)),
+            Ok(_) if cursor.range().end <= at => {}
+            Ok(_) | Err(_) => return way,
         }
         loop {
             let Some(step) = way.last_mut() else { return way };
@@ -104,25 +106,27 @@ fn way(cursor: &mut Cursor<'_>, at: usize) -> Vec<Step> {
 fn turn(cursor: &mut Cursor<'_>, at: usize, step: &mut Step) -> Turn {
     match step {
         Step::Item(index) => match cursor.step_item() {
-            Ok(Item::Next) => {
+            Ok(true) => {
                 *index = Some(index.map_or(0, |index| index + 1));
                 Turn::Into
             }
-            Ok(Item::End(_)) => Turn::Out,
+            Ok(false) => Turn::Out,
             Err(_) => Turn::Here,
         },
         Step::Member(place) => {
             *place = None;
             match cursor.step_key() {
-                Ok(Member::Key(key)) => {
-                    *place = Some((key.start + 1, key.end - 1));
-                    if key.end > at { Turn::Here } else { Turn::Into }
+                Ok(true) => {
+                    let key = cursor.range();
+                    let is_there = key.end > at;
+                    *place = Some(key);
+                    if is_there { Turn::Here } else { Turn::Into }
                 }
-                Ok(Member::End(_)) => Turn::Out,
-                Err(stop) => {
+                Ok(false) => Turn::Out,
+                Err(_) => {
                     // The key that stands twice is itself the place.
-                    if stop.fault == Fault::DuplicateKey {
-                        *place = string::scan(cursor.text(), stop.at).ok().map(|extent| (stop.at, extent.quote));
+                    if cursor.fault() == Fault::DuplicateKey {
+                        *place = Some(cursor.range());
                     }
                     Turn::Here
                 }

@@ -1,0 +1,399 @@
+//! An endpoint's settings: what its command carries, and what may be written into it.
+//!
+//! Secrets are not in here: a command names them by their ids in the keystore. A draft may bring new ones;
+//! what it leaves out stays, but never follows to another scheme, host or port by itself.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::keystore::KeyId;
+use crate::model::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_PER_ENDPOINT_MAX};
+use crate::model::{EndpointId, Offset, Timestamp};
+use crate::security::Secret;
+
+/// How requests are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Signing {
+    /// Standard Webhooks, HMAC-SHA256.
+    #[default]
+    V1,
+    /// Not at all.
+    None,
+}
+
+/// Which deliveries keep their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Those of one key.
+    #[default]
+    ByKey,
+    /// All of the endpoint.
+    Strict,
+    /// None.
+    None,
+}
+
+/// What the body of a request looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// The whole event: id, type, version, occurredAt, accountId, actor, test, data.
+    #[default]
+    Envelope,
+}
+
+/// How hooklog shows a receiver who it is, as written: a secret that is left out stays.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase", tag = "type", deny_unknown_fields)]
+pub enum AuthDraft {
+    /// Not at all.
+    None {},
+    /// `Authorization: Basic`.
+    Basic {
+        /// The login.
+        username: String,
+        /// The password; stays where it is left out.
+        password: Option<Secret<String>>,
+        /// Added on reading, ignored on writing.
+        #[serde(default, rename = "passwordSet")]
+        _password_set: Option<bool>,
+    },
+    /// `Authorization: Bearer`.
+    Bearer {
+        /// The token; stays where it is left out.
+        token: Option<Secret<String>>,
+        /// Added on reading, ignored on writing.
+        #[serde(default, rename = "tokenSet")]
+        _token_set: Option<bool>,
+    },
+    /// A header of the receiver's choice.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its value; stays where it is left out.
+        value: Option<Secret<String>>,
+        /// Added on reading, ignored on writing.
+        #[serde(default, rename = "valueSet")]
+        _value_set: Option<bool>,
+    },
+}
+
+impl Default for AuthDraft {
+    fn default() -> Self {
+        Self::None {}
+    }
+}
+
+/// What may be written of an endpoint; what is left out takes its default, secrets excepted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EndpointDraft {
+    /// Where requests go: `https://…`.
+    pub url: String,
+    /// Whether anything is sent; events wait meanwhile.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// How hooklog shows a receiver who it is.
+    #[serde(default)]
+    pub auth: AuthDraft,
+    /// How requests are signed.
+    #[serde(default)]
+    pub signing: Signing,
+    /// Which deliveries keep their order.
+    #[serde(default)]
+    pub order: Order,
+    /// What the body of a request looks like.
+    #[serde(default)]
+    pub format: Format,
+    /// Requests under way at once, 1 to 256.
+    #[serde(default = "default_max_in_flight")]
+    pub max_in_flight: u32,
+    /// How long a receiver may take to answer, in milliseconds, 1,000 to 60,000; the operator's where left out.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+    /// Headers sent with every request beside hooklog's own.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// How hooklog shows a receiver who it is, as kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase", tag = "type")]
+pub enum Auth {
+    /// Not at all.
+    None,
+    /// `Authorization: Basic`.
+    Basic {
+        /// The login.
+        username: String,
+        /// Where the password is.
+        password: KeyId,
+    },
+    /// `Authorization: Bearer`.
+    Bearer {
+        /// Where the token is.
+        token: KeyId,
+    },
+    /// A header of the receiver's choice.
+    Header {
+        /// Its name.
+        name: String,
+        /// Where its value is.
+        value: KeyId,
+    },
+}
+
+impl Auth {
+    /// Returns where the secret part is.
+    #[must_use]
+    pub const fn secret(&self) -> Option<KeyId> {
+        match self {
+            Self::None => None,
+            Self::Basic { password: id, .. } | Self::Bearer { token: id } | Self::Header { value: id, .. } => Some(*id),
+        }
+    }
+}
+
+/// One of the keys that requests are signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SigningKey {
+    /// Where the secret is.
+    pub id: KeyId,
+    /// Since when it is used.
+    pub created_at: Timestamp,
+    /// Until when it is used beside a newer one; none for the newest.
+    pub valid_until: Option<Timestamp>,
+}
+
+/// Why nothing is sent though the endpoint is enabled, or why it is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Halt {
+    /// A person paused it.
+    Paused,
+    /// The receiver answered 410: it wants nothing any more.
+    Gone,
+}
+
+/// An endpoint as kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointSettings {
+    /// Where requests go, as given.
+    pub url: String,
+    /// Whether anything is sent.
+    pub enabled: bool,
+    /// How hooklog shows a receiver who it is.
+    pub auth: Auth,
+    /// How requests are signed.
+    pub signing: Signing,
+    /// Which deliveries keep their order.
+    pub order: Order,
+    /// What the body of a request looks like.
+    pub format: Format,
+    /// Requests under way at once.
+    pub max_in_flight: u32,
+    /// How long a receiver may take to answer; the operator's where there is none.
+    pub timeout_ms: Option<u64>,
+    /// Headers sent with every request.
+    pub headers: BTreeMap<String, String>,
+    /// The endpoint receives what comes after this offset.
+    pub after: Offset,
+    /// The keys that requests are signed with, newest first.
+    pub keys: Vec<SigningKey>,
+    /// Why nothing is sent at the moment, and since when.
+    pub halt: Option<(Halt, Timestamp)>,
+}
+
+/// What the command of an endpoint carries: its number, and its settings unless it was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StoredEndpoint {
+    pub(super) id: EndpointId,
+    pub(super) settings: Option<EndpointSettings>,
+}
+
+impl EndpointDraft {
+    /// Checks what the types do not, all but the address.
+    ///
+    /// # Errors
+    /// `Invalid` with the place.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if !(1..=IN_FLIGHT_MAX).contains(&self.max_in_flight) {
+            let detail = format!("maxInFlight is 1 to {IN_FLIGHT_MAX}");
+            return Err(Error::invalid("/maxInFlight", detail));
+        }
+        if self.timeout_ms.is_some_and(|ms| !(TIMEOUT_MS_MIN..=TIMEOUT_MS_MAX).contains(&ms)) {
+            let detail = format!("timeoutMs is {TIMEOUT_MS_MIN} to {TIMEOUT_MS_MAX}");
+            return Err(Error::invalid("/timeoutMs", detail));
+        }
+        self.check_headers()?;
+        match &self.auth {
+            AuthDraft::None {} => Ok(()),
+            AuthDraft::Basic { username, password, .. } => {
+                if username.contains(':') || !is_header_text(username) {
+                    let detail = "a user name has no colon and no control characters".to_owned();
+                    return Err(Error::invalid("/auth/username", detail));
+                }
+                check_secret("/auth/password", password.as_ref())
+            }
+            AuthDraft::Bearer { token, .. } => check_secret("/auth/token", token.as_ref()),
+            AuthDraft::Header { name, value, .. } => {
+                check_header_name("/auth/name", name)?;
+                check_secret("/auth/value", value.as_ref())
+            }
+        }
+    }
+
+    fn check_headers(&self) -> Result<(), Error> {
+        if self.headers.len() > HEADERS_PER_ENDPOINT_MAX {
+            let detail = format!("an endpoint has at most {HEADERS_PER_ENDPOINT_MAX} headers of its own");
+            return Err(Error::invalid("/headers", detail));
+        }
+        for (name, value) in &self.headers {
+            let pointer = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
+            check_header_name(&pointer, name)?;
+            if !is_header_text(value) {
+                let detail = format!("a header's value is visible text of at most {HEADER_VALUE_BYTES_MAX} bytes");
+                return Err(Error::invalid(&pointer, detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AuthDraft {
+    /// Returns the secret that the draft brings.
+    pub(super) const fn secret(&self) -> Option<&Secret<String>> {
+        match self {
+            Self::None {} => None,
+            Self::Basic { password: secret, .. }
+            | Self::Bearer { token: secret, .. }
+            | Self::Header { value: secret, .. } => secret.as_ref(),
+        }
+    }
+
+    /// Returns whether a kept secret can stay: the same kind of authentication for the same name.
+    pub(super) fn continues(&self, kept: &Auth) -> bool {
+        match (self, kept) {
+            (Self::Basic { username, .. }, Auth::Basic { username: kept, .. }) => username == kept,
+            (Self::Bearer { .. }, Auth::Bearer { .. }) => true,
+            (Self::Header { name, .. }, Auth::Header { name: kept, .. }) => name.eq_ignore_ascii_case(kept),
+            (Self::None {} | Self::Basic { .. } | Self::Bearer { .. } | Self::Header { .. }, _) => false,
+        }
+    }
+
+    /// Returns what is kept, with the secret's place.
+    pub(super) fn keep(&self, secret: KeyId) -> Auth {
+        match self {
+            Self::None {} => Auth::None,
+            Self::Basic { username, .. } => Auth::Basic { username: username.clone(), password: secret },
+            Self::Bearer { .. } => Auth::Bearer { token: secret },
+            Self::Header { name, .. } => Auth::Header { name: name.clone(), value: secret },
+        }
+    }
+
+    /// Returns the place of the secret in the document.
+    pub(super) const fn pointer(&self) -> &'static str {
+        match self {
+            Self::None {} => "/auth",
+            Self::Basic { .. } => "/auth/password",
+            Self::Bearer { .. } => "/auth/token",
+            Self::Header { .. } => "/auth/value",
+        }
+    }
+}
+
+fn check_secret(pointer: &str, secret: Option<&Secret<String>>) -> Result<(), Error> {
+    match secret {
+        Some(secret) if secret.expose().is_empty() || !is_header_text(secret.expose()) => {
+            Err(Error::invalid(pointer, "a secret is visible text and not empty".to_owned()))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_header_name(pointer: &str, name: &str) -> Result<(), Error> {
+    let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
+        return Err(Error::invalid(pointer, format!("{name:?} is no name of a header")));
+    };
+    let lower = parsed.as_str();
+    let is_ours = lower.starts_with("webhook-") || lower.starts_with("hooklog-") || RESERVED_HEADERS.contains(&lower);
+    if is_ours {
+        return Err(Error::invalid(pointer, format!("the header {lower} is set by hooklog; choose another name")));
+    }
+    Ok(())
+}
+
+fn is_header_text(text: &str) -> bool {
+    text.len() <= HEADER_VALUE_BYTES_MAX && HeaderValue::from_str(text).is_ok()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn default_max_in_flight() -> u32 {
+    16
+}
+
+/// Headers that say how a request is framed or sent, and those hooklog sets.
+const RESERVED_HEADERS: [&str; 12] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "traceparent",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+const IN_FLIGHT_MAX: u32 = 256;
+const TIMEOUT_MS_MIN: u64 = 1_000;
+const TIMEOUT_MS_MAX: u64 = 60_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str, expected: Result<(), &str>) {
+        let draft: EndpointDraft = serde_json::from_str(json).expect("the test gives what can be read");
+        let answer = draft.check().map_err(|problem| match problem {
+            Error::Invalid { pointer, .. } => pointer,
+            other => other.to_string(),
+        });
+        assert_eq!(answer, expected.map_err(str::to_owned), "{json}");
+    }
+
+    #[test]
+    fn a_draft_is_checked_place_by_place() {
+        check(r#"{"url": "https://x"}"#, Ok(()));
+        check(r#"{"url": "https://x", "maxInFlight": 0}"#, Err("/maxInFlight"));
+        check(r#"{"url": "https://x", "timeoutMs": 999}"#, Err("/timeoutMs"));
+        check(r#"{"url": "https://x", "headers": {"X-Ours": "1"}}"#, Ok(()));
+        check(r#"{"url": "https://x", "headers": {"Webhook-Id": "1"}}"#, Err("/headers/Webhook-Id"));
+        check(r#"{"url": "https://x", "headers": {"a b": "1"}}"#, Err("/headers/a b"));
+        check(r#"{"url": "https://x", "headers": {"a": "1\n2"}}"#, Err("/headers/a"));
+        check(r#"{"url": "https://x", "auth": {"type": "basic", "username": "a:b"}}"#, Err("/auth/username"));
+        check(r#"{"url": "https://x", "auth": {"type": "bearer", "token": ""}}"#, Err("/auth/token"));
+        check(r#"{"url": "https://x", "auth": {"type": "header", "name": "Host", "value": "x"}}"#, Err("/auth/name"));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_and_added_ones_ignored() {
+        let read = |json: &str| serde_json::from_str::<EndpointDraft>(json).map_err(|problem| problem.to_string());
+        assert!(read(r#"{"url": "x", "colour": 1}"#).is_err());
+        assert!(read(r#"{"url": "x", "auth": {"type": "none", "colour": 1}}"#).is_err());
+        assert!(read(r#"{"url": "x", "auth": {"type": "basic", "username": "u", "passwordSet": true}}"#).is_ok());
+    }
+}

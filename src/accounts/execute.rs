@@ -1,0 +1,535 @@
+//! Commands: the only way a setting changes.
+//!
+//! One at a time: validate against the state, keep secrets, append, fold, tell the observer and wait for its
+//! nod, acknowledge. Not a queue: whoever asks waits for the turn, and for the disk.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::account::{AccountSettings, StoredAccount};
+use super::endpoint::{Auth, EndpointDraft, EndpointSettings, Halt, Signing, SigningKey, StoredEndpoint};
+use super::job::{JobState, ReplaySettings};
+use super::state::{Account, COMMAND_VERSION, Endpoint, Revised};
+use super::token::{TokenDraft, TokenSettings};
+use super::{Accounts, Change, Error, KeyId};
+use crate::log::{NewCommand, SettingRow};
+use crate::model::limits::{ACCOUNTS_MAX, ENDPOINTS_PER_ACCOUNT_MAX, TOKENS_PER_ACCOUNT_MAX};
+use crate::model::{
+    AccountId, AccountName, Command, EndpointId, EndpointName, Offset, Permission, Position, SettingKind, Timestamp,
+    Who,
+};
+use crate::runtime::Random;
+use crate::security::{ApiToken, Secret, SigningSecret, TokenId, TokenKind};
+
+/// What must be so for a write to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    None,
+    /// The setting is at this revision.
+    At(Position),
+    /// The setting is there, whatever its revision.
+    Present,
+    /// The setting is not there.
+    Absent,
+}
+
+/// A token that was just made: the only time it is seen.
+#[derive(Debug)]
+pub struct NewToken {
+    /// Its id.
+    pub id: TokenId,
+    /// What is kept of it.
+    pub settings: TokenSettings,
+    /// The token itself.
+    pub token: ApiToken,
+}
+
+/// A replay to be made: a stretch of offsets to an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayDraft {
+    /// To which endpoint.
+    pub endpoint: EndpointName,
+    /// The first offset.
+    pub from: Offset,
+    /// The offset behind the last.
+    pub to: Offset,
+}
+
+/// Whoever holds this may execute.
+#[derive(Debug)]
+pub(super) struct Executor {
+    pub(super) random: Random,
+}
+
+impl Accounts {
+    // --- Accounts --------------------------------------------------------------------------------
+
+    /// Makes an account or replaces its settings; says whether it was made.
+    ///
+    /// # Errors
+    /// `Invalid`, `Changed`, `Limit`; `Log` where it could not be kept.
+    pub async fn put_account(
+        &self,
+        name: &AccountName,
+        settings: AccountSettings,
+        condition: Condition,
+        who: &Who,
+    ) -> Result<(Arc<Account>, bool), Error> {
+        settings.check()?;
+        let mut turn = self.0.turn.lock().await;
+        let present = self.account(name);
+        check(condition, present.as_ref().map(|account| &account.settings))?;
+        let id = match &present {
+            Some(account) => account.id,
+            None => self.read(|state| {
+                let count = state.names.len();
+                if count >= ACCOUNTS_MAX { Err(Error::Limit { what: "accounts", limit: ACCOUNTS_MAX }) } else { Ok(state.next_account()) }
+            })?,
+        };
+        let stored = StoredAccount { name: name.clone(), settings };
+        self.execute(&mut turn, id, SettingKind::Account, "", Some(&stored), who, Change::Account(id)).await?;
+        let account = self.account_by_id(id).ok_or_else(|| Error::AccountNotFound(name.to_string()))?;
+        Ok((account, present.is_none()))
+    }
+
+    // --- Endpoints -------------------------------------------------------------------------------
+
+    /// Makes an endpoint or replaces its settings; says whether it was made.
+    ///
+    /// A new endpoint receives what comes from now on, and gets a key to sign with. `may_move_secrets` says
+    /// whether the writer may let a kept secret follow to another scheme, host or port.
+    /// # Errors
+    /// `Invalid`, `Url`, `Changed`, `Limit`, `Forbidden`; `Log` and `Keystore` where it could not be kept.
+    pub async fn put_endpoint(
+        &self,
+        account: &AccountName,
+        name: &EndpointName,
+        draft: EndpointDraft,
+        condition: Condition,
+        who: &Who,
+        may_move_secrets: bool,
+    ) -> Result<(Arc<Endpoint>, bool), Error> {
+        draft.check()?;
+        self.check_url(&draft.url)?;
+        let mut turn = self.0.turn.lock().await;
+        let account = self.account(account).ok_or_else(|| Error::AccountNotFound(account.to_string()))?;
+        let present = account.endpoints.get(name).map(Arc::clone);
+        check(condition, present.as_ref().map(|endpoint| &endpoint.settings))?;
+        if present.is_none() && account.endpoints.len() >= ENDPOINTS_PER_ACCOUNT_MAX {
+            return Err(Error::Limit { what: "endpoints", limit: ENDPOINTS_PER_ACCOUNT_MAX });
+        }
+        let kept = present.as_ref().map(|endpoint| &endpoint.settings.value);
+        let auth = self.keep_auth(&mut turn, &draft, kept, may_move_secrets)?;
+        let keys = match kept {
+            Some(kept) if !kept.keys.is_empty() || draft.signing == Signing::None => kept.keys.clone(),
+            None if draft.signing == Signing::None => Vec::new(),
+            Some(_) | None => vec![self.make_key(&mut turn, None)?],
+        };
+        // Enabling by hand is a person's word against whatever halted the endpoint but a pause.
+        let halt = kept.and_then(|kept| kept.halt.clone()).filter(|(halt, _)| *halt == Halt::Paused || !draft.enabled);
+        let settings = EndpointSettings {
+            url: draft.url,
+            enabled: draft.enabled,
+            auth,
+            signing: draft.signing,
+            order: draft.order,
+            format: draft.format,
+            max_in_flight: draft.max_in_flight,
+            timeout_ms: draft.timeout_ms,
+            headers: draft.headers,
+            after: kept.map_or_else(|| self.0.log.account_head(account.id), |kept| kept.after),
+            keys,
+            halt,
+        };
+        let id = present.as_ref().map_or_else(|| self.read(|state| state.next_endpoint()), |endpoint| endpoint.id);
+        let endpoint = self.store_endpoint(&mut turn, account.id, name, id, settings, who).await?;
+        Ok((endpoint, present.is_none()))
+    }
+
+    /// Deletes an endpoint; a new one of the same name shares nothing with it.
+    ///
+    /// # Errors
+    /// `AccountNotFound`, `EndpointNotFound`, `Changed`; `Log` where it could not be kept.
+    pub async fn delete_endpoint(
+        &self,
+        account: &AccountName,
+        name: &EndpointName,
+        condition: Condition,
+        who: &Who,
+    ) -> Result<(), Error> {
+        let mut turn = self.0.turn.lock().await;
+        let endpoint = self.endpoint(account, name)?;
+        check(condition, Some(&endpoint.settings))?;
+        let stored = StoredEndpoint { id: endpoint.id, settings: None };
+        let change = Change::Endpoint { account: endpoint.account, name: name.clone(), id: endpoint.id };
+        self.execute(&mut turn, endpoint.account, SettingKind::Endpoint, name.as_str(), Some(&stored), who, change)
+            .await
+            .map(drop)
+    }
+
+    /// Halts an endpoint: nothing is sent until it goes on; events wait.
+    ///
+    /// # Errors
+    /// `AccountNotFound`, `EndpointNotFound`; `Log` where it could not be kept.
+    pub async fn halt_endpoint(
+        &self,
+        account: &AccountName,
+        name: &EndpointName,
+        halt: Halt,
+        who: &Who,
+    ) -> Result<Arc<Endpoint>, Error> {
+        let now = self.now();
+        self.change_endpoint(account, name, who, |settings| {
+            if settings.halt.as_ref().is_some_and(|(present, _)| *present == halt) {
+                return false;
+            }
+            settings.enabled &= halt != Halt::Gone;
+            settings.halt = Some((halt, now));
+            true
+        })
+        .await
+    }
+
+    /// Lets a paused endpoint go on from where it stands.
+    ///
+    /// # Errors
+    /// `AccountNotFound`, `EndpointNotFound`; `Log` where it could not be kept.
+    pub async fn resume_endpoint(
+        &self,
+        account: &AccountName,
+        name: &EndpointName,
+        who: &Who,
+    ) -> Result<Arc<Endpoint>, Error> {
+        self.change_endpoint(account, name, who, |settings| settings.halt.take().is_some()).await
+    }
+
+    /// Gives an endpoint a new key to sign with; the ones before it stay valid for `overlap`.
+    ///
+    /// # Errors
+    /// `AccountNotFound`, `EndpointNotFound`; `Log` and `Keystore` where it could not be kept.
+    pub async fn rotate_key(
+        &self,
+        account: &AccountName,
+        name: &EndpointName,
+        overlap: Duration,
+        secret: Option<SigningSecret>,
+        who: &Who,
+    ) -> Result<Arc<Endpoint>, Error> {
+        let mut turn = self.0.turn.lock().await;
+        let endpoint = self.endpoint(account, name)?;
+        let mut settings = endpoint.settings.value.clone();
+        let now = self.now();
+        let until = now.plus(overlap);
+        settings.keys.retain(|key| key.valid_until.is_none_or(|until| until > now));
+        for key in &mut settings.keys {
+            key.valid_until = Some(key.valid_until.map_or(until, |before| before.min(until)));
+        }
+        if overlap.is_zero() {
+            settings.keys.clear();
+        }
+        if settings.keys.len() >= KEYS_MAX {
+            return Err(Error::Limit { what: "signing keys valid at once", limit: KEYS_MAX });
+        }
+        let key = self.make_key(&mut turn, secret)?;
+        settings.keys.insert(0, key);
+        self.store_endpoint(&mut turn, endpoint.account, name, endpoint.id, settings, who).await
+    }
+
+    /// Takes back a key that is still valid beside a newer one.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such key; `NotNow` for the last one.
+    pub async fn delete_key(
+        &self,
+        account: &AccountName,
+        name: &EndpointName,
+        id: KeyId,
+        who: &Who,
+    ) -> Result<(), Error> {
+        let mut turn = self.0.turn.lock().await;
+        let endpoint = self.endpoint(account, name)?;
+        let mut settings = endpoint.settings.value.clone();
+        let before = settings.keys.len();
+        settings.keys.retain(|key| key.id != id);
+        if settings.keys.len() == before {
+            return Err(Error::NotFound { what: "signing key", id: id.to_string() });
+        }
+        if !settings.keys.iter().any(|key| key.valid_until.is_none()) {
+            let detail = "this is the newest key: rotate it instead, with overlapMs 0 if it must go at once";
+            return Err(Error::NotNow(detail.to_owned()));
+        }
+        self.store_endpoint(&mut turn, endpoint.account, name, endpoint.id, settings, who).await.map(drop)
+    }
+
+    // --- Tokens ----------------------------------------------------------------------------------
+
+    /// Makes a token of an account, or of the operator.
+    ///
+    /// # Errors
+    /// `Invalid`, `AccountNotFound`, `Limit`; `Log` where it could not be kept.
+    pub async fn create_token(
+        &self,
+        account: Option<&AccountName>,
+        draft: TokenDraft,
+        who: &Who,
+    ) -> Result<NewToken, Error> {
+        let now = self.now();
+        draft.check(account.is_none(), now)?;
+        let mut turn = self.0.turn.lock().await;
+        let (owner, count) = self.token_owner(account)?;
+        if count >= TOKENS_PER_ACCOUNT_MAX {
+            return Err(Error::Limit { what: "tokens", limit: TOKENS_PER_ACCOUNT_MAX });
+        }
+        let kind = if account.is_none() { TokenKind::Operator } else { TokenKind::Account };
+        let token = ApiToken::make(kind, &mut turn.random);
+        let id = TokenId::make(&mut turn.random);
+        let settings = TokenSettings {
+            name: draft.name,
+            permissions: draft.permissions,
+            created_at: now,
+            expires_at: draft.expires_at,
+            hash: token.hash(),
+        };
+        self.execute(&mut turn, owner, SettingKind::Token, &id.to_string(), Some(&settings), who, Change::Token)
+            .await?;
+        Ok(NewToken { id, settings, token })
+    }
+
+    /// Takes a token back.
+    ///
+    /// # Errors
+    /// `NotFound`, `AccountNotFound`; `Log` where it could not be kept.
+    pub async fn delete_token(&self, account: Option<&AccountName>, id: TokenId, who: &Who) -> Result<(), Error> {
+        let mut turn = self.0.turn.lock().await;
+        let (owner, _) = self.token_owner(account)?;
+        let is_there = self.read(|state| match state.accounts.get(&owner) {
+            Some(account) => account.tokens.contains_key(&id),
+            None => state.operator_tokens.contains_key(&id),
+        });
+        if !is_there {
+            return Err(Error::NotFound { what: "token", id: id.to_string() });
+        }
+        let none: Option<&TokenSettings> = None;
+        self.execute(&mut turn, owner, SettingKind::Token, &id.to_string(), none, who, Change::Token).await.map(drop)
+    }
+
+    // --- Replays ---------------------------------------------------------------------------------
+
+    /// Asks for a stretch of the past to be delivered again.
+    ///
+    /// # Errors
+    /// `AccountNotFound`, `EndpointNotFound`, `Invalid`; `Log` where it could not be kept.
+    pub async fn create_replay(
+        &self,
+        account: &AccountName,
+        draft: ReplayDraft,
+        who: &Who,
+    ) -> Result<Revised<ReplaySettings>, Error> {
+        let mut turn = self.0.turn.lock().await;
+        let endpoint = self.endpoint(account, &draft.endpoint)?;
+        if draft.from >= draft.to {
+            let detail = format!("the stretch from {} to {} is empty: to is not included", draft.from, draft.to);
+            return Err(Error::invalid("/to", detail));
+        }
+        let account = self.account(account).ok_or_else(|| Error::AccountNotFound(account.to_string()))?;
+        let settings = ReplaySettings {
+            id: account.replays.last_key_value().map_or(1, |(last, _)| last + 1),
+            endpoint: endpoint.id,
+            endpoint_name: endpoint.name.clone(),
+            from: draft.from,
+            to: draft.to,
+            state: JobState::Queued,
+            created_at: self.now(),
+            created_by: who.label(),
+            problem: None,
+        };
+        self.store_replay(&mut turn, account.id, settings, who).await
+    }
+
+    /// Says how a replay stands now; one that is over stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound`; `Log` where it could not be kept.
+    pub async fn set_replay_state(
+        &self,
+        account: AccountId,
+        id: u64,
+        state: JobState,
+        problem: Option<String>,
+        who: &Who,
+    ) -> Result<Revised<ReplaySettings>, Error> {
+        let mut turn = self.0.turn.lock().await;
+        let missing = || Error::NotFound { what: "replay", id: id.to_string() };
+        let owner = self.account_by_id(account).ok_or_else(missing)?;
+        let replay = owner.replays.get(&id).ok_or_else(missing)?;
+        if replay.value.state.is_over() || replay.value.state == state {
+            return Ok(replay.clone());
+        }
+        let settings = ReplaySettings { state, problem, ..replay.value.clone() };
+        self.store_replay(&mut turn, account, settings, who).await
+    }
+
+    // --- What all of them share ------------------------------------------------------------------
+
+    /// Appends one command, folds it, tells the observer and waits for its nod.
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of one command")]
+    async fn execute<T: Serialize + Sync>(
+        &self,
+        turn: &mut Executor,
+        account: AccountId,
+        kind: SettingKind,
+        name: &str,
+        value: Option<&T>,
+        who: &Who,
+        change: Change,
+    ) -> Result<Position, Error> {
+        let value = value.map(|value| {
+            serde_json::value::to_raw_value(value).expect("settings have text keys and nothing else that can fail")
+        });
+        let command = Command { version: COMMAND_VERSION, kind, name: name.to_owned(), by: who.clone(), value };
+        let row = |place: crate::log::Place, command: &Command| SettingRow {
+            account,
+            kind,
+            name: name.to_owned(),
+            revision: place.position,
+            recorded_at: place.recorded_at,
+            command: serde_json::to_vec(command).expect("a command was just written the same way").into(),
+        };
+        let copy = Command { value: command.value.as_deref().map(RawValue::to_owned), ..command.clone() };
+        let salt = turn.random.bytes();
+        let place = self.0.log.append_command(NewCommand { account, command, blobs: Vec::new() }, salt).await?;
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner).apply(&row(place, &copy))?;
+        if let Some(observer) = self.0.observer.get() {
+            observer.changed(change).await;
+        }
+        Ok(place.position)
+    }
+
+    async fn change_endpoint(
+        &self,
+        account: &AccountName,
+        name: &EndpointName,
+        who: &Who,
+        change: impl FnOnce(&mut EndpointSettings) -> bool + Send,
+    ) -> Result<Arc<Endpoint>, Error> {
+        let mut turn = self.0.turn.lock().await;
+        let endpoint = self.endpoint(account, name)?;
+        let mut settings = endpoint.settings.value.clone();
+        if !change(&mut settings) {
+            return Ok(endpoint);
+        }
+        self.store_endpoint(&mut turn, endpoint.account, name, endpoint.id, settings, who).await
+    }
+
+    async fn store_endpoint(
+        &self,
+        turn: &mut Executor,
+        account: AccountId,
+        name: &EndpointName,
+        id: EndpointId,
+        settings: EndpointSettings,
+        who: &Who,
+    ) -> Result<Arc<Endpoint>, Error> {
+        let stored = StoredEndpoint { id, settings: Some(settings) };
+        let change = Change::Endpoint { account, name: name.clone(), id };
+        self.execute(turn, account, SettingKind::Endpoint, name.as_str(), Some(&stored), who, change).await?;
+        let account = self.account_by_id(account);
+        let endpoint = account.and_then(|account| account.endpoints.get(name).map(Arc::clone));
+        endpoint.ok_or_else(|| Error::EndpointNotFound(name.to_string()))
+    }
+
+    async fn store_replay(
+        &self,
+        turn: &mut Executor,
+        account: AccountId,
+        settings: ReplaySettings,
+        who: &Who,
+    ) -> Result<Revised<ReplaySettings>, Error> {
+        let (id, endpoint) = (settings.id, settings.endpoint);
+        let change = Change::Replay { account, endpoint, id };
+        self.execute(turn, account, SettingKind::Job, &id.to_string(), Some(&settings), who, change).await?;
+        let account = self.account_by_id(account);
+        let replay = account.and_then(|account| account.replays.get(&id).cloned());
+        replay.ok_or_else(|| Error::NotFound { what: "replay", id: id.to_string() })
+    }
+
+    /// Keeps the secret that a draft brings, or decides whether the present one stays.
+    fn keep_auth(
+        &self,
+        turn: &mut Executor,
+        draft: &EndpointDraft,
+        kept: Option<&EndpointSettings>,
+        may_move_secrets: bool,
+    ) -> Result<Auth, Error> {
+        if let Some(secret) = draft.auth.secret() {
+            let bytes = secret.expose().as_bytes().to_vec();
+            return Ok(draft.auth.keep(self.keep_secret(turn, bytes)?));
+        }
+        if draft.auth == super::AuthDraft::default() {
+            return Ok(Auth::None);
+        }
+        let stays = kept.filter(|kept| draft.auth.continues(&kept.auth));
+        let Some((kept, secret)) = stays.and_then(|kept| kept.auth.secret().map(|secret| (kept, secret))) else {
+            let detail = "the secret part is missing, and there is none to stay".to_owned();
+            return Err(Error::invalid(draft.auth.pointer(), detail));
+        };
+        if !may_move_secrets && self.origin(&kept.url) != self.origin(&draft.url) {
+            let detail = "a secret is not sent to another scheme, host or port by itself: give it anew, or ask \
+                          somebody with the permission secrets";
+            return Err(Error::Forbidden { missing: Permission::Secrets, detail: detail.to_owned() });
+        }
+        Ok(draft.auth.keep(secret))
+    }
+
+    /// Where an address leads, as far as a secret cares; none where it cannot be read.
+    fn origin(&self, url: &str) -> Option<(crate::security::Scheme, String)> {
+        self.check_url(url).ok().map(|target| (target.scheme(), format!("{}:{}", target.authority(), target.port())))
+    }
+
+    fn make_key(&self, turn: &mut Executor, secret: Option<SigningSecret>) -> Result<SigningKey, Error> {
+        let secret = secret.unwrap_or_else(|| SigningSecret::make(&mut turn.random));
+        let id = self.keep_secret(turn, secret.expose_bytes().to_vec())?;
+        Ok(SigningKey { id, created_at: self.now(), valid_until: None })
+    }
+
+    fn keep_secret(&self, turn: &mut Executor, secret: Vec<u8>) -> Result<KeyId, Error> {
+        let mut keystore = self.0.keystore.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(keystore.keep(Secret::new(secret), &mut turn.random)?)
+    }
+
+    fn token_owner(&self, account: Option<&AccountName>) -> Result<(AccountId, usize), Error> {
+        match account {
+            None => Ok((AccountId::SYSTEM, self.read(|state| state.operator_tokens.len()))),
+            Some(name) => {
+                let account = self.account(name).ok_or_else(|| Error::AccountNotFound(name.to_string()))?;
+                Ok((account.id, account.tokens.len()))
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.clock.wall_ms())
+    }
+}
+
+fn check<T>(condition: Condition, present: Option<&Revised<T>>) -> Result<(), Error> {
+    let holds = match (condition, present) {
+        (Condition::None, _) | (Condition::Present, Some(_)) | (Condition::Absent, None) => true,
+        (Condition::At(revision), Some(present)) => present.revision == revision,
+        (Condition::At(_) | Condition::Present, None) | (Condition::Absent, Some(_)) => false,
+    };
+    if holds {
+        return Ok(());
+    }
+    Err(present.map_or(
+        Error::Changed { revision: Position(0), at: Timestamp(0), by: Who::System },
+        |present| Error::Changed { revision: present.revision, at: present.at, by: present.by.clone() },
+    ))
+}
+
+/// Signing keys of one endpoint that may be valid at once.
+const KEYS_MAX: usize = 8;

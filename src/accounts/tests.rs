@@ -1,0 +1,269 @@
+//! Accounts over a real log: commands, the fold after a restart, secrets, tokens.
+
+use std::path::Path;
+use std::sync::Mutex as StdMutex;
+use std::time::Duration;
+
+use super::*;
+use crate::log::{Durability, Log, Retention};
+use crate::model::Permission;
+use crate::telemetry::Metrics;
+
+struct Opened {
+    log: Log,
+    accounts: Accounts,
+    clock: Clock,
+}
+
+fn open(directory: &Path) -> Opened {
+    let options = log::Options {
+        directory: directory.to_owned(),
+        durability: Durability::Fsync,
+        queue_bytes_max: 1 << 20,
+        tail_bytes_max: 1 << 20,
+        write_buffer_bytes: 8 << 20,
+        cache_bytes: 1 << 20,
+        disk_reserve_bytes: 0,
+        retention: Retention { max_age: Duration::from_secs(3600), max_bytes: None, hard_max_bytes: None },
+    };
+    let clock = Clock::manual(1_000_000);
+    let mut random = Random::from_machine().expect("the machine gives randomness");
+    let log = Log::open(&options, clock.clone(), &mut random, Metrics::new().log).expect("the log opens");
+    let options = Options {
+        directory: directory.to_owned(),
+        key_file: directory.join("master.key"),
+        operator_token: TokenHash::of("hlo_operator"),
+        https_only: true,
+        address_rules: AddressRules::new(Vec::new()),
+    };
+    let accounts = Accounts::open(options, log.handle(), clock.clone(), random).expect("the accounts open");
+    Opened { log, accounts, clock }
+}
+
+fn account_name(name: &str) -> AccountName {
+    AccountName::parse(name).expect("tests give good names")
+}
+
+fn endpoint_name(name: &str) -> EndpointName {
+    EndpointName::parse(name).expect("tests give good names")
+}
+
+fn draft(json: &str) -> EndpointDraft {
+    serde_json::from_str(json).expect("tests give good drafts")
+}
+
+impl Opened {
+    async fn put_account(&self, name: &str) -> Arc<Account> {
+        let name = account_name(name);
+        let put = self.accounts.put_account(&name, AccountSettings::default(), Condition::None, &Who::Operator);
+        put.await.expect("the account is taken").0
+    }
+
+    async fn put(&self, json: &str) -> Result<(Arc<Endpoint>, bool), Error> {
+        self.put_as(json, Condition::None, false).await
+    }
+
+    async fn put_as(&self, json: &str, condition: Condition, may_move: bool) -> Result<(Arc<Endpoint>, bool), Error> {
+        let (account, name) = (account_name("acme"), endpoint_name("crm"));
+        self.accounts.put_endpoint(&account, &name, draft(json), condition, &Who::Operator, may_move).await
+    }
+}
+
+#[tokio::test]
+async fn settings_are_there_after_a_restart_as_they_were_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path());
+    let acme = opened.put_account("acme").await;
+    let globex = opened.put_account("globex").await;
+    assert_ne!(acme.id, globex.id);
+    let (written, is_new) = opened
+        .put(r#"{"url": "https://example.com/in?token=1", "auth": {"type": "basic", "username": "u", "password": "swordfish"}, "headers": {"x-a": "b"}}"#)
+        .await
+        .unwrap();
+    assert!(is_new);
+    let secrets = opened.accounts.signing_secrets(&written.settings.value, Timestamp(0)).unwrap();
+    opened.log.close().await.unwrap();
+    drop(opened.accounts);
+
+    let opened = open(directory.path());
+    let read = opened.accounts.endpoint(&account_name("acme"), &endpoint_name("crm")).unwrap();
+    assert_eq!(read, written);
+    let credentials = opened.accounts.credentials(&read.settings.value).unwrap();
+    let expected = Credentials::Basic { username: "u".to_owned(), password: Secret::new("swordfish".to_owned()) };
+    assert_eq!(credentials, expected);
+    let again = opened.accounts.signing_secrets(&read.settings.value, Timestamp(0)).unwrap();
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].1.expose(), secrets[0].1.expose());
+    for file in ["keystore", "log"] {
+        assert!(!holds(&directory.path().join(file), b"swordfish"), "{file} shows a secret");
+    }
+    opened.log.close().await.unwrap();
+}
+
+fn holds(path: &Path, needle: &[u8]) -> bool {
+    if path.is_dir() {
+        return std::fs::read_dir(path).unwrap().any(|entry| holds(&entry.unwrap().path(), needle));
+    }
+    std::fs::read(path).unwrap().windows(needle.len()).any(|window| window == needle)
+}
+
+#[tokio::test]
+async fn a_new_endpoint_of_an_old_name_shares_nothing_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path());
+    opened.put_account("acme").await;
+    let (first, _) = opened.put(r#"{"url": "https://example.com/"}"#).await.unwrap();
+    let (account, name) = (account_name("acme"), endpoint_name("crm"));
+    opened.accounts.delete_endpoint(&account, &name, Condition::None, &Who::Operator).await.unwrap();
+    assert!(matches!(opened.accounts.endpoint(&account, &name), Err(Error::EndpointNotFound(_))));
+    opened.log.close().await.unwrap();
+    drop(opened.accounts);
+    let opened = open(directory.path());
+    let (second, is_new) = opened.put(r#"{"url": "https://example.com/"}"#).await.unwrap();
+    assert!(is_new);
+    assert_ne!(first.id, second.id);
+    assert_ne!(first.settings.value.keys[0].id, second.settings.value.keys[0].id);
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn if_match_is_honoured_and_says_who_changed_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path());
+    opened.put_account("acme").await;
+    let json = r#"{"url": "https://example.com/"}"#;
+    assert!(matches!(opened.put_as(json, Condition::Present, false).await, Err(Error::Changed { .. })));
+    let (first, _) = opened.put_as(json, Condition::Absent, false).await.unwrap();
+    let (second, _) = opened.put_as(json, Condition::At(first.settings.revision), false).await.unwrap();
+    let refused = opened.put_as(json, Condition::At(first.settings.revision), false).await.unwrap_err();
+    let expected = Error::Changed { revision: second.settings.revision, at: Timestamp(1_000_000), by: Who::Operator };
+    assert_eq!(refused, expected);
+    let text = opened.accounts.revision(second.settings.revision);
+    assert_eq!(opened.accounts.read_revision(&text).unwrap(), second.settings.revision);
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_secret_never_follows_to_another_host_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path());
+    opened.put_account("acme").await;
+    let with = |url: &str, auth: &str| format!(r#"{{"url": "{url}", "auth": {auth}}}"#);
+    let bearer = r#"{"type": "bearer", "token": "t1"}"#;
+    let kept = r#"{"type": "bearer"}"#;
+    assert!(matches!(opened.put(&with("https://a.example/", kept)).await, Err(Error::Invalid { .. })));
+    opened.put(&with("https://a.example/x", bearer)).await.unwrap();
+    let (same, _) = opened.put(&with("https://a.example/y", kept)).await.unwrap();
+    let credentials = opened.accounts.credentials(&same.settings.value).unwrap();
+    assert_eq!(credentials, Credentials::Bearer { token: Secret::new("t1".to_owned()) });
+    for moved in ["https://b.example/", "https://a.example:8443/"] {
+        let refused = opened.put(&with(moved, kept)).await.unwrap_err();
+        assert!(matches!(refused, Error::Forbidden { missing: Permission::Secrets, .. }), "{moved}: {refused:?}");
+    }
+    assert!(opened.put_as(&with("https://b.example/", kept), Condition::None, true).await.is_ok());
+    assert!(opened.put(&with("https://c.example/", bearer)).await.is_ok(), "given anew it may go anywhere");
+    let other_kind = r#"{"type": "header", "name": "x-key"}"#;
+    assert!(matches!(opened.put(&with("https://c.example/", other_kind)).await, Err(Error::Invalid { .. })));
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn forbidden_addresses_are_refused_when_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path());
+    opened.put_account("acme").await;
+    for url in ["http://example.com/", "https://127.0.0.1/", "https://0x7f000001/", "https://[::1]/", "ftp://x/", "https://localhost/"] {
+        let refused = opened.put(&format!(r#"{{"url": "{url}"}}"#)).await;
+        assert!(matches!(refused, Err(Error::Url(_))), "{url}: {refused:?}");
+    }
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_are_rotated_with_an_overlap() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path());
+    opened.put_account("acme").await;
+    let (first, _) = opened.put(r#"{"url": "https://example.com/"}"#).await.unwrap();
+    let (account, name) = (account_name("acme"), endpoint_name("crm"));
+    let hour = Duration::from_secs(3600);
+    let second = opened.accounts.rotate_key(&account, &name, hour, None, &Who::Operator).await.unwrap();
+    let ids = |settings: &EndpointSettings, ms| {
+        let secrets = opened.accounts.signing_secrets(settings, Timestamp(ms)).unwrap();
+        secrets.iter().map(|(key, _)| key.id).collect::<Vec<_>>()
+    };
+    let (old, new) = (first.settings.value.keys[0].id, second.settings.value.keys[0].id);
+    let settings = &second.settings.value;
+    assert_eq!(ids(settings, 1_000_000), [new, old]);
+    assert_eq!(ids(settings, 1_000_000 + 3_600_000), [new], "the old key ends with the overlap");
+    let refused = opened.accounts.delete_key(&account, &name, new, &Who::Operator).await;
+    assert!(matches!(refused, Err(Error::NotNow(_))), "{refused:?}");
+    opened.accounts.delete_key(&account, &name, old, &Who::Operator).await.unwrap();
+    let third = opened.accounts.rotate_key(&account, &name, Duration::ZERO, None, &Who::Operator).await.unwrap();
+    assert_eq!(third.settings.value.keys.len(), 1, "at once means at once");
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_are_who_they_are_until_they_expire_or_are_taken_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path());
+    let acme = opened.put_account("acme").await;
+    assert!(matches!(opened.accounts.identify("hlo_operator"), Some(Identity::Operator { who: Who::Operator, .. })));
+    assert_eq!(opened.accounts.identify("hlo_other"), None);
+    let draft = TokenDraft {
+        name: "ci".to_owned(),
+        permissions: Permissions::from([Permission::History]),
+        expires_at: Some(Timestamp(1_060_000)),
+    };
+    let made = opened.accounts.create_token(Some(&account_name("acme")), draft.clone(), &Who::Operator).await.unwrap();
+    let identity = opened.accounts.identify(made.token.expose());
+    let Some(Identity::Account { account, permissions, .. }) = &identity else { panic!("{identity:?}") };
+    assert_eq!((*account, permissions), (acme.id, &draft.permissions));
+    assert!(!holds(&directory.path().join("log"), made.token.expose().as_bytes()), "only the hash is kept");
+    opened.clock.advance(Duration::from_secs(60));
+    assert_eq!(opened.accounts.identify(made.token.expose()), None, "it has expired");
+
+    let operator = TokenDraft { name: "ops".to_owned(), permissions: Permissions::new(), expires_at: None };
+    let made = opened.accounts.create_token(None, operator, &Who::Operator).await.unwrap();
+    assert!(matches!(opened.accounts.identify(made.token.expose()), Some(Identity::Operator { .. })));
+    opened.accounts.delete_token(None, made.id, &Who::Operator).await.unwrap();
+    assert_eq!(opened.accounts.identify(made.token.expose()), None);
+    let again = opened.accounts.delete_token(None, made.id, &Who::Operator).await;
+    assert!(matches!(again, Err(Error::NotFound { .. })));
+    opened.log.close().await.unwrap();
+}
+
+struct Noted(StdMutex<Vec<Change>>);
+
+impl Observer for Noted {
+    fn changed(&self, change: Change) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.0.lock().unwrap().push(change);
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_acknowledged_only_after_the_observer_nodded() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path());
+    let noted = Arc::new(Noted(StdMutex::new(Vec::new())));
+    opened.accounts.observe(Arc::clone(&noted) as Arc<dyn Observer>);
+    let acme = opened.put_account("acme").await;
+    assert_eq!(*noted.0.lock().unwrap(), [Change::Account(acme.id)]);
+    let (endpoint, _) = opened.put(r#"{"url": "https://example.com/"}"#).await.unwrap();
+    let (account, name) = (account_name("acme"), endpoint_name("crm"));
+    opened.accounts.halt_endpoint(&account, &name, Halt::Paused, &Who::Operator).await.unwrap();
+    opened.accounts.halt_endpoint(&account, &name, Halt::Paused, &Who::Operator).await.unwrap();
+    let draft = ReplayDraft { endpoint: name.clone(), from: Offset(1), to: Offset(3) };
+    let replay = opened.accounts.create_replay(&account, draft, &Who::Operator).await.unwrap();
+    let endpoint_change = Change::Endpoint { account: acme.id, name, id: endpoint.id };
+    let replay_change = Change::Replay { account: acme.id, endpoint: endpoint.id, id: replay.value.id };
+    let expected = [Change::Account(acme.id), endpoint_change.clone(), endpoint_change, replay_change];
+    assert_eq!(*noted.0.lock().unwrap(), expected, "pausing twice is one change");
+    opened.log.close().await.unwrap();
+}
+
+use crate::model::Offset;
