@@ -1,8 +1,21 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
-pub mod accounts;
-pub mod log;
-pub mod model;
 pub mod runtime;
+
+pub mod model;
+
 pub mod security;
+
 pub mod telemetry;
+
+pub mod mapping;
+
+pub mod log;
+
+pub mod accounts;
+
+pub mod web;
+
+pub mod ingest;
+
+pub mod settings;

@@ -207,12 +207,6 @@ impl Handle {
         }
     }
 
-    /// Returns whether the machine has run on since the log was last open: then the page cache survived.
-    #[must_use]
-    pub fn is_same_boot(&self) -> bool {
-        self.shared.is_same_boot
-    }
-
     // --- Reading ---------------------------------------------------------------------------------
 
     /// Returns the oldest position that is kept.
@@ -229,6 +223,12 @@ impl Handle {
     /// `Corrupt` where a record is not what was written; `Store` where the store fails.
     pub fn read(&self, from: Position, bytes_max: usize) -> Result<Vec<Record>, Error> {
         self.shared.read(from, bytes_max)
+    }
+
+    /// Returns records from a position on, where all of them are in memory: never blocks.
+    #[must_use]
+    pub fn read_tail(&self, from: Position, bytes_max: usize) -> Option<Vec<Record>> {
+        self.shared.tail.read(from, bytes_max)
     }
 
     /// Returns an account's events from an offset on, at least one where there is one.

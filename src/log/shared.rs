@@ -60,21 +60,18 @@ pub(super) struct Shared {
     pub(super) hash_key: HashKey,
     pub(super) head: watch::Sender<Position>,
     pub(super) poisoned: watch::Sender<Option<Error>>,
-    pub(super) is_same_boot: bool,
     heads: RwLock<HashMap<AccountId, AccountHead>>,
     types: RwLock<Types>,
     hold: AtomicU64,
 }
 
 impl Shared {
-    #[expect(clippy::too_many_arguments, reason = "one caller, which has just read each of them from the store")]
     pub(super) fn new(
         store: Store,
         tail: Tail,
         disk: Disk,
         hash_key: HashKey,
         head: Position,
-        is_same_boot: bool,
         heads: HashMap<AccountId, AccountHead>,
         types: Types,
     ) -> Self {
@@ -85,7 +82,6 @@ impl Shared {
             hash_key,
             head: watch::Sender::new(head),
             poisoned: watch::Sender::new(None),
-            is_same_boot,
             heads: RwLock::new(heads),
             types: RwLock::new(types),
             hold: AtomicU64::new(u64::MAX),

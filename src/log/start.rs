@@ -35,7 +35,6 @@ pub(super) fn open(
     let store = Store::open(options, Recovery::Strict)?;
     let hash_key = check_format(&store, random)?;
     let last = last_record(&store)?;
-    let is_same_boot = remember_boot(&store)?;
     let (last, end) = match check_end(&store, last.as_ref(), remembered) {
         Err(Error::LostRecords { found, acknowledged }) if options.durability == Durability::Os => {
             // What this durability allows, and says: the machine went down before the disk had it.
@@ -59,7 +58,6 @@ pub(super) fn open(
         Disk::new(options.directory.clone(), options.disk_reserve_bytes),
         hash_key,
         end.position,
-        is_same_boot,
         heads,
         types,
     ));
@@ -140,19 +138,6 @@ fn check_end(store: &Store, last: Option<&Record>, remembered: End) -> Result<En
         Some(chain) if chain != remembered.chain => Err(Error::OtherLog { at: remembered.position }),
         Some(_) | None => Ok(end),
     }
-}
-
-/// Says whether the machine has run on since the last start, and remembers this one.
-fn remember_boot(store: &Store) -> Result<bool, Error> {
-    // A machine that does not tell its boot counts as rebooted: the safe answer.
-    let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let is_same = !boot.is_empty() && store.get(Family::Meta, keys::meta::BOOT)?.is_some_and(|last| *last == *boot);
-    if !is_same {
-        let mut batch = store.batch();
-        batch.put(Family::Meta, keys::meta::BOOT, boot);
-        store.write(batch, true)?;
-    }
-    Ok(is_same)
 }
 
 pub(super) fn read_heads(store: &Store) -> Result<HashMap<AccountId, AccountHead>, Error> {

@@ -3,12 +3,14 @@
 //! Not a scheduler: tokio is. This is the only place that names `SystemTime`, `Instant::now` and
 //! `tokio::spawn`, so that everything else can be driven by a test that moves the time itself.
 
+mod boot;
 mod clock;
 mod random;
 mod shutdown;
 mod tasks;
 
+pub use boot::boot_id;
 pub use clock::{Clock, Monotonic};
 pub use random::Random;
 pub use shutdown::{Shutdown, ShutdownTrigger, shutdown};
-pub use tasks::Tasks;
+pub use tasks::{Tasks, blocking};

@@ -77,6 +77,21 @@ impl Tasks {
     }
 }
 
+/// Runs work that blocks (a read of the disk) on a thread that may.
+///
+/// # Panics
+/// Where the work does: a panic is passed on to who waits for it.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(problem) => match problem.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only a runtime that is being torn down gives up blocking work, and then nobody waits for it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
 struct Guard(Arc<Inner>);
 
 impl Drop for Guard {

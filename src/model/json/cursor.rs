@@ -4,24 +4,28 @@
 //! everything else checked and passed over. Invariant: what was passed is sound JSON within the limits; at
 //! an error the walk ends, except that [`Cursor::give_up_item`] may go on behind a broken item.
 
-use std::ops::Range;
-
 use super::error::{Error, Fault, Stop};
 use super::keys::Keys;
+use super::place::{self, Mark};
 use super::pointer::{Node, Pointers};
-use super::{Kind, Value, number, place, string};
+use super::{Kind, Value, number, string};
 use crate::model::limits::NESTING_MAX;
 
 /// Walks over a text.
 #[derive(Debug)]
 pub struct Cursor<'t> {
     text: &'t [u8],
-    at: usize,
-    /// Where the key or value that was passed last stands.
+    /// Where the key or value begins that was passed last.
     start: usize,
-    end: usize,
     /// The place of the escape that was passed last.
     last_escape: usize,
+    /// Where the walk has got to: behind a value that was passed, or behind the colon of a key.
+    at: usize,
+    /// How many of the open arrays hold events, each with limits of its own: 0 or 1.
+    event_depth: usize,
+    /// Where the key ends that was passed last. (Places that are read together do not stand together: two words
+    /// written one by one and then read as one would have to wait for memory.)
+    key_end: usize,
     /// Why the walk ended, where it did.
     stop: Stop,
     /// The objects and arrays around the cursor, outermost first.
@@ -32,8 +36,8 @@ pub struct Cursor<'t> {
     /// The number of the line in which the outermost value begins, and where that line begins.
     line: usize,
     line_start: usize,
-    /// How many of the open arrays hold events, each with limits of its own: 0 or 1.
-    event_depth: usize,
+    /// The place of the last error.
+    mark: Mark,
     /// Where the event of such an array begins.
     event_start: usize,
 }
@@ -88,17 +92,18 @@ impl<'t> Cursor<'t> {
     pub fn new(text: &'t [u8]) -> Self {
         Self {
             text,
-            at: 0,
             start: 0,
-            end: 0,
             last_escape: 0,
+            at: 0,
+            event_depth: 0,
+            key_end: 0,
             stop: Stop::new(Fault::ExpectedValue, 0),
             open: Vec::with_capacity(FRAMES_EXPECTED),
             keys: Keys::new(),
             has_lines: false,
             line: 1,
             line_start: 0,
-            event_depth: 0,
+            mark: Mark { at: 0, line: 1, column: 1 },
             event_start: 0,
         }
     }
@@ -147,7 +152,7 @@ impl<'t> Cursor<'t> {
     /// Where neither a sound key nor the object's end comes next.
     pub fn next_key(&mut self) -> Result<Member, Box<Error>> {
         match self.step_key() {
-            Ok(true) => Ok(Member::Key(self.passed(Kind::Text))),
+            Ok(true) => Ok(Member::Key(self.passed_key())),
             Ok(false) => Ok(Member::End(self.passed(Kind::Object))),
             Err(Stopped) => Err(self.error()),
         }
@@ -254,20 +259,21 @@ impl<'t> Cursor<'t> {
         Some(end)
     }
 
-    fn find_below(
+    /// Recurses by the depth of the pointers, never by that of the text.
+    fn find_below<F: FnMut(Value, Value)>(
         &mut self,
         node: &Node,
         found: &mut [Option<Value>],
-        others: &mut dyn FnMut(Value, Value),
+        others: &mut F,
     ) -> Result<Kind, Stopped> {
         let kind = self.step()?;
         match kind {
             Kind::Object => {
                 while self.step_key()? {
-                    let key = self.passed(Kind::Text);
+                    let key = self.passed_key();
                     let child = self.child(node, key);
                     let kind = match child {
-                        Some(child) => self.find_below(child, found, &mut |_, _| ())?,
+                        Some(child) => self.find_below(child, found, &mut ignore)?,
                         None => self.pass()?,
                     };
                     if child.is_none_or(|child| child.slot.is_none()) {
@@ -280,7 +286,7 @@ impl<'t> Cursor<'t> {
                 let mut index = 0;
                 while self.step_item()? {
                     match node.at(index) {
-                        Some(child) => self.find_below(child, found, &mut |_, _| ())?,
+                        Some(child) => self.find_below(child, found, &mut ignore)?,
                         None => self.pass()?,
                     };
                     index += 1;
@@ -326,7 +332,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Begins the value that comes next, and passes it where it is neither object nor array.
-    #[inline]
+    #[inline(always)]
     pub(super) fn step(&mut self) -> Result<Kind, Stopped> {
         let start = self.blank_end(self.at);
         let first = self.text.get(start).copied().unwrap_or_default();
@@ -346,7 +352,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Goes on behind a member of an object, or into the object. False: the object ends.
-    #[inline]
+    #[inline(always)]
     pub(super) fn step_key(&mut self) -> Result<bool, Stopped> {
         let mut at = self.blank_end(self.at);
         let Some(frame) = self.open.last_mut() else { return self.fail(Fault::ExpectedKey, at) };
@@ -367,10 +373,12 @@ impl<'t> Cursor<'t> {
         }
         self.string(at)?;
         let has_escapes = self.last_escape > at;
-        if let Err(stop) = self.keys.push(self.text, first_key, (at + 1, self.end - 1), has_escapes) {
+        let end = self.at;
+        self.key_end = end;
+        if let Err(stop) = self.keys.push(self.text, first_key, (at + 1, end - 1), has_escapes) {
             return self.stop(stop);
         }
-        let colon = self.blank_end(self.end);
+        let colon = self.blank_end(end);
         if self.text.get(colon) != Some(&b':') {
             return self.fail(Fault::ExpectedColon, colon);
         }
@@ -379,7 +387,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Goes on behind an item of an array, or into the array. False: the array ends.
-    #[inline]
+    #[inline(always)]
     pub(super) fn step_item(&mut self) -> Result<bool, Stopped> {
         let at = self.blank_end(self.at);
         let depth = self.open.len();
@@ -404,7 +412,7 @@ impl<'t> Cursor<'t> {
         Ok(true)
     }
 
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, kind: Kind, start: usize) -> Result<Kind, Stopped> {
         if self.open.len() - self.event_depth >= NESTING_MAX {
             return self.fail(Fault::Nesting, start);
@@ -414,7 +422,7 @@ impl<'t> Cursor<'t> {
         Ok(kind)
     }
 
-    #[inline]
+    #[inline(always)]
     fn leave_object(&mut self, at: usize) -> Result<bool, Stopped> {
         let Some(frame) = self.open.pop() else { return self.fail(Fault::ExpectedValue, at) };
         if let Err(stop) = self.keys.end_object(self.text, frame.first_key) {
@@ -439,9 +447,8 @@ impl<'t> Cursor<'t> {
 
     #[inline(always)]
     const fn pass_to(&mut self, start: usize, end: usize, kind: Kind) -> Kind {
-        self.at = end;
         self.start = start;
-        self.end = end;
+        self.at = end;
         kind
     }
 
@@ -449,9 +456,9 @@ impl<'t> Cursor<'t> {
         self.text.get(start..start + word.len()) == Some(word)
     }
 
-    /// Returns where the key or value that was passed last stands.
-    pub(super) const fn range(&self) -> Range<usize> {
-        self.start..self.end
+    /// Returns the place behind the value that was passed last.
+    pub(super) const fn value_end(&self) -> usize {
+        self.at
     }
 
     /// Returns the rule that is broken where the walk has ended.
@@ -459,11 +466,18 @@ impl<'t> Cursor<'t> {
         self.stop.fault
     }
 
-    /// Returns the key or value that was passed last.
-    #[inline]
+    /// Returns the value that was passed last.
+    #[inline(always)]
     const fn passed(&self, kind: Kind) -> Value {
         let has_escapes = matches!(kind, Kind::Text) && self.last_escape > self.start;
-        Value { kind, start: self.start, end: self.end, has_escapes }
+        Value { kind, start: self.start, end: self.at, has_escapes }
+    }
+
+    /// Returns the key that was passed last.
+    #[inline(always)]
+    pub(super) const fn passed_key(&self) -> Value {
+        let has_escapes = self.last_escape > self.start;
+        Value { kind: Kind::Text, start: self.start, end: self.key_end, has_escapes }
     }
 
     /// Passes white space and returns the byte behind it.
@@ -517,10 +531,21 @@ impl<'t> Cursor<'t> {
 
     /// Returns why the walk ended.
     #[cold]
-    fn error(&self) -> Box<Error> {
+    fn error(&mut self) -> Box<Error> {
         let Stop { fault, at } = self.stop;
-        let (line, column) = place::line_and_column(self.text, self.line_start, self.line, at);
-        Box::new(Error { fault, offset: at, line, column, pointer: self.pointer(at), found: self.text.get(at).copied() })
+        if self.mark.at < self.line_start || self.mark.at > at {
+            self.mark = Mark { at: self.line_start, line: self.line, column: 1 };
+        }
+        self.mark = self.mark.on_to(self.text, at);
+        let Mark { line, column, .. } = self.mark;
+        Box::new(Error {
+            fault,
+            offset: at,
+            line,
+            column,
+            pointer: self.pointer(at),
+            found: self.text.get(at).copied(),
+        })
     }
 
     /// Returns the pointer of the place `at`, by walking the outermost value, or the event, once more.
@@ -535,5 +560,7 @@ impl<'t> Cursor<'t> {
         }
     }
 }
+
+const fn ignore(_: Value, _: Value) {}
 
 const FRAMES_EXPECTED: usize = 8;

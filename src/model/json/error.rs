@@ -74,7 +74,9 @@ impl std::error::Error for Error {}
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.fault {
-            Fault::ByteOrderMark => formatter.write_str("the text begins with a byte order mark: send UTF-8 without it"),
+            Fault::ByteOrderMark => {
+                formatter.write_str("the text begins with a byte order mark: send UTF-8 without it")
+            }
             Fault::ExpectedValue => self.expected(formatter, "a value"),
             Fault::ExpectedKey => self.expected(formatter, "a key in quotation marks"),
             Fault::ExpectedColon => self.expected(formatter, "a colon"),

@@ -2,21 +2,30 @@
 //!
 //! Not on the hot path: this runs once an error was met, and walks the text up to it once more.
 
-use std::ops::Range;
-
 use super::cursor::Cursor;
 use super::error::Fault;
 use super::pointer::push_step;
-use super::{Kind, string};
+use super::{Kind, Value, string};
 
-/// Returns line and column of a place, both from 1, for a text whose line `line` begins at `line_start`.
-pub(super) fn line_and_column(text: &[u8], line_start: usize, line: usize, at: usize) -> (usize, usize) {
-    let before = text.get(line_start..at).unwrap_or_default();
-    let lines = before.iter().filter(|byte| **byte == b'\n').count();
-    let last = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    // Bytes that continue a character are not counted, so this is right for text and good enough for noise.
-    let characters = last.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
-    (line + lines, characters + 1)
+/// A place as people count it: line and character, both from 1.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) at: usize,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl Mark {
+    /// Returns the mark of a later place. Going on from the last one, many errors cost one walk in all.
+    pub(super) fn on_to(self, text: &[u8], at: usize) -> Self {
+        let between = text.get(self.at..at).unwrap_or_default();
+        let lines = between.iter().filter(|byte| **byte == b'\n').count();
+        let last = between.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        // Bytes that continue a character are not counted: right for text, and good enough for noise.
+        let characters = last.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        let column = if lines == 0 { self.column + characters } else { 1 + characters };
+        Self { at, line: self.line + lines, column }
+    }
 }
 
 /// Returns the pointer of the place `at` in the value that comes next for `cursor`, below the item `index`
@@ -28,10 +37,7 @@ pub(super) fn pointer(mut cursor: Cursor<'_>, at: usize, index: Option<usize>) -
     }
     for step in way(&mut cursor, at) {
         match step {
-            Step::Member(Some(key)) => {
-                let name = unescaped(cursor.text().get(key.start + 1..key.end - 1).unwrap_or_default());
-                push_step(&mut pointer, &name);
-            }
+            Step::Member(Some(key)) => push_step(&mut pointer, &lossy(cursor.text(), key)),
             Step::Item(Some(index)) => push_step(&mut pointer, &index.to_string()),
             Step::Member(None) | Step::Item(None) => {}
         }
@@ -68,7 +74,7 @@ pub(super) fn balanced_end(text: &[u8], start: usize) -> Option<usize> {
 /// One step from a value to one inside it.
 enum Step {
     /// Where the key stands; none between two members.
-    Member(Option<Range<usize>>),
+    Member(Option<Value>),
     /// Which item; none before the first.
     Item(Option<usize>),
 }
@@ -89,7 +95,7 @@ fn way(cursor: &mut Cursor<'_>, at: usize) -> Vec<Step> {
         match cursor.step() {
             Ok(Kind::Object) => way.push(Step::Member(None)),
             Ok(Kind::Array) => way.push(Step::Item(None)),
-            Ok(_) if cursor.range().end <= at => {}
+            Ok(_) if cursor.value_end() <= at => {}
             Ok(_) | Err(_) => return way,
         }
         loop {
@@ -117,7 +123,7 @@ fn turn(cursor: &mut Cursor<'_>, at: usize, step: &mut Step) -> Turn {
             *place = None;
             match cursor.step_key() {
                 Ok(true) => {
-                    let key = cursor.range();
+                    let key = cursor.passed_key();
                     let is_there = key.end > at;
                     *place = Some(key);
                     if is_there { Turn::Here } else { Turn::Into }
@@ -126,7 +132,7 @@ fn turn(cursor: &mut Cursor<'_>, at: usize, step: &mut Step) -> Turn {
                 Err(_) => {
                     // The key that stands twice is itself the place.
                     if cursor.fault() == Fault::DuplicateKey {
-                        *place = Some(cursor.range());
+                        *place = Some(cursor.passed_key());
                     }
                     Turn::Here
                 }
@@ -135,9 +141,10 @@ fn turn(cursor: &mut Cursor<'_>, at: usize, step: &mut Step) -> Turn {
     }
 }
 
-fn unescaped(content: &[u8]) -> String {
-    let mut unescaped = Vec::with_capacity(content.len());
-    string::unescape(content, &mut unescaped);
+/// Returns what a key says, also where it is not UTF-8.
+fn lossy(text: &[u8], key: Value) -> String {
+    let mut unescaped = Vec::new();
+    string::unescape(text.get(key.start + 1..key.end - 1).unwrap_or_default(), &mut unescaped);
     String::from_utf8_lossy(&unescaped).into_owned()
 }
 

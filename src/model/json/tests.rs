@@ -27,8 +27,22 @@ fn check_refused(text: impl AsRef<[u8]>, fault: Fault, offset: usize, pointer: &
 fn what_rfc_8259_allows_is_taken() {
     let long_number = "9".repeat(400);
     for text in [
-        "{}", "[]", "0", "-0", "1.5e-3", "1E+2", "1e999999", &long_number, "\"\"", "true", "false", "null",
-        " \t\r\n[ 1 , {\"a\" : [ ] } ]\n", r#""\"\\\/\b\f\n\r\té😀""#, "\"é😀\u{7f}\u{fffd}\"", r#"{"":{"":""}}"#,
+        "{}",
+        "[]",
+        "0",
+        "-0",
+        "1.5e-3",
+        "1E+2",
+        "1e999999",
+        &long_number,
+        "\"\"",
+        "true",
+        "false",
+        "null",
+        " \t\r\n[ 1 , {\"a\" : [ ] } ]\n",
+        r#""\"\\\/\b\f\n\r\té😀""#,
+        "\"é😀\u{7f}\u{fffd}\"",
+        r#"{"":{"":""}}"#,
     ] {
         let value = scan(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(value.raw(text.as_bytes()), text.trim().as_bytes());
@@ -52,8 +66,13 @@ fn what_is_no_json_is_refused_with_its_place() {
     check_refused("{'a':1}", Fault::ExpectedKey, 1, "");
     check_refused("{1:1}", Fault::ExpectedKey, 1, "");
     check_refused(r#"{"a":}"#, Fault::ExpectedValue, 5, "/a");
-    check_refused(r#"{"a" // what
-:1}"#, Fault::ExpectedColon, 5, "");
+    check_refused(
+        r#"{"a" // what
+:1}"#,
+        Fault::ExpectedColon,
+        5,
+        "",
+    );
     check_refused("/* a */ {}", Fault::ExpectedValue, 0, "");
     check_refused("[1}", Fault::ExpectedCommaOrBracket, 2, "/0");
     check_refused(r#"{"a":1]"#, Fault::ExpectedCommaOrBrace, 6, "");
@@ -64,7 +83,9 @@ fn what_is_no_json_is_refused_with_its_place() {
         let offset = if word == "-Infinity" { 7 } else { 6 };
         check_refused(text, fault, offset, "/a/0");
     }
-    for (number, at) in [("-", 1), ("+1", 0), ("01", 1), ("-01", 2), ("1.", 2), (".5", 0), ("1.e1", 2), ("1e", 2), ("1e+", 3)] {
+    for (number, at) in
+        [("-", 1), ("+1", 0), ("01", 1), ("-01", 2), ("1.", 2), (".5", 0), ("1.e1", 2), ("1e", 2), ("1e+", 3)]
+    {
         let fault = if matches!(number, "+1" | ".5") { Fault::ExpectedValue } else { Fault::Number };
         check_refused(number, fault, at, "");
     }
@@ -86,8 +107,19 @@ fn unsound_strings_are_refused_with_their_place() {
         check_refused(format!("[\"{surrogate}\"]"), Fault::LoneSurrogate, 2, "/0");
     }
     for bytes in [
-        b"\x80".as_slice(), b"\xff", b"\xc0\x80", b"\xc1\xbf", b"\xe0\x80\x80", b"\xf0\x80\x80\x80", b"\xed\xa0\x80",
-        b"\xed\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98",
+        b"\x80".as_slice(),
+        b"\xff",
+        b"\xc0\x80",
+        b"\xc1\xbf",
+        b"\xe0\x80\x80",
+        b"\xf0\x80\x80\x80",
+        b"\xed\xa0\x80",
+        b"\xed\xbf\xbf",
+        b"\xf4\x90\x80\x80",
+        b"\xf8\x88\x80\x80\x80",
+        b"\xc3",
+        b"\xe2\x82",
+        b"\xf0\x9f\x98",
     ] {
         for filler in ["", "0123456", "0123456789"] {
             let text = [b"[\"", filler.as_bytes(), bytes, filler.as_bytes(), b"\"]"].concat();
@@ -107,7 +139,8 @@ fn a_key_twice_in_one_object_is_refused_however_it_is_spelled() {
     check_refused(r#"{"x":[{"é":1,"b":2,"\u00e9":3}]}"#, Fault::DuplicateKey, 21, "/x/0/é");
     check_refused(r#"{"a/b~":1,"a/b~":2}"#, Fault::DuplicateKey, 11, "/a~1b~0");
     for text in [
-        r#"{"a":1,"A":2,"b":{"a":1},"c":[{"a":1},{"a":2}]}"#, r#"{"a":1,"a\u0000":2,"a ":3,"":4,"\u0000":5}"#,
+        r#"{"a":1,"A":2,"b":{"a":1},"c":[{"a":1},{"a":2}]}"#,
+        r#"{"a":1,"a\u0000":2,"a ":3,"":4,"\u0000":5}"#,
         r#"{"12345678":1,"123456789":2,"12345678a":3}"#,
     ] {
         assert_eq!(scan(text.as_bytes()).map(|value| value.end), Ok(text.len()), "{text}");
@@ -124,7 +157,10 @@ fn a_key_twice_in_one_object_is_refused_however_it_is_spelled() {
             let text = format!("{{{}}}", names(true).join(","));
             let error = scan(text.as_bytes()).expect_err("a key stands twice");
             assert_eq!((error.fault, error.pointer), (Fault::DuplicateKey, format!("/the same beginning {first:04}")));
-            assert_eq!(text.match_indices(&format!("beginning {first:04}")).nth(1).map(|(at, _)| at - 9), Some(error.offset));
+            assert_eq!(
+                text.match_indices(&format!("beginning {first:04}")).nth(1).map(|(at, _)| at - 9),
+                Some(error.offset)
+            );
         }
     }
 }
@@ -132,14 +168,17 @@ fn a_key_twice_in_one_object_is_refused_however_it_is_spelled() {
 #[test]
 fn depth_and_keys_are_bounded() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
-        let nested = |depth: usize| format!("{}{}{}", open.repeat(depth), if open == "[" { "" } else { "1" }, close.repeat(depth));
+        let nested = |depth: usize| {
+            format!("{}{}{}", open.repeat(depth), if open == "[" { "" } else { "1" }, close.repeat(depth))
+        };
         assert!(scan(nested(NESTING_MAX).as_bytes()).is_ok());
         let error = scan(nested(NESTING_MAX + 1).as_bytes()).expect_err("this is too deep");
         assert_eq!((error.fault, error.offset), (Fault::Nesting, open.len() * NESTING_MAX));
         let error = scan(open.repeat(1_000_000).as_bytes()).expect_err("this is far too deep");
         assert_eq!(error.fault, Fault::Nesting);
     }
-    let keys = |count: usize| format!("{{{}}}", (0..count).map(|at| format!("\"{at}\":0")).collect::<Vec<_>>().join(","));
+    let keys =
+        |count: usize| format!("{{{}}}", (0..count).map(|at| format!("\"{at}\":0")).collect::<Vec<_>>().join(","));
     assert!(scan(keys(KEYS_PER_EVENT_MAX).as_bytes()).is_ok());
     let error = scan(keys(KEYS_PER_EVENT_MAX + 1).as_bytes()).expect_err("there are too many keys");
     assert_eq!((error.fault, error.pointer.as_str()), (Fault::Keys, ""));
@@ -259,7 +298,9 @@ fn events_of_an_array_have_limits_of_their_own_and_a_broken_one_can_be_left_behi
     cursor.begin_events().expect("an array begins");
     assert_eq!(cursor.next_item(), Ok(Item::Next));
     assert!(cursor.value().is_ok());
-    for (fault, pointer) in [(Fault::DuplicateKey, "/1/a".to_owned()), (Fault::Nesting, format!("/2{}", "/0".repeat(64)))] {
+    for (fault, pointer) in
+        [(Fault::DuplicateKey, "/1/a".to_owned()), (Fault::Nesting, format!("/2{}", "/0".repeat(64)))]
+    {
         assert_eq!(cursor.next_item(), Ok(Item::Next));
         let start = cursor.place();
         let error = cursor.value().expect_err("the item breaks a limit");
@@ -405,19 +446,32 @@ fn spell(text: &str, choices: &[u8]) -> String {
 
 /// Texts of JSON, with white space, escapes, and now and then a key twice.
 fn any_json() -> impl Strategy<Value = String> {
-    let string = ("\\PC{0,12}", proptest::collection::vec(0_u8..6, 12)).prop_map(|(text, choices)| spell(&text, &choices));
-    let key = prop_oneof![string.clone(), "[a-c]{1,2}".prop_map(|name| format!("\"{name}\"")), "[a-z]{7,10}".prop_map(|name| format!("\"{name}\""))];
-    let number = prop_oneof![any::<i64>().prop_map(|n| n.to_string()), "-?(0|[1-9][0-9]{0,5})(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,2})?"];
+    let string =
+        ("\\PC{0,12}", proptest::collection::vec(0_u8..6, 12)).prop_map(|(text, choices)| spell(&text, &choices));
+    let key = prop_oneof![
+        string.clone(),
+        "[a-c]{1,2}".prop_map(|name| format!("\"{name}\"")),
+        "[a-z]{7,10}".prop_map(|name| format!("\"{name}\""))
+    ];
+    let number = prop_oneof![
+        any::<i64>().prop_map(|n| n.to_string()),
+        "-?(0|[1-9][0-9]{0,5})(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,2})?"
+    ];
     let word = prop_oneof![Just("true".to_owned()), Just("false".to_owned()), Just("null".to_owned())];
     let blank = "[ \t\r\n]{0,2}";
     let leaf = prop_oneof![string, number, word];
     leaf.prop_recursive(6, 100, 24, move |inner| {
         let items = proptest::collection::vec((blank, inner.clone()), 0..6)
-            .prop_map(|items| items.into_iter().map(|(blank, item)| format!("{blank}{item}{blank}")).collect::<Vec<_>>().join(","))
+            .prop_map(|items| {
+                items.into_iter().map(|(blank, item)| format!("{blank}{item}{blank}")).collect::<Vec<_>>().join(",")
+            })
             .prop_map(|items| format!("[{items}]"));
         let members = proptest::collection::vec((key.clone(), blank, inner), 0..24)
             .prop_map(|members| {
-                members.into_iter().map(|(key, blank, value)| format!("{blank}{key}{blank}:{blank}{value}")).collect::<Vec<_>>()
+                members
+                    .into_iter()
+                    .map(|(key, blank, value)| format!("{blank}{key}{blank}:{blank}{value}"))
+                    .collect::<Vec<_>>()
             })
             .prop_map(|members| format!("{{{}}}", members.join(",")));
         prop_oneof![items, members]
@@ -459,7 +513,9 @@ impl Damage {
 }
 
 fn any_damage() -> impl Strategy<Value = Damage> {
-    let byte = || prop_oneof![prop::sample::select(&b"{}[]\",:\\u0d8e.-+1 \n\t\x00\x1f\x7f\x80\xbf\xc3\xed\xf0"[..]), any::<u8>()];
+    let byte = || {
+        prop_oneof![prop::sample::select(&b"{}[]\",:\\u0d8e.-+1 \n\t\x00\x1f\x7f\x80\xbf\xc3\xed\xf0"[..]), any::<u8>()]
+    };
     prop_oneof![
         any::<prop::sample::Index>().prop_map(Damage::Cut),
         (any::<prop::sample::Index>(), byte()).prop_map(|(at, byte)| Damage::Set(at, byte)),

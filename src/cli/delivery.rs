@@ -1,0 +1,107 @@
+//! `hooklog delivery`: what became of an event at an endpoint.
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::address::{AccountOrEndpoint, DeliveryAddress};
+use super::client::{Client, Request};
+use super::column::{Column, count, ms, state, text, time};
+use super::connection::ConnectionArguments;
+use super::console::Format;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::range::{Direction, Portion, Range};
+
+/// List deliveries and look at one
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hooklog delivery list acme/crm --outcome waiting
+  hooklog delivery get acme/crm/41")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    connection: ConnectionArguments,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List deliveries, the newest first
+    #[command(after_help = "Examples:
+  hooklog delivery list acme --since 2h
+  hooklog delivery list acme/crm --outcome delivered --from 41 --to 80
+  hooklog delivery list acme/crm --error timeout -o csv")]
+    List {
+        /// The account, or one of its endpoints
+        #[arg(value_name = "ACCOUNT[/ENDPOINT]")]
+        address: AccountOrEndpoint,
+        /// Only deliveries with this outcome, such as delivered, filtered, waiting, in_flight, expired
+        #[arg(long)]
+        outcome: Option<String>,
+        /// Only deliveries whose last attempt failed with this, such as timeout or http_status
+        #[arg(long)]
+        error: Option<String>,
+        /// Which end comes first
+        #[arg(long, value_enum)]
+        direction: Option<Direction>,
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        portion: Portion,
+    },
+    /// Show one delivery with its attempts
+    #[command(after_help = "Examples:\n  hooklog delivery get acme/crm/41 -o json")]
+    Get {
+        /// The delivery: ACCOUNT/ENDPOINT/OFFSET
+        delivery: DeliveryAddress,
+    },
+}
+
+impl Arguments {
+    pub(crate) async fn run(self, context: &mut Context) -> Result<Exit, Failure> {
+        let mut client = Client::new(&self.connection.resolve(&context.environment)?, context.tasks.clone())?;
+        match self.verb {
+            Verb::List { address, outcome, error, direction, range, portion } => {
+                let request = Request::get(format!("/accounts/{}/deliveries", address.account))
+                    .query_where("endpoint", address.endpoint)
+                    .query_where("outcome", outcome)
+                    .query_where("error", error)
+                    .query(range.query(context.now()))
+                    .query(direction.map(Direction::query));
+                client.print(context, &request, &portion, COLUMNS).await?;
+            }
+            Verb::Get { delivery } => {
+                let DeliveryAddress { endpoint, offset } = delivery;
+                let path = format!("/accounts/{}/deliveries/{}/{offset}", endpoint.account, endpoint.endpoint);
+                let found = client.send(&Request::get(path)).await?;
+                context.console.item(COLUMNS, &found)?;
+                let attempts = found.get("attempts").and_then(Value::as_array).filter(|attempts| !attempts.is_empty());
+                if let (Format::Table, Some(attempts)) = (context.console.format(), attempts) {
+                    context.console.line("")?;
+                    context.console.items(ATTEMPTS, attempts)?;
+                }
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    text("ENDPOINT", "/endpoint"),
+    count("OFFSET", "/offset"),
+    count("SEQUENCE", "/sequence"),
+    text("TYPE", "/type"),
+    state("OUTCOME", "/outcome"),
+    count("ATTEMPTS", "/attemptCount"),
+    text("ERROR", "/error"),
+    time("LAST ATTEMPT", "/lastAttemptAt"),
+    text("ID", "/id"),
+];
+const ATTEMPTS: &[Column] = &[
+    count("ATTEMPT", "/attempt"),
+    time("AT", "/at"),
+    count("STATUS", "/status"),
+    ms("TOOK", "/durationMs"),
+    text("ERROR", "/error"),
+    text("ANSWER", "/answer"),
+];

@@ -1,0 +1,177 @@
+//! The settings of an endpoint as flags: for `endpoint set`, and for a test of what is not saved yet.
+//!
+//! Not checked here beyond their form: the server says which member is wrong. A secret may be written
+//! `@FILE`, because everybody on a machine sees a command line.
+
+use std::str::FromStr;
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::account::{Document, Setting, choice, merge};
+use crate::cli::address::EndpointAddress;
+use crate::cli::assignment::{Assignment, TextOrFile};
+use crate::cli::client::Client;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::span::Span;
+use crate::cli::writing::Rehearsal;
+
+/// Create an endpoint or change what is said, leaving the rest as it is
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hooklog endpoint set acme/crm https://crm.example.com/hooks
+  hooklog endpoint set acme/crm --auth bearer:@token.txt --timeout 5s
+  hooklog endpoint set acme/crm --auth basic:ino:@- < password.txt
+  hooklog endpoint set acme/crm --header x-team=north --no-header x-old
+  hooklog endpoint set acme/crm --order strict --max-in-flight 1 --dry-run")]
+pub(super) struct Set {
+    /// The endpoint
+    endpoint: EndpointAddress,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    document: Document,
+    #[command(flatten)]
+    rehearsal: Rehearsal,
+}
+
+/// What can be said of an endpoint.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Settings")]
+pub(super) struct Settings {
+    /// Where to send to (--url is where hooklog itself is)
+    #[arg(value_name = "URL")]
+    target: Option<String>,
+    /// Send to it
+    #[arg(long, conflicts_with = "disabled")]
+    enabled: bool,
+    /// Do not send to it; events wait
+    #[arg(long)]
+    disabled: bool,
+    /// How to show who we are: none, basic:USER:PASSWORD, bearer:TOKEN or header:NAME:VALUE; @FILE for a secret
+    #[arg(long, value_name = "HOW")]
+    auth: Option<Auth>,
+    /// How to sign: v1 (Standard Webhooks, HMAC-SHA256) or none
+    #[arg(long, value_name = "SCHEME")]
+    signing: Option<String>,
+    /// What keeps its order: by_key (each interaction), strict (all) or none
+    #[arg(long, value_name = "ORDER")]
+    order: Option<String>,
+    /// How many requests may be under way at once
+    #[arg(long, value_name = "N")]
+    max_in_flight: Option<u64>,
+    /// How long the receiver may take to answer, such as 15s
+    #[arg(long, value_name = "SPAN")]
+    timeout: Option<Span>,
+    /// Send this header with every request (may be repeated)
+    #[arg(long = "header", value_name = "NAME=VALUE")]
+    headers: Vec<Assignment>,
+    /// Send this header no more (may be repeated)
+    #[arg(long = "no-header", value_name = "NAME")]
+    removed_headers: Vec<String>,
+}
+
+/// How an endpoint is told who we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Auth {
+    None,
+    Basic { username: String, password: TextOrFile },
+    Bearer { token: TextOrFile },
+    Header { name: String, value: TextOrFile },
+}
+
+impl FromStr for Auth {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let secret = |text: &str| text.parse::<TextOrFile>().unwrap_or_else(|never| match never {});
+        let pair = |rest: &str| {
+            let (name, value) = rest.split_once(':')?;
+            (!name.is_empty() && !value.is_empty()).then(|| (name.to_owned(), secret(value)))
+        };
+        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+        let auth = match kind {
+            "none" if rest.is_empty() => Some(Self::None),
+            "basic" => pair(rest).map(|(username, password)| Self::Basic { username, password }),
+            "bearer" if !rest.is_empty() => Some(Self::Bearer { token: secret(rest) }),
+            "header" => pair(rest).map(|(name, value)| Self::Header { name, value }),
+            _ => None,
+        };
+        auth.ok_or_else(|| {
+            "expected none, basic:USER:PASSWORD, bearer:TOKEN or header:NAME:VALUE (@FILE for the secret)".to_owned()
+        })
+    }
+}
+
+impl Auth {
+    fn body(&self) -> Result<Value, Failure> {
+        Ok(match self {
+            Self::None => json!({"type": "none"}),
+            Self::Basic { username, password } => {
+                json!({"type": "basic", "username": username, "password": password.read()?})
+            }
+            Self::Bearer { token } => json!({"type": "bearer", "token": token.read()?}),
+            Self::Header { name, value } => json!({"type": "header", "name": name, "value": value.read()?}),
+        })
+    }
+}
+
+impl Settings {
+    /// Returns what was said, as members of the API.
+    pub(super) fn members(&self) -> Result<Map<String, Value>, Failure> {
+        let said = [
+            ("url", self.target.clone().map(Value::from)),
+            ("enabled", choice(self.enabled, self.disabled).map(Value::from)),
+            ("auth", self.auth.as_ref().map(Auth::body).transpose()?),
+            ("signing", self.signing.clone().map(Value::from)),
+            ("order", self.order.clone().map(Value::from)),
+            ("maxInFlight", self.max_in_flight.map(Value::from)),
+            ("timeoutMs", self.timeout.map(|span| Value::from(span.ms()))),
+            ("headers", merge(&self.headers, &self.removed_headers)),
+        ];
+        Ok(said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+    }
+}
+
+impl Set {
+    pub(super) async fn run(self, client: &mut Client, context: &mut Context) -> Result<Exit, Failure> {
+        let mut members = self.document.read()?;
+        members.extend(self.settings.members()?);
+        let setting = Setting { path: self.endpoint.path(), members, absent: "endpoint_not_found" };
+        let written = self.document.write(client, context, &setting, self.rehearsal).await?;
+        written.then(|endpoint| {
+            context.console.item(super::SETTINGS, &endpoint)?;
+            Ok(Exit::Done)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Auth;
+
+    fn check(text: &str, expected: Option<serde_json::Value>) {
+        assert_eq!(text.parse::<Auth>().ok().map(|auth| auth.body().unwrap()), expected, "{text}");
+    }
+
+    #[test]
+    fn authentication_is_one_argument() {
+        check("none", Some(json!({"type": "none"})));
+        check("basic:ino:a:b", Some(json!({"type": "basic", "username": "ino", "password": "a:b"})));
+        check("bearer:a:b", Some(json!({"type": "bearer", "token": "a:b"})));
+        check("header:x-key:a:b", Some(json!({"type": "header", "name": "x-key", "value": "a:b"})));
+        for bad in ["", "none:x", "basic", "basic:ino", "basic::x", "basic:ino:", "bearer", "bearer:", "header:x", "digest:a:b"] {
+            check(bad, None);
+        }
+    }
+
+    #[test]
+    fn its_secret_may_stand_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "s3cret\n").unwrap();
+        check(&format!("bearer:@{}", path.display()), Some(json!({"type": "bearer", "token": "s3cret"})));
+    }
+}

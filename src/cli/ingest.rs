@@ -1,0 +1,110 @@
+//! Speaks to the ingest listener: posts events and hooks, and says what became of them.
+//!
+//! Not a retry policy: whoever sends decides what a 503 means. Used by `event send` and `simulate`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use http::{HeaderValue, Method, Uri};
+use http_body_util::Full;
+use url::Url;
+
+use crate::runtime::Tasks;
+
+use super::client::{AGENT, bearer};
+use super::exit::Failure;
+use super::http::{Answer, Error, Http};
+
+/// Where events are posted to.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct IngestArguments {
+    /// Where the ingest listener is
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7070")]
+    pub(crate) ingest: Url,
+    /// A file with an ingest token; not needed on the same machine
+    #[arg(long, value_name = "FILE")]
+    ingest_token_file: Option<PathBuf>,
+}
+
+impl IngestArguments {
+    /// Reads the token, where one was named.
+    pub(crate) fn authorization(&self) -> Result<Option<HeaderValue>, Failure> {
+        let Some(path) = &self.ingest_token_file else { return Ok(None) };
+        let token = std::fs::read_to_string(path)
+            .map_err(|reason| Failure::usage(format!("cannot read the token in {}: {reason}", path.display())))?;
+        bearer(token.trim()).map(Some)
+    }
+}
+
+/// A connection to the ingest listener.
+pub(crate) struct Ingest {
+    http: Http,
+    host: HeaderValue,
+    authorization: Option<HeaderValue>,
+}
+
+/// What is posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// One event or an array of them, or a hook.
+    Json,
+    /// One event a line.
+    Ndjson,
+}
+
+impl Ingest {
+    /// Makes a connection; it is opened when the first request is sent.
+    ///
+    /// # Errors
+    /// `Usage` where the URL leads nowhere.
+    pub(crate) fn new(url: &Url, authorization: Option<HeaderValue>, tasks: Tasks) -> Result<Self, Failure> {
+        let http = Http::new(url, tasks).map_err(Failure::Usage)?;
+        let host = HeaderValue::try_from(http.authority())
+            .map_err(|_| Failure::usage(format!("{url} names a host that cannot be asked for")))?;
+        Ok(Self { http, host, authorization })
+    }
+
+    /// Makes the target of posts to a path.
+    pub(crate) fn target(&self, path: &str) -> Result<Uri, Failure> {
+        self.http.target(path).map_err(Failure::Usage)
+    }
+
+    /// Returns where the listener is, for messages.
+    pub(crate) fn at(&self) -> String {
+        self.http.at()
+    }
+
+    /// Posts a body.
+    ///
+    /// # Errors
+    /// Where there is no answer. It is then not known whether the events were taken: posting them again
+    /// with the same ids is always right.
+    pub(crate) async fn post(&mut self, target: &Uri, media: Media, body: Bytes) -> Result<Answer, Error> {
+        let content_type = match media {
+            Media::Json => HeaderValue::from_static("application/json"),
+            Media::Ndjson => HeaderValue::from_static("application/x-ndjson"),
+        };
+        let mut request = http::Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = target.clone();
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.host.clone());
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.insert(CONTENT_TYPE, content_type);
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        self.http.send(request, ANSWER_WITHIN).await
+    }
+}
+
+/// Reads how long a server asks to wait, in seconds; a date is not what hooklog sends.
+pub(crate) fn retry_after(answer: &Answer) -> Option<Duration> {
+    let text = answer.headers.get(RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// INO gives up after a few seconds; a disk that stalls may take longer and still answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);

@@ -1,0 +1,235 @@
+//! `hooklog replay`: deliver a stretch of the past again.
+//!
+//! Not a promise about live work: a replay has its own attempts and touches neither ledger nor sequence.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+use serde_json::{Map, Value, json};
+
+use super::address::{EndpointAddress, JobAddress};
+use super::client::{Client, Request};
+use super::column::{Column, count, share, show_count, show_ms, state, text, time};
+use super::connection::ConnectionArguments;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::range::{Portion, Range};
+use crate::model::AccountName;
+
+/// Deliver a stretch of the past again
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hooklog replay start acme/crm --from 41 --to 80 --wait
+  hooklog replay list acme
+  hooklog replay cancel acme/job_01")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    connection: ConnectionArguments,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start a replay to an endpoint
+    #[command(after_help = "Examples:
+  hooklog replay start acme/crm --from 41 --to 80          offsets 41 to 79
+  hooklog replay start acme/crm --since 2h --wait          exit code 3 where not all was delivered")]
+    Start {
+        /// The endpoint
+        endpoint: EndpointAddress,
+        #[command(flatten)]
+        range: Range,
+        /// Wait until it has ended, with a progress bar on a terminal
+        #[arg(long)]
+        wait: bool,
+    },
+    /// List the replays of an account
+    #[command(after_help = "Examples:\n  hooklog replay list acme")]
+    List {
+        /// The account
+        account: AccountName,
+        #[command(flatten)]
+        portion: Portion,
+    },
+    /// Show one replay
+    #[command(after_help = "Examples:\n  hooklog replay get acme/job_01 -o json")]
+    Get {
+        /// The replay: ACCOUNT/ID
+        replay: JobAddress,
+    },
+    /// Wait until a replay has ended; exit code 3 where not all was delivered
+    #[command(after_help = "Examples:\n  hooklog replay wait acme/job_01 && echo all delivered")]
+    Wait {
+        /// The replay: ACCOUNT/ID
+        replay: JobAddress,
+    },
+    /// Stop a replay; what it has delivered stays delivered
+    #[command(after_help = "Examples:\n  hooklog replay cancel acme/job_01")]
+    Cancel {
+        /// The replay: ACCOUNT/ID
+        replay: JobAddress,
+    },
+}
+
+impl Arguments {
+    pub(crate) async fn run(self, context: &mut Context) -> Result<Exit, Failure> {
+        let mut client = Client::new(&self.connection.resolve(&context.environment)?, context.tasks.clone())?;
+        match self.verb {
+            Verb::Start { endpoint, range, wait } => start(&mut client, context, &endpoint, &range, wait).await,
+            Verb::List { account, portion } => {
+                let request = Request::get(format!("/accounts/{account}/replays"));
+                client.print(context, &request, &portion, COLUMNS).await?;
+                Ok(Exit::Done)
+            }
+            Verb::Get { replay } => {
+                let job = client.send(&Request::get(path(&replay))).await?;
+                context.console.item(COLUMNS, &job)?;
+                Ok(Exit::Done)
+            }
+            Verb::Wait { replay } => wait_for(&mut client, context, &replay).await,
+            Verb::Cancel { replay } => {
+                let job = client.send(&Request::post(format!("{}/cancel", path(&replay)), json!({}))).await?;
+                if !job.is_null() {
+                    context.console.item(COLUMNS, &job)?;
+                }
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+async fn start(
+    client: &mut Client,
+    context: &mut Context,
+    endpoint: &EndpointAddress,
+    range: &Range,
+    wait: bool,
+) -> Result<Exit, Failure> {
+    let Some(first) = range.first(context.now()) else {
+        return Err(Failure::usage("say where to begin: --from 41, or --since 2h"));
+    };
+    let mut body =
+        Map::from_iter([("endpoint".to_owned(), json!(endpoint.endpoint)), ("from".to_owned(), first.body())]);
+    body.extend(range.end().map(|end| ("to".to_owned(), end.body())));
+    let request = Request::post(format!("/accounts/{}/replays", endpoint.account), Value::Object(body));
+    let job = client.send(&request).await?;
+    if !wait {
+        context.console.item(COLUMNS, &job)?;
+        return Ok(Exit::Done);
+    }
+    let id = job.get("id").and_then(Value::as_str).unwrap_or_default();
+    let replay: JobAddress = format!("{}/{id}", endpoint.account)
+        .parse()
+        .map_err(|reason| Failure::failed(format!("the server named the replay {id:?}: {reason}")))?;
+    context.console.note(&format!("replay {replay} has started; it goes on when this command is interrupted"));
+    wait_for(client, context, &replay).await
+}
+
+/// Looks at a job until it has ended: often at first, then once a second.
+async fn wait_for(client: &mut Client, context: &mut Context, replay: &JobAddress) -> Result<Exit, Failure> {
+    let bar = context.console.progress(Some(BAR_STEPS), "{bar:40} {percent} % {msg}");
+    let mut pause = PAUSE_FIRST;
+    let job = loop {
+        let job = client.send(&Request::get(path(replay))).await?;
+        bar.set_position(steps(&job));
+        bar.set_message(progress_in_words(&job));
+        if has_ended(&job) {
+            break job;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_LONGEST);
+    };
+    bar.finish_and_clear();
+    context.console.item(COLUMNS, &job)?;
+    verdict(&job)
+}
+
+/// A replay is a yes when it came to its end and gave nothing up.
+fn verdict(job: &Value) -> Result<Exit, Failure> {
+    match word(job, "/state") {
+        "completed" => Ok(Exit::answer(number(job, "/counts/givenUp") == 0)),
+        "cancelled" => Ok(Exit::No),
+        _ => {
+            let title = ["/problem/detail", "/problem/title"].map(|pointer| word(job, pointer));
+            let reason = title.into_iter().find(|text| !text.is_empty()).unwrap_or("the server does not say why");
+            Err(Failure::failed(format!("the replay failed: {reason}")))
+        }
+    }
+}
+
+fn has_ended(job: &Value) -> bool {
+    matches!(word(job, "/state"), "completed" | "cancelled" | "failed")
+}
+
+fn progress_in_words(job: &Value) -> String {
+    let delivered = show_count(number(job, "/counts/delivered"));
+    let matched = show_count(number(job, "/counts/matched"));
+    let rest = job.pointer("/etaMs").and_then(Value::as_u64);
+    let rest = rest.map(|ms| format!(", {} to go", show_ms(ms))).unwrap_or_default();
+    format!("{} {delivered} of {matched} delivered{rest}", word(job, "/state"))
+}
+
+fn steps(job: &Value) -> u64 {
+    let (matched, remaining) = (number(job, "/counts/matched"), number(job, "/counts/remaining"));
+    let done = matched.saturating_sub(remaining).saturating_mul(BAR_STEPS);
+    done.checked_div(matched).unwrap_or_else(|| if has_ended(job) { BAR_STEPS } else { 0 })
+}
+
+fn word<'a>(job: &'a Value, pointer: &str) -> &'a str {
+    job.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(job: &Value, pointer: &str) -> u64 {
+    job.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn path(replay: &JobAddress) -> String {
+    format!("/accounts/{}/replays/{}", replay.account, replay.job)
+}
+
+const COLUMNS: &[Column] = &[
+    text("ID", "/id"),
+    state("STATE", "/state"),
+    text("ENDPOINT", "/endpoint"),
+    share("PROGRESS", "/progress"),
+    count("MATCHED", "/counts/matched"),
+    count("DELIVERED", "/counts/delivered"),
+    count("GIVEN UP", "/counts/givenUp"),
+    count("REMAINING", "/counts/remaining"),
+    time("CREATED", "/createdAt"),
+    text("BY", "/createdBy"),
+    text("PROBLEM", "/problem/title"),
+];
+const BAR_STEPS: u64 = 1000;
+/// A replay of a few events has ended before anybody looks; one of a day is not asked about ten times a second.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+const PAUSE_LONGEST: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{progress_in_words, steps, verdict};
+
+    #[test]
+    fn a_replay_answers_yes_only_when_all_was_delivered() {
+        let exit = |state: &str, given_up: u64| {
+            let job = json!({"state": state, "counts": {"givenUp": given_up}, "problem": {"title": "disk"}});
+            verdict(&job).map_or_else(|failure| failure.exit().code(), super::Exit::code)
+        };
+        assert_eq!(exit("completed", 0), 0);
+        assert_eq!(exit("completed", 1), 3);
+        assert_eq!(exit("cancelled", 0), 3);
+        assert_eq!(exit("failed", 0), 1);
+    }
+
+    #[test]
+    fn progress_is_counted_from_what_remains() {
+        let job = json!({"state": "running", "etaMs": 61000, "counts": {"matched": 4000, "delivered": 990, "remaining": 3000}});
+        assert_eq!(steps(&job), 250);
+        assert_eq!(progress_in_words(&job), "running 990 of 4,000 delivered, 1 min 1 s to go");
+        assert_eq!(steps(&json!({"state": "queued"})), 0);
+        assert_eq!(steps(&json!({"state": "completed", "counts": {"matched": 0}})), 1000);
+    }
+}

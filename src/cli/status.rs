@@ -1,0 +1,105 @@
+//! `hooklog status`: one screen that says whether all is well, and what to do where it is not.
+
+use serde_json::Value;
+
+use super::client::{Client, Request};
+use super::column::{Column, bytes, count, text, time};
+use super::connection::ConnectionArguments;
+use super::console::Format;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::problem::hint;
+
+/// Say whether everything is well, or what is not and what to do about it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hooklog status
+  hooklog status -o json | jq .problems
+  hooklog status || echo 'look at it'        exit code 3 where there are problems")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    connection: ConnectionArguments,
+}
+
+impl Arguments {
+    pub(crate) async fn run(self, context: &mut Context) -> Result<Exit, Failure> {
+        let mut client = Client::new(&self.connection.resolve(&context.environment)?, context.tasks.clone())?;
+        let status = client.send(&Request::get("/status")).await?;
+        let problems = status.get("problems").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        context.console.item(COLUMNS, &status)?;
+        if context.console.format() == Format::Table {
+            context.console.line("")?;
+            for line in verdict(problems) {
+                context.console.line(&super::console::plain(&line))?;
+            }
+        }
+        Ok(Exit::answer(problems.is_empty()))
+    }
+}
+
+/// Says that all is well, or each problem with the next command.
+fn verdict(problems: &[Value]) -> Vec<String> {
+    if problems.is_empty() {
+        return vec!["All is well.".to_owned()];
+    }
+    let mut lines = vec![if problems.len() == 1 { "1 problem:".to_owned() } else { format!("{} problems:", problems.len()) }];
+    for problem in problems {
+        let member = |name| problem.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let code = member("code").unwrap_or_default();
+        lines.push(format!("- {}", member("title").or_else(|| problem.as_str()).unwrap_or(code)));
+        lines.extend(member("detail").map(|detail| format!("  {detail}")));
+        let address = match (member("account"), member("endpoint")) {
+            (Some(account), Some(endpoint)) => Some(format!("hooklog endpoint status {account}/{endpoint}")),
+            (Some(account), None) => Some(format!("hooklog endpoint list {account}")),
+            (None, _) => None,
+        };
+        let next = member("next").map(str::to_owned).or(address).or_else(|| hint(code, 0).filter(|next| *next != HERE).map(str::to_owned));
+        lines.extend(next.map(|next| format!("  next: {next}")));
+    }
+    lines
+}
+
+/// The command that is just running is no advice.
+const HERE: &str = "hooklog status";
+const COLUMNS: &[Column] = &[
+    text("STATE", "/state"),
+    count("HEAD", "/head"),
+    count("OLDEST", "/oldest"),
+    time("OLDEST AT", "/oldestAt"),
+    bytes("LOG SIZE", "/bytes"),
+    bytes("DISK USED", "/disk/usedBytes"),
+    bytes("DISK CAP", "/disk/capBytes"),
+    bytes("DISK FREE", "/disk/freeBytes"),
+    text("DISK FORECAST", "/disk/forecast"),
+    text("ENDPOINTS", "/endpoints"),
+    text("VERSIONS", "/versions"),
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::verdict;
+
+    #[test]
+    fn a_problem_names_the_next_command() {
+        assert_eq!(verdict(&[]), ["All is well."]);
+        let problems = [
+            json!({"code": "endpoint_in_trouble", "title": "An endpoint does not answer", "detail": "connection_refused",
+                "account": "acme", "endpoint": "crm"}),
+            json!({"code": "disk_full", "title": "The disk is nearly full"}),
+            json!("said in one sentence"),
+        ];
+        assert_eq!(
+            verdict(&problems),
+            [
+                "3 problems:",
+                "- An endpoint does not answer",
+                "  connection_refused",
+                "  next: hooklog endpoint status acme/crm",
+                "- The disk is nearly full",
+                "- said in one sentence",
+            ]
+        );
+    }
+}

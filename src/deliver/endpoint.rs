@@ -1,0 +1,505 @@
+//! One endpoint's loop around its machine: wait, ask, act.
+//!
+//! Not a decider: what to send when is the machine's. The loop owns the machine, the route to the receiver,
+//! the requests under way and the rows that wait to be written; nothing is shared, nothing is locked. It
+//! asks one question at a time of the log and one of the source, and as many of the receiver as it may.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot};
+
+use super::machine::{
+    Action, Boot, CourseId, Decision, Input, Machine, Now, Order, Policy, ReplayId, Saved, Since, Start, State,
+    Whereabouts,
+};
+use super::registry::{Mailbox, Shared};
+use super::source::DecidedEvent;
+use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem};
+use super::test::{Attempted, Line, attempt};
+use crate::accounts::{self, Endpoint, Halt, JobState};
+use crate::log::{self, Course, OutcomeRow};
+use crate::model::{Offset, Position, Sequence, Timestamp};
+use crate::runtime::{Random, blocking};
+use crate::telemetry::OutcomeLabel;
+
+/// What a loop is told.
+pub(super) enum Message {
+    /// Live events, decided.
+    Offered { from: Offset, events: Arc<[(Position, Decision)]> },
+    /// The endpoint's settings have changed.
+    Settings { endpoint: Arc<Endpoint>, nod: oneshot::Sender<()> },
+    /// The account's settings have changed.
+    AccountChanged { nod: oneshot::Sender<()> },
+    /// A replay was asked for.
+    Replays { nod: oneshot::Sender<()> },
+    /// A replay is over.
+    StopReplay { id: u64, nod: oneshot::Sender<()> },
+    /// Send one request now.
+    Retry,
+    /// Say how the endpoint does.
+    Status(oneshot::Sender<EndpointStatus>),
+    /// Say where an event is.
+    Whereabouts { offset: Offset, reply: oneshot::Sender<Option<Whereabouts>> },
+    /// The endpoint was deleted.
+    Stop { nod: oneshot::Sender<()> },
+}
+
+/// An endpoint with everything its loop owns.
+pub(super) struct Loaded {
+    shared: Arc<Shared>,
+    endpoint: Arc<Endpoint>,
+    machine: Machine,
+    line: Arc<Line>,
+    live: Positions,
+    replay: Positions,
+    rows: Vec<OutcomeRow>,
+    last_success_at: Option<Timestamp>,
+    last_failure: Option<LastFailure>,
+    last_detail: String,
+    replay_asked: Option<u64>,
+}
+
+type Ended = (CourseId, Offset, Attempted);
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What the loop waits for besides its mailbox and the clock.
+struct Waits {
+    attempts: FuturesUnordered<Boxed<Ended>>,
+    /// At most one read for each of the two courses.
+    reads: FuturesUnordered<Boxed<(CourseId, Offset, Result<Vec<DecidedEvent>, log::Error>)>>,
+    write: Option<Boxed<(Option<u64>, Result<(), log::Error>)>>,
+}
+
+impl Loaded {
+    /// Reads how far an endpoint has got. Blocks.
+    pub(super) fn new(shared: Arc<Shared>, endpoint: Arc<Endpoint>, random: Random) -> Result<Self, log::Error> {
+        let log = &shared.parts.log;
+        let now = shared.now();
+        let boot = Boot(shared.boot);
+        let settings = &endpoint.settings.value;
+        let saved = match log.cursor(endpoint.id, Course::Live)? {
+            Some(bytes) => Saved::decode(bytes).map_err(|problem| unreadable(&endpoint, &problem))?,
+            None => Saved::new(boot, Since { offset: settings.after, time: endpoint.settings.at }),
+        };
+        let rows = log.sequences(endpoint.id, saved.sequences.floor.next(), usize::MAX)?;
+        let mut live = Positions::default();
+        live.add(rows.iter().map(|(_, position, offset)| (*offset, *position)));
+        let sequences: Vec<(Sequence, Offset)> = rows.into_iter().map(|(number, _, offset)| (number, offset)).collect();
+        let start = Start {
+            saved,
+            sequences,
+            boot,
+            head: log.account_head(endpoint.account),
+            policy: shared.policy(&endpoint),
+            is_enabled: shared.is_enabled(&endpoint),
+            is_paused: is_paused(&endpoint),
+            random,
+        };
+        let machine = Machine::start(start, now);
+        let line = Arc::new(Line::new(&shared, &endpoint).map_err(|problem| unreadable(&endpoint, &problem))?);
+        Ok(Self {
+            shared,
+            endpoint,
+            machine,
+            line,
+            live,
+            replay: Positions::default(),
+            rows: Vec::new(),
+            last_success_at: None,
+            last_failure: None,
+            last_detail: String::new(),
+            replay_asked: None,
+        })
+    }
+
+    pub(super) fn needs_from(&self) -> Offset {
+        self.machine.needs_from()
+    }
+}
+
+/// Runs until the endpoint is deleted or the process ends.
+pub(super) async fn run(mut loaded: Loaded, mailbox: Arc<Mailbox>, mut messages: mpsc::Receiver<Message>) {
+    let mut shutdown = loaded.shared.parts.shutdown.clone();
+    let mut waits = Waits { attempts: FuturesUnordered::new(), reads: FuturesUnordered::new(), write: None };
+    let mut actions = Vec::new();
+    let mut is_draining = false;
+    loaded.take(Input::Wake, &mut actions);
+    loaded.start_replay(&mut actions);
+    loop {
+        loaded.act(&mut actions, &mut waits);
+        mailbox.needs_from.store(loaded.machine.needs_from().0, Ordering::Release);
+        if is_draining && waits.attempts.is_empty() && waits.write.is_none() {
+            return;
+        }
+        let sleep = loaded.sleep();
+        tokio::select! {
+            biased;
+            Some(ended) = waits.attempts.next(), if !waits.attempts.is_empty() => {
+                loaded.ended(ended, &mut actions);
+                // Whatever else has ended meanwhile shares the same write.
+                while let Some(Some(ended)) = now_or_never(waits.attempts.next()) {
+                    loaded.ended(ended, &mut actions);
+                }
+            }
+            Some(read) = waits.reads.next(), if !waits.reads.is_empty() => loaded.read(read, &mut actions),
+            written = wait(&mut waits.write), if waits.write.is_some() => {
+                waits.write = None;
+                if !loaded.written(written, &mut actions) {
+                    return;
+                }
+            }
+            message = messages.recv() => match message {
+                Some(Message::Stop { nod }) => {
+                    // Requests in flight end with the loop; the endpoint's rows age with their events.
+                    drop(waits);
+                    drop(nod.send(()));
+                    return;
+                }
+                Some(message) => loaded.message(message, &mut actions),
+                None => return,
+            },
+            () = mailbox.head_moved.notified() => {
+                let head = Offset(mailbox.head.load(Ordering::Acquire));
+                loaded.take(Input::Head(head), &mut actions);
+            }
+            () = sleep => loaded.take(Input::Wake, &mut actions),
+            () = shutdown.given(), if !is_draining => {
+                is_draining = true;
+                loaded.take(Input::Draining, &mut actions);
+            }
+        }
+    }
+}
+
+impl Loaded {
+    fn take(&mut self, input: Input, actions: &mut Vec<Action>) {
+        self.machine.handle(input, self.shared.now(), actions);
+    }
+
+    fn sleep(&self) -> impl Future<Output = ()> + use<> {
+        let now = self.shared.parts.clock.monotonic();
+        let wakeup = self.machine.next_wakeup().map(|at| at.since(now));
+        async move {
+            match wakeup {
+                Some(after) => tokio::time::sleep(after).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Does what the machine asks for.
+    fn act(&mut self, actions: &mut Vec<Action>, waits: &mut Waits) {
+        for action in actions.drain(..) {
+            match action {
+                Action::Read { course, from, limit } => {
+                    let (source, account) = (Arc::clone(&self.shared.parts.source), self.endpoint.account);
+                    waits.reads.push(Box::pin(async move {
+                        let answer = blocking(move || source.decide(account, from, limit)).await;
+                        (course, from, answer)
+                    }));
+                }
+                Action::Attempt { course, offset, attempt: number, sequence, is_probe: _ } => {
+                    let line = Arc::clone(&self.line);
+                    waits.attempts.push(Box::pin(async move {
+                        let attempted = attempt(&line, course, offset, number, sequence).await;
+                        (course, offset, attempted)
+                    }));
+                }
+                Action::Write { ticket, saved, sequences, given_up: _, is_sync } => {
+                    self.forget_settled(&saved);
+                    let rows = self.progress_rows(&saved, sequences);
+                    waits.write = Some(self.write(Some(ticket), rows, is_sync));
+                }
+                Action::Changed(state) => {
+                    tracing::debug!(account = %self.endpoint.account_name, endpoint = %self.endpoint.name, ?state, "endpoint state");
+                }
+                Action::Disable => self.shared.switch_off(&self.endpoint),
+                Action::ReplayEnded { replay, tally } => {
+                    tracing::info!(account = %self.endpoint.account_name, replay = replay.0, ?tally, "replay ended");
+                    self.shared.record_replay(self.endpoint.account, replay.0, JobState::Completed);
+                }
+            }
+        }
+        if waits.write.is_none() && !self.rows.is_empty() {
+            let rows = std::mem::take(&mut self.rows);
+            waits.write = Some(self.write(None, rows, false));
+        }
+    }
+
+    fn write(
+        &self,
+        ticket: Option<u64>,
+        rows: Vec<OutcomeRow>,
+        is_sync: bool,
+    ) -> Boxed<(Option<u64>, Result<(), log::Error>)> {
+        let log = self.shared.parts.log.clone();
+        Box::pin(async move {
+            loop {
+                match log.write_outcomes(rows.clone(), is_sync).await {
+                    // Progress has a reserve of its own on the disk; when that is full too it waits for room.
+                    Err(log::Error::DiskFull { .. }) => tokio::time::sleep(DISK_FULL_WAIT).await,
+                    answer => return (ticket, answer),
+                }
+            }
+        })
+    }
+
+    fn progress_rows(&mut self, saved: &Saved, sequences: Vec<(Sequence, Offset)>) -> Vec<OutcomeRow> {
+        let mut rows = std::mem::take(&mut self.rows);
+        let endpoint = self.endpoint.id;
+        rows.extend(sequences.into_iter().map(|(sequence, offset)| OutcomeRow::Sequence {
+            endpoint,
+            sequence,
+            position: self.live.of(offset),
+            offset,
+        }));
+        rows.push(OutcomeRow::Cursor { endpoint, course: Course::Live, value: saved.encode() });
+        rows
+    }
+
+    fn forget_settled(&mut self, saved: &Saved) {
+        self.live.forget_to(saved.live.cursor.low());
+        match &saved.replay {
+            Some(replay) => self.replay.forget_to(replay.course.cursor.low()),
+            None => self.replay = Positions::default(),
+        }
+    }
+
+    fn read(
+        &mut self,
+        (course, from, answer): (CourseId, Offset, Result<Vec<DecidedEvent>, log::Error>),
+        actions: &mut Vec<Action>,
+    ) {
+        let events = answer.unwrap_or_else(|problem| {
+            tracing::error!(account = %self.endpoint.account_name, %from, %problem, "events cannot be read");
+            Vec::new()
+        });
+        let positions = events.iter().zip(from.0..).map(|(event, offset)| (Offset(offset), event.position));
+        match course {
+            CourseId::Live => self.live.add(positions),
+            CourseId::Replay(_) => self.replay.add(positions),
+        }
+        let decisions = events.into_iter().map(|event| event.decision).collect();
+        self.take(Input::Decided { course, from, decisions }, actions);
+    }
+
+    /// Takes the end of a write in; false where the log has failed and everything ends.
+    fn written(&mut self, (ticket, answer): (Option<u64>, Result<(), log::Error>), actions: &mut Vec<Action>) -> bool {
+        if let Err(problem) = answer {
+            tracing::error!(account = %self.endpoint.account_name, %problem, "progress cannot be written");
+            return false;
+        }
+        if let Some(ticket) = ticket {
+            self.take(Input::Written { ticket }, actions);
+        }
+        true
+    }
+
+    fn ended(&mut self, (course, offset, attempted): Ended, actions: &mut Vec<Action>) {
+        let Attempted { result, row, outcome, failure } = attempted;
+        if let Some(outcome) = outcome {
+            self.shared.parts.metrics.attempts.get_or_create(&OutcomeLabel::new(outcome)).inc();
+        }
+        match failure {
+            Some((failure, detail)) => {
+                self.last_failure = Some(failure);
+                self.last_detail = detail;
+            }
+            None if row.is_some() => self.last_success_at = Some(self.shared.now().wall),
+            None => {}
+        }
+        self.rows.extend(row);
+        self.take(Input::AttemptEnded { course, offset, result }, actions);
+    }
+
+    fn message(&mut self, message: Message, actions: &mut Vec<Action>) {
+        match message {
+            Message::Offered { from, events } => {
+                let decisions = events.iter().map(|(_, decision)| *decision).collect();
+                let before = self.machine.read_to();
+                self.take(Input::Offered { from, decisions }, actions);
+                // Only what was taken is remembered: an endpoint that stands still is offered without end.
+                let taken = before.next()..=self.machine.read_to();
+                let positions = events.iter().zip(from.0..).map(|((position, _), offset)| (Offset(offset), *position));
+                self.live.add(positions.filter(|(offset, _)| taken.contains(offset)));
+            }
+            Message::Settings { endpoint, nod } => {
+                self.settings_changed(endpoint, actions);
+                drop(nod.send(()));
+            }
+            Message::AccountChanged { nod } => {
+                self.switch(actions);
+                drop(nod.send(()));
+            }
+            Message::Replays { nod } => {
+                self.start_replay(actions);
+                drop(nod.send(()));
+            }
+            Message::StopReplay { id, nod } => {
+                self.take(Input::StopReplay(ReplayId(id)), actions);
+                self.replay_asked = None;
+                self.start_replay(actions);
+                drop(nod.send(()));
+            }
+            Message::Retry => self.take(Input::Retry, actions),
+            Message::Status(reply) => drop(reply.send(self.status())),
+            Message::Whereabouts { offset, reply } => {
+                drop(reply.send(self.machine.whereabouts(CourseId::Live, offset)));
+            }
+            Message::Stop { nod } => drop(nod.send(())),
+        }
+    }
+
+    fn settings_changed(&mut self, endpoint: Arc<Endpoint>, actions: &mut Vec<Action>) {
+        match Line::new(&self.shared, &endpoint) {
+            Ok(line) => self.line = Arc::new(line),
+            Err(problem) => {
+                tracing::error!(account = %endpoint.account_name, endpoint = %endpoint.name, %problem, "settings cannot be used");
+            }
+        }
+        self.endpoint = endpoint;
+        self.take(Input::PolicyChanged(self.shared.policy(&self.endpoint)), actions);
+        self.switch(actions);
+    }
+
+    fn switch(&mut self, actions: &mut Vec<Action>) {
+        let enabled = if self.shared.is_enabled(&self.endpoint) { Input::Enabled } else { Input::Disabled };
+        let paused = if is_paused(&self.endpoint) { Input::Paused } else { Input::Resumed };
+        self.take(enabled, actions);
+        self.take(paused, actions);
+    }
+
+    /// Starts the next replay in the queue; the machine ignores it while another is known.
+    fn start_replay(&mut self, actions: &mut Vec<Action>) {
+        let Some(replay) = self.shared.next_replay(&self.endpoint) else { return };
+        if self.machine.replay_ledger().is_none() {
+            let (from, to) = (replay.from, replay.to);
+            self.take(Input::StartReplay { replay: ReplayId(replay.id), from, to }, actions);
+        }
+        if replay.state == JobState::Queued && self.replay_asked != Some(replay.id) {
+            self.replay_asked = Some(replay.id);
+            self.shared.record_replay(self.endpoint.account, replay.id, JobState::Running);
+        }
+    }
+
+    fn status(&self) -> EndpointStatus {
+        let status = self.machine.status(self.shared.now());
+        if let Err(mismatch) = self.machine.check_ledger() {
+            self.shared.parts.metrics.ledger_mismatches.inc();
+            tracing::error!(account = %self.endpoint.account_name, endpoint = %self.endpoint.name, %mismatch, "ledger");
+        }
+        let replay = self.machine.replay_ledger();
+        EndpointStatus {
+            state: status.state.into(),
+            since: status.since,
+            problem: self.problem(status.state),
+            last_success_at: self.last_success_at,
+            last_failure: self.last_failure.clone(),
+            next_attempt_at: status.next_attempt_at,
+            cursor: status.cursor,
+            lag: Lag { events: status.ledger.waiting.total(), ms: 0, oldest_at: None },
+            in_flight: status.in_flight,
+            held: status.ledger.waiting.held,
+            ledger: LedgerView::new(status.ledger_since, &status.ledger),
+            replay: replay.map(|(id, ledger)| ReplayProgress::new(id.0, &ledger)),
+        }
+    }
+
+    fn problem(&self, state: State) -> Option<StatusProblem> {
+        let settings = &self.endpoint.settings.value;
+        let told = |code, title: &str, detail: String| Some(StatusProblem { code, title: title.to_owned(), detail });
+        match state {
+            State::Live | State::CatchingUp => None,
+            State::Paused => told("paused", "paused by a person", "resume it and it goes on from where it stands".to_owned()),
+            State::Disabled => match &settings.halt {
+                Some((Halt::Gone, at)) => {
+                    let detail = format!("the receiver answered 410 at {at}: it wants nothing any more; enable it to go on");
+                    told("receiver_gone", "switched off by its receiver", detail)
+                }
+                Some((Halt::Paused, _)) | None => {
+                    told("disabled", "switched off", "enable it, and its account, and it goes on from where it stands".to_owned())
+                }
+            },
+            State::BackingOff | State::Held => {
+                let failure = self.last_failure.as_ref()?;
+                told(failure.error, &failure.error.replace('_', " "), self.last_detail.clone())
+            }
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn now(&self) -> Now {
+        let clock = &self.parts.clock;
+        Now { wall: Timestamp(clock.wall_ms()), monotonic: clock.monotonic() }
+    }
+
+    fn policy(&self, endpoint: &Endpoint) -> Policy {
+        let settings = &endpoint.settings.value;
+        Policy {
+            order: match settings.order {
+                accounts::Order::ByKey => Order::ByKey,
+                accounts::Order::Strict => Order::Strict,
+                accounts::Order::None => Order::None,
+            },
+            in_flight_max: settings.max_in_flight,
+            refusals_in_a_row_max: self.options.refusals_in_a_row_max,
+            retry_schedule: Arc::clone(&self.options.retry_schedule),
+        }
+    }
+
+    /// Whether anything may be sent: the endpoint and its account are switched on.
+    fn is_enabled(&self, endpoint: &Endpoint) -> bool {
+        let account = self.parts.accounts.account_by_id(endpoint.account);
+        endpoint.settings.value.enabled && account.is_some_and(|account| account.settings.value.enabled)
+    }
+}
+
+fn is_paused(endpoint: &Endpoint) -> bool {
+    matches!(endpoint.settings.value.halt, Some((Halt::Paused, _)))
+}
+
+fn unreadable(endpoint: &Endpoint, problem: &dyn std::fmt::Display) -> log::Error {
+    log::Error::Inconsistent(format!("endpoint {}/{} cannot be loaded: {problem}", endpoint.account_name, endpoint.name))
+}
+
+async fn wait<T>(waited: &mut Option<Boxed<T>>) -> T {
+    match waited {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Polls once, without being woken again.
+fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
+    futures_util::FutureExt::now_or_never(future)
+}
+
+/// Where the records of events are that were read and are not settled.
+#[derive(Debug, Default)]
+struct Positions(BTreeMap<Offset, Position>);
+
+impl Positions {
+    fn add(&mut self, positions: impl Iterator<Item = (Offset, Position)>) {
+        self.0.extend(positions);
+    }
+
+    /// Returns where a record is; what is not known any more never ages, which is the safe side.
+    fn of(&self, offset: Offset) -> Position {
+        self.0.get(&offset).copied().unwrap_or(Position(u64::MAX))
+    }
+
+    fn forget_to(&mut self, low: Offset) {
+        if self.0.first_key_value().is_some_and(|(first, _)| *first <= low) {
+            self.0 = self.0.split_off(&low.next());
+        }
+    }
+}
+
+const DISK_FULL_WAIT: Duration = Duration::from_secs(1);

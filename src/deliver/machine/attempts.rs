@@ -1,0 +1,223 @@
+//! What an ended attempt means: for the event, for its lane, and for the endpoint.
+//!
+//! Not how an answer is classified: that was done by whoever made the request. Who is to blame decides:
+//! the endpoint's trouble costs an event nothing but time, a refusal uses up the event's schedule, and what is
+//! our own doing counts for nobody.
+
+use std::time::Duration;
+
+use crate::model::Offset;
+
+use super::action::{Action, GivenUp};
+use super::backoff;
+use super::circuit::{Cause, Trouble};
+use super::course::{Course, Flight};
+use super::input::{AttemptResult, CourseId, Now};
+use super::lanes::{EntryId, Reason, Standing};
+use super::ledger::Settlement;
+use super::Machine;
+
+impl Machine {
+    pub(super) fn attempt_ended(
+        &mut self,
+        course: CourseId,
+        offset: Offset,
+        result: AttemptResult,
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
+        let is_probe = self.circuit.is_probe(course, offset);
+        let flight = match self.course_mut(course) {
+            Some(course) => course.arrive(offset),
+            None => None,
+        };
+        if flight.is_none() {
+            let Some(orphan) = self.orphans.iter().position(|orphan| *orphan == (course, offset)) else { return };
+            self.orphans.swap_remove(orphan);
+        }
+        let ended = Ended { course, flight, is_probe };
+        match result {
+            AttemptResult::Delivered => self.delivered(ended),
+            AttemptResult::Trouble { retry_after } => self.trouble(ended, retry_after, now),
+            AttemptResult::Refused { status, retry_after } => self.refused(ended, status, retry_after, now),
+            AttemptResult::Unwanted => self.unwanted(ended, actions),
+            AttemptResult::Cancelled
+            | AttemptResult::Filtered
+            | AttemptResult::Fault
+            | AttemptResult::Later
+            | AttemptResult::Gone => self.not_sent(ended, result, now),
+        }
+    }
+
+    fn delivered(&mut self, ended: Ended) {
+        self.circuit.success();
+        self.window.widen();
+        self.refused_in_row.clear();
+        self.successes += 1;
+        if let Some((course, flight)) = self.landed(ended) {
+            course.fault_row.body_was_made();
+            course.settle_entry(flight.entry, Settlement::Delivered);
+        }
+    }
+
+    fn trouble(&mut self, ended: Ended, retry_after: Option<Duration>, now: Now) {
+        let in_flight = self.in_flight();
+        let trouble = Trouble { is_probe: ended.is_probe, is_alone: in_flight == 0, retry_after };
+        if self.circuit.trouble(trouble, now.monotonic, &mut self.random) {
+            self.opened();
+        }
+        let (is_open, successes) = (self.circuit.is_open(), self.successes);
+        let Some((course, flight)) = self.landed(ended) else { return };
+        course.fault_row.body_was_made();
+        let trial = course.trial_mut(flight.entry);
+        if trial.is_to_blame(successes, u64::try_from(in_flight).unwrap_or(0)) {
+            trial.refusals += 1;
+            let refusals = trial.refusals;
+            self.wait_or_give_up(ended.course, flight.entry, Refusal { refusals, retry_after, status: None }, now);
+        } else if is_open {
+            course.lanes.set(flight.entry, Standing::Queued);
+        } else {
+            let troubles = trial.troubles();
+            let wait = backoff::before_probe(troubles.saturating_sub(1), &mut self.random);
+            let until = now.monotonic.plus(wait.max(backoff::bounded_wish(retry_after)));
+            if let Some((course, flight)) = self.landed(ended) {
+                course.lanes.set(flight.entry, Standing::Waiting(until, Reason::Trouble));
+            }
+        }
+    }
+
+    fn refused(&mut self, ended: Ended, status: u16, retry_after: Option<Duration>, now: Now) {
+        self.circuit.refusal(ended.is_probe, now.monotonic, &mut self.random);
+        let is_open = self.circuit.is_open();
+        let Some((course, flight)) = self.landed(ended) else { return };
+        course.fault_row.body_was_made();
+        let trial = course.trial_mut(flight.entry);
+        trial.attempts += 1;
+        if is_open {
+            // Event after event is refused: it is the endpoint's, and costs this one nothing.
+            course.lanes.set(flight.entry, Standing::Queued);
+            return;
+        }
+        let (before, was_in_row) = (trial.refusals, trial.was_in_row);
+        trial.refusals += 1;
+        let refusals = trial.refusals;
+        let offset = course.lanes.entry(flight.entry).offset;
+        self.wait_or_give_up(
+            ended.course,
+            flight.entry,
+            Refusal { refusals, retry_after, status: Some(status) },
+            now,
+        );
+        let is_new = !self.refused_in_row.iter().any(|(course, refused, _)| (*course, *refused) == (ended.course, offset));
+        if is_new && !was_in_row {
+            self.refused_in_row.push((ended.course, offset, before));
+            if self.refused_in_row.len() >= self.policy.refusals_in_a_row_max.max(1) as usize {
+                self.put_row_down_to_endpoint(now);
+            }
+        }
+    }
+
+    /// Opens the circuit because event after event was refused, and takes their refusals back.
+    fn put_row_down_to_endpoint(&mut self, now: Now) {
+        self.circuit.open(Cause::Refusals, now.monotonic, &mut self.random);
+        self.opened();
+        let row = std::mem::take(&mut self.refused_in_row);
+        for course in self.courses_mut() {
+            let id = course.id;
+            let refused = row.iter().filter(|(course, ..)| *course == id);
+            let refused: Vec<_> = refused.map(|(_, offset, before)| (*offset, *before)).collect();
+            course.pardon(&refused);
+        }
+    }
+
+    /// Holds a refused event until its next try; a replay gives it up after the last.
+    fn wait_or_give_up(&mut self, id: CourseId, entry: EntryId, refusal: Refusal, now: Now) {
+        let Refusal { refusals, retry_after, status } = refusal;
+        let wait = backoff::before_retry(refusals, retry_after, &self.policy.retry_schedule, &mut self.random);
+        let Some(course) = self.course_mut(id) else { return };
+        match id {
+            CourseId::Replay(replay) if refusals >= REPLAY_TRIES_MAX => {
+                let offset = course.lanes.entry(entry).offset;
+                course.settle_entry(entry, Settlement::GivenUp);
+                self.writing.given_up.push(GivenUp { replay, offset, status });
+            }
+            CourseId::Replay(_) | CourseId::Live => course.hold(entry, now.monotonic.plus(wait)),
+        }
+    }
+
+    fn unwanted(&mut self, ended: Ended, actions: &mut Vec<Action>) {
+        self.probe_told_nothing(ended);
+        if let Some((course, flight)) = self.landed(ended) {
+            course.trial_mut(flight.entry).attempts += 1;
+            course.lanes.set(flight.entry, Standing::Queued);
+        }
+        if std::mem::replace(&mut self.is_enabled, false) {
+            actions.push(Action::Disable);
+        }
+    }
+
+    /// An attempt of which the receiver has seen nothing that counts.
+    fn not_sent(&mut self, ended: Ended, result: AttemptResult, now: Now) {
+        self.probe_told_nothing(ended);
+        let wait = backoff::before_asking_again(&mut self.random);
+        let rights = self.rights;
+        let Some((course, flight)) = self.landed(ended) else { return };
+        match result {
+            AttemptResult::Filtered => course.settle_entry(flight.entry, Settlement::Filtered),
+            AttemptResult::Gone => course.settle_entry(flight.entry, Settlement::Expired),
+            AttemptResult::Later => {
+                course.lanes.set(flight.entry, Standing::Waiting(now.monotonic.plus(wait), Reason::NoBody));
+            }
+            AttemptResult::Fault => {
+                course.fault(flight.entry);
+                if flight.rights != rights {
+                    // Its body was asked for before the chain was changed: perhaps that has mended it.
+                    let offset = course.lanes.entry(flight.entry).offset;
+                    course.reading.ask_faults_from(offset);
+                }
+            }
+            AttemptResult::Cancelled
+            | AttemptResult::Delivered
+            | AttemptResult::Trouble { .. }
+            | AttemptResult::Refused { .. }
+            | AttemptResult::Unwanted => course.lanes.put_back_first(flight.entry),
+        }
+    }
+
+    /// The endpoint is in trouble from now on: what waits because of its trouble waits for the probe instead.
+    fn opened(&mut self) {
+        self.window.close();
+        self.courses_mut().for_each(|course| course.lanes.wake_where(|_, reason| reason == Reason::Trouble));
+    }
+
+    fn probe_told_nothing(&mut self, ended: Ended) {
+        if ended.is_probe {
+            self.circuit.probe_told_nothing();
+        }
+    }
+
+    /// The course and the flight of an attempt, unless it belonged to a replay that is gone.
+    fn landed(&mut self, ended: Ended) -> Option<(&mut Course, Flight)> {
+        let flight = ended.flight?;
+        self.course_mut(ended.course).map(|course| (course, flight))
+    }
+}
+
+/// An attempt that has ended.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    course: CourseId,
+    flight: Option<Flight>,
+    is_probe: bool,
+}
+
+/// A refusal that counts.
+#[derive(Debug, Clone, Copy)]
+struct Refusal {
+    refusals: u32,
+    retry_after: Option<Duration>,
+    status: Option<u16>,
+}
+
+/// How often a replay tries an event that is refused.
+const REPLAY_TRIES_MAX: u32 = 3;

@@ -1,0 +1,359 @@
+//! One endpoint's machine: what to send when, and what to write down of it.
+//!
+//! Pure: it does no IO, asks no clock and logs nothing. The shell around it waits for an input or for
+//! [`Machine::next_wakeup`], hands it to [`Machine::handle`] together with the time, and does the actions that
+//! come out. What the events say is unknown here; they are offsets and hashes of keys.
+//!
+//! ```text
+//!   Offered, Decided ─▶ lanes ─▶ Attempt ─▶ AttemptEnded ─▶ cursor and tally ─▶ Write ─▶ Written
+//!        ▲                ▲                       │                               │
+//!        └─── Read        └── circuit, window ◀───┘          numbers may leave ◀──┘
+//! ```
+//!
+//! Promises: every event is settled once and counted once; of one lane one request at a time, in order; no
+//! number names two events; nothing moves while the endpoint is off, paused or in trouble, and all of it goes
+//! on from there, a crash included.
+
+mod input;
+mod action;
+mod saved;
+mod ledger;
+mod status;
+mod course;
+mod reading;
+mod cursor;
+mod lanes;
+mod trial;
+mod sequence;
+mod circuit;
+mod window;
+mod backoff;
+mod attempts;
+mod writing;
+mod replaying;
+mod number_map;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod simulation;
+
+use crate::model::{Offset, Sequence, Timestamp};
+use crate::runtime::{Monotonic, Random};
+
+use circuit::Circuit;
+use course::{Course, Stretch};
+use replaying::Replaying;
+use sequence::Sequences;
+use window::{Turn, Window};
+use writing::Writing;
+
+pub use action::{Action, GivenUp, State};
+pub use cursor::{Cursor, SPAN};
+pub use input::{AttemptResult, CourseId, Decision, Input, Now, Order, Outcome, Policy, ReplayId};
+pub use ledger::{Ledger, LedgerMismatch, Since, Tally, Waiting};
+pub use saved::{Boot, RETRIES_MAX, Saved, SavedCourse, SavedReplay, SavedRetry};
+pub use sequence::SavedSequences;
+pub use status::{Status, Whereabouts};
+
+/// What to send when, for one endpoint.
+#[derive(Debug)]
+pub struct Machine {
+    boot: Boot,
+    since: Since,
+    policy: Policy,
+    is_enabled: bool,
+    is_paused: bool,
+    is_draining: bool,
+    live: Course,
+    replay: Option<Replaying>,
+    /// Requests under way of a replay that is gone.
+    orphans: Vec<(CourseId, Offset)>,
+    circuit: Circuit,
+    window: Window,
+    /// Different events refused since the last success, each with the steps it had used up before.
+    refused_in_row: Vec<(CourseId, Offset, u32)>,
+    /// How many requests have succeeded since the start.
+    successes: u64,
+    /// How often the chain has changed since the start.
+    rights: u64,
+    writing: Writing,
+    /// The state that was last told, and since when.
+    told: Option<(State, Timestamp)>,
+    is_catching_up: bool,
+    /// When to give back the memory that a full queue has left.
+    trim_at: Option<Monotonic>,
+    random: Random,
+}
+
+/// All that a machine starts from.
+#[derive(Debug)]
+pub struct Start {
+    /// What was written down last, or [`Saved::new`] for a new endpoint.
+    pub saved: Saved,
+    /// The endpoint's sequence rows above `saved.sequences.floor`.
+    pub sequences: Vec<(Sequence, Offset)>,
+    /// The boot we are in.
+    pub boot: Boot,
+    /// The account's last event.
+    pub head: Offset,
+    /// What of the endpoint's settings matters here.
+    pub policy: Policy,
+    /// Whether the endpoint is switched on.
+    pub is_enabled: bool,
+    /// Whether the endpoint is paused.
+    pub is_paused: bool,
+    /// Where jitter comes from.
+    pub random: Random,
+}
+
+impl Machine {
+    /// Goes on where the endpoint stood. The first input tells it to begin: `Input::Wake` will do.
+    #[must_use]
+    pub fn start(start: Start, now: Now) -> Self {
+        let Start { saved, sequences, boot, head, policy, is_enabled, is_paused, random } = start;
+        let stretch = Stretch { start: saved.since.offset, end: head };
+        let mut live = Course::start(CourseId::Live, stretch, saved.live, policy.order, now);
+        let is_settled = |offset| live.cursor.is_settled(offset);
+        live.sequences = Some(Sequences::start(saved.sequences, &sequences, saved.boot == boot, is_settled));
+        Self {
+            boot,
+            since: saved.since,
+            is_enabled,
+            is_paused,
+            is_draining: false,
+            live,
+            replay: saved.replay.map(|replay| Replaying::go_on(replay, policy.order, now)),
+            orphans: Vec::new(),
+            circuit: Circuit::default(),
+            window: Window::new(policy.in_flight_max),
+            refused_in_row: Vec::new(),
+            successes: 0,
+            rights: 0,
+            writing: Writing::default(),
+            told: None,
+            is_catching_up: false,
+            trim_at: None,
+            policy,
+            random,
+        }
+    }
+
+    /// Takes an input in and appends what is to be done to `actions`.
+    pub fn handle(&mut self, input: Input, now: Now, actions: &mut Vec<Action>) {
+        let at = now.monotonic;
+        match input {
+            Input::Wake => {}
+            Input::Head(head) => self.live.head_moved(head),
+            Input::Offered { from, decisions } if self.is_moving() => {
+                self.live.offer(from, &decisions, self.queue_max(), at);
+            }
+            Input::Offered { from, decisions } => {
+                let count = u64::try_from(decisions.len()).unwrap_or(0);
+                self.live.head_moved(Offset((from.0 + count).saturating_sub(1)));
+            }
+            Input::Decided { course, from, decisions } => {
+                if let Some(course) = self.course_mut(course) {
+                    course.answered(from, &decisions, at);
+                }
+            }
+            Input::AttemptEnded { course, offset, result } => self.attempt_ended(course, offset, result, now, actions),
+            Input::Written { ticket } => self.written(ticket),
+            Input::PolicyChanged(policy) => {
+                self.window.resize(policy.in_flight_max);
+                self.policy = policy;
+            }
+            Input::Enabled => self.is_enabled = true,
+            Input::Disabled => self.is_enabled = false,
+            Input::Paused => self.is_paused = true,
+            Input::Resumed => self.is_paused = false,
+            Input::Retry => self.retry(at),
+            Input::RightsChanged => {
+                self.rights += 1;
+                self.courses_mut().for_each(Course::rights_changed);
+            }
+            Input::StartReplay { replay, from, to } => self.start_replay(replay, from, to, now),
+            Input::StopReplay(replay) => self.stop_replay(replay),
+            Input::Draining => self.is_draining = true,
+        }
+        self.go_on(now, actions);
+    }
+
+    /// Returns when to call again with `Input::Wake`, if nothing else happens first.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Monotonic> {
+        let write = self.write_due();
+        let moving = self.is_moving().then(|| self.next_move()).flatten();
+        [write, moving, self.trim_at].into_iter().flatten().min()
+    }
+
+    /// Does whatever can be done now. Every input ends here, so that no order of inputs leaves work undone.
+    fn go_on(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if self.is_moving() {
+            self.change_order();
+            self.wake_due(now.monotonic);
+            self.send(now.monotonic, actions);
+            self.read(now.monotonic, actions);
+        }
+        self.write(now, actions);
+        self.announce_replay(actions);
+        self.tell_state(now, actions);
+        self.trim(now.monotonic);
+    }
+
+    /// Whether anything may begin.
+    const fn is_moving(&self) -> bool {
+        self.is_enabled && !self.is_paused && !self.is_draining
+    }
+
+    /// Gives the lanes another order, as soon as nothing of the old one is in flight.
+    fn change_order(&mut self) {
+        let order = self.policy.order;
+        if self.is_between_orders() && self.in_flight() == 0 {
+            self.refused_in_row.clear();
+            self.courses_mut().for_each(|course| course.read_anew(order));
+        }
+    }
+
+    /// Whether the lanes are to get another order: nothing is sent until nothing is in flight.
+    fn is_between_orders(&self) -> bool {
+        self.live.lanes.order() != self.policy.order
+    }
+
+    fn wake_due(&mut self, now: Monotonic) {
+        for course in self.courses_mut() {
+            while course.lanes.wake_due(now) {}
+        }
+    }
+
+    fn send(&mut self, now: Monotonic, actions: &mut Vec<Action>) {
+        if self.is_between_orders() {
+            return;
+        }
+        let (mut in_flight, rights) = (self.in_flight(), self.rights);
+        let is_probe = self.circuit.is_open();
+        while let Some(turn) = self.next_turn(in_flight, now) {
+            let course = match (turn, &mut self.replay) {
+                (Turn::Replay, Some(replaying)) => &mut replaying.course,
+                (Turn::Replay | Turn::Live, _) => &mut self.live,
+            };
+            let entry = if is_probe { course.lanes.start_probe() } else { course.lanes.start_next() };
+            let departure = course.depart(entry.expect("whose turn it is has something ready"), rights);
+            let course = course.id;
+            if is_probe {
+                self.circuit.probing(course, departure.offset);
+            }
+            in_flight += 1;
+            let course::Departure { offset, attempt, sequence } = departure;
+            actions.push(Action::Attempt { course, offset, attempt, sequence, is_probe });
+        }
+    }
+
+    /// Says which course sends the next request, if one may be sent.
+    fn next_turn(&mut self, in_flight: usize, now: Monotonic) -> Option<Turn> {
+        let live = self.live.lanes.has_ready();
+        let replay = self.replay.as_ref().is_some_and(|replaying| replaying.course.lanes.has_ready());
+        if !self.circuit.is_open() {
+            let has_room = in_flight < self.window.size() as usize;
+            return if has_room { self.window.turn(live, replay) } else { None };
+        }
+        let may_probe = in_flight < self.window.max() as usize && self.circuit.probe_at().is_some_and(|at| at <= now);
+        if !may_probe || !(live || replay) {
+            return None;
+        }
+        let untried = |course: &Course| course.lanes.has_untried_ready();
+        let replay_is_better = self.replay.as_ref().is_some_and(|replaying| untried(&replaying.course));
+        let is_live = live && (untried(&self.live) || !replay_is_better);
+        Some(if is_live { Turn::Live } else { Turn::Replay })
+    }
+
+    fn read(&mut self, now: Monotonic, actions: &mut Vec<Action>) {
+        let queue_max = self.queue_max();
+        for course in self.courses_mut() {
+            if let Some((from, limit)) = course.next_read(queue_max, now) {
+                actions.push(Action::Read { course: course.id, from, limit });
+            }
+        }
+    }
+
+    /// Sends one request as soon as there is room, whatever is waited for.
+    fn retry(&mut self, now: Monotonic) {
+        if self.circuit.is_open() {
+            self.circuit.probe_now(now);
+        } else if !self.live.lanes.wake_first()
+            && let Some(replaying) = &mut self.replay
+        {
+            replaying.course.lanes.wake_first();
+        }
+    }
+
+    fn tell_state(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let unread = self.live.unread();
+        self.is_catching_up = unread > if self.is_catching_up { 0 } else { self.queue_max() };
+        let state = self.state();
+        if self.told.is_none_or(|(told, _)| told != state) {
+            self.told = Some((state, now.wall));
+            actions.push(Action::Changed(state));
+        }
+    }
+
+    /// Gives memory back some time after the last event has left its lane.
+    fn trim(&mut self, now: Monotonic) {
+        let is_idle = self.courses().all(|course| course.lanes.is_empty());
+        match self.trim_at {
+            None if is_idle && self.courses().any(|course| course.lanes.holds_memory()) => {
+                self.trim_at = Some(now.plus(TRIM_AFTER));
+            }
+            Some(at) if at <= now => {
+                self.trim_at = None;
+                if is_idle {
+                    self.courses_mut().for_each(Course::trim);
+                }
+            }
+            None | Some(_) => {}
+        }
+    }
+
+    /// The next moment at which something begins by itself.
+    fn next_move(&self) -> Option<Monotonic> {
+        let is_ready = self.courses().any(|course| course.lanes.has_ready());
+        let has_room = self.in_flight() < self.window.max() as usize && !self.is_between_orders();
+        let probe = self.circuit.probe_at().filter(|_| is_ready && has_room);
+        let timers = self.courses().flat_map(|course| [course.lanes.next_timer(), course.reading.again_at()]);
+        timers.chain([probe]).flatten().min()
+    }
+
+    /// How many events may wait in lanes that are free to go: a few windows' worth.
+    fn queue_max(&self) -> u64 {
+        (u64::from(self.window.max()) * QUEUE_WINDOWS).max(QUEUE_MIN)
+    }
+
+    fn in_flight(&self) -> usize {
+        self.courses().map(Course::in_flight).sum::<usize>() + self.orphans.len()
+    }
+
+    fn courses(&self) -> impl Iterator<Item = &Course> {
+        [&self.live].into_iter().chain(self.replay.as_ref().map(|replaying| &replaying.course))
+    }
+
+    fn courses_mut(&mut self) -> impl Iterator<Item = &mut Course> {
+        [&mut self.live].into_iter().chain(self.replay.as_mut().map(|replaying| &mut replaying.course))
+    }
+
+    fn course_mut(&mut self, id: CourseId) -> Option<&mut Course> {
+        self.courses_mut().find(|course| course.id == id)
+    }
+}
+
+#[cfg(test)]
+impl Machine {
+    /// Counts everything anew and compares it with what is kept.
+    fn audit(&self) {
+        self.courses().for_each(Course::audit);
+    }
+}
+
+const QUEUE_WINDOWS: u64 = 4;
+/// Enough for one read to be worth its trouble, where the window is small.
+const QUEUE_MIN: u64 = 512;
+const TRIM_AFTER: std::time::Duration = std::time::Duration::from_secs(10);

@@ -1,0 +1,227 @@
+//! What the simulation knows by itself, and what it expects of every request because of it.
+//!
+//! Not the machine's own counts: everything here is learned from what went in and what came out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Offset, Sequence};
+
+use super::super::{Action, AttemptResult, CourseId, Input, Machine, Order, Outcome, Policy, Saved, State, Tally};
+use super::disk::Disk;
+use super::log::Log;
+
+#[derive(Debug)]
+pub(super) struct Book {
+    /// What the machine was told of the endpoint.
+    pub(super) policy: Policy,
+    pub(super) is_enabled: bool,
+    pub(super) is_paused: bool,
+    pub(super) is_draining: bool,
+    head: Offset,
+    tally: Tally,
+    /// What the receiver has taken, ever.
+    pub(super) taken: BTreeSet<(CourseId, Offset)>,
+    /// What this machine was told that the receiver has taken.
+    known_taken: BTreeSet<(CourseId, Offset)>,
+    pub(super) in_flight: BTreeSet<(CourseId, Offset)>,
+    probe: Option<(CourseId, Offset)>,
+    attempts: BTreeMap<(CourseId, Offset), u32>,
+    events_by_number: BTreeMap<Sequence, Offset>,
+    numbers: BTreeMap<Offset, Sequence>,
+    /// The number that the next row must have; `None` where a boot has just begun.
+    next_row: Option<Sequence>,
+    state: Option<State>,
+}
+
+impl Book {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            is_enabled: true,
+            is_paused: false,
+            is_draining: false,
+            head: Offset(0),
+            tally: Tally::default(),
+            taken: BTreeSet::new(),
+            known_taken: BTreeSet::new(),
+            in_flight: BTreeSet::new(),
+            probe: None,
+            attempts: BTreeMap::new(),
+            events_by_number: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            next_row: None,
+            state: None,
+        }
+    }
+
+    /// A machine is started from what was found.
+    pub(super) fn started(&mut self, saved: &Saved, head: Offset, is_clean: bool, is_same_boot: bool) {
+        let above = (saved.since.offset.0 + 1..=head.0).map(Offset);
+        let settled = above.filter(|offset| saved.live.cursor.is_settled(*offset)).count() as u64;
+        assert_eq!(settled, saved.live.tally.settled(), "what is written down as settled is counted once");
+        self.head = head;
+        self.tally = saved.live.tally;
+        self.is_draining = false;
+        if is_clean {
+            assert!(self.in_flight.is_empty(), "a clean end waits for what is in flight");
+        } else {
+            self.known_taken.clear();
+        }
+        self.in_flight.clear();
+        self.probe = None;
+        self.state = None;
+        let replay = saved.replay.iter().map(|replay| (CourseId::Replay(replay.replay), &replay.course));
+        let courses = [(CourseId::Live, &saved.live)].into_iter().chain(replay);
+        self.attempts = courses
+            .flat_map(|(id, course)| course.retries.iter().map(move |retry| ((id, retry.offset), retry.attempts)))
+            .collect();
+        if !is_same_boot {
+            self.next_row = None;
+            self.numbers.clear();
+        }
+    }
+
+    /// Takes note of an input that was handled, and of how the machine stood before it.
+    pub(super) fn told(&mut self, input: &Input, was_settled: impl Fn(Offset) -> bool, machine: &Machine) {
+        match input {
+            Input::Offered { from, decisions } => {
+                self.head = self.head.max(Offset((from.0 + decisions.len() as u64).saturating_sub(1)));
+                self.decided(*from, decisions.iter().map(|decision| decision.outcome), was_settled, machine);
+            }
+            Input::Decided { course: CourseId::Live, from, decisions } => {
+                self.decided(*from, decisions.iter().map(|decision| decision.outcome), was_settled, machine);
+            }
+            Input::Head(head) => self.head = self.head.max(*head),
+            Input::AttemptEnded { course, offset, result } => self.ended(*course, *offset, *result),
+            Input::PolicyChanged(policy) => self.policy = policy.clone(),
+            Input::Enabled => self.is_enabled = true,
+            Input::Disabled => self.is_enabled = false,
+            Input::Paused => self.is_paused = true,
+            Input::Resumed => self.is_paused = false,
+            Input::Draining => self.is_draining = true,
+            Input::Wake
+            | Input::Decided { .. }
+            | Input::Written { .. }
+            | Input::Retry
+            | Input::RightsChanged
+            | Input::StartReplay { .. }
+            | Input::StopReplay(_) => {}
+        }
+    }
+
+    fn decided(
+        &mut self,
+        from: Offset,
+        outcomes: impl Iterator<Item = Outcome>,
+        was_settled: impl Fn(Offset) -> bool,
+        machine: &Machine,
+    ) {
+        for (offset, outcome) in (from.0..).map(Offset).zip(outcomes) {
+            if was_settled(offset) || !machine.live.cursor.is_settled(offset) {
+                continue;
+            }
+            match outcome {
+                Outcome::Filtered => self.tally.filtered += 1,
+                Outcome::Gone => self.tally.expired += 1,
+                Outcome::Pass | Outcome::Fault => panic!("{offset} is settled by the decision {outcome:?}"),
+            }
+        }
+    }
+
+    fn ended(&mut self, course: CourseId, offset: Offset, result: AttemptResult) {
+        assert!(self.in_flight.remove(&(course, offset)), "the simulation ends what is in flight");
+        if self.probe == Some((course, offset)) {
+            self.probe = None;
+        }
+        let is_live = course == CourseId::Live;
+        match result {
+            AttemptResult::Delivered => {
+                self.tally.delivered += u64::from(is_live);
+                self.known_taken.insert((course, offset));
+            }
+            AttemptResult::Filtered => self.tally.filtered += u64::from(is_live),
+            AttemptResult::Gone => self.tally.expired += u64::from(is_live),
+            AttemptResult::Trouble { .. } | AttemptResult::Refused { .. } | AttemptResult::Unwanted => {
+                *self.attempts.entry((course, offset)).or_default() += 1;
+            }
+            AttemptResult::Cancelled | AttemptResult::Fault | AttemptResult::Later => {}
+        }
+    }
+
+    /// Looks at the actions that came out of one input.
+    pub(super) fn asked(&mut self, actions: &[Action], machine: &Machine, log: &Log, disk: &Disk) {
+        if !machine.circuit.is_open() {
+            // What was a probe is one request among others, now that all may flow.
+            self.probe = None;
+        }
+        for action in actions {
+            match action {
+                Action::Attempt { course, offset, attempt, sequence, is_probe } => {
+                    self.check_attempt(*course, *offset, machine, log);
+                    let before = self.attempts.get(&(*course, *offset)).copied().unwrap_or(0);
+                    assert_eq!(attempt.0, before + 1, "attempts of {offset} are counted");
+                    assert_eq!(sequence.is_some(), *course == CourseId::Live, "live events have numbers");
+                    if let Some(sequence) = sequence {
+                        self.check_number(*sequence, *offset, disk);
+                    }
+                    if *is_probe {
+                        assert_eq!(self.probe.replace((*course, *offset)), None, "one probe at a time");
+                    }
+                    let is_in_trouble = self.state == Some(State::BackingOff) && machine.circuit.is_open();
+                    assert!(*is_probe || !is_in_trouble, "an endpoint in trouble is only probed");
+                }
+                Action::Write { sequences, .. } => self.check_rows(sequences),
+                Action::Changed(state) => self.state = Some(*state),
+                Action::Disable => self.is_enabled = false,
+                Action::Read { .. } | Action::ReplayEnded { .. } => {}
+            }
+        }
+    }
+
+    fn check_attempt(&mut self, course: CourseId, offset: Offset, machine: &Machine, log: &Log) {
+        assert!(self.is_enabled && !self.is_paused && !self.is_draining, "nothing is sent while it stands still");
+        assert!(!self.known_taken.contains(&(course, offset)), "{offset} was taken and is sent again");
+        assert!(self.in_flight.insert((course, offset)), "{offset} is sent while it is in flight");
+        let limit = self.policy.in_flight_max.max(1) as usize;
+        assert!(self.in_flight.len() <= limit, "{} requests, {limit} allowed", self.in_flight.len());
+        let known = machine.courses().find(|known| known.id == course).expect("a course that is known");
+        for earlier in (known.cursor.low().0 + 1..offset.0).map(Offset) {
+            let is_same_lane = match self.policy.order {
+                Order::ByKey => log.key(offset).is_some() && log.key(earlier) == log.key(offset),
+                Order::Strict => true,
+                Order::None => false,
+            };
+            assert!(!is_same_lane || known.cursor.is_settled(earlier), "{offset} has overtaken {earlier}");
+        }
+    }
+
+    fn check_number(&mut self, sequence: Sequence, offset: Offset, disk: &Disk) {
+        assert_eq!(disk.row(sequence), Some(offset), "number {sequence} is written before it leaves");
+        assert!(sequence <= disk.synced_ceiling, "number {sequence} is below a synced ceiling");
+        let known = *self.events_by_number.entry(sequence).or_insert(offset);
+        assert_eq!(known, offset, "number {sequence} names two events");
+        let known = *self.numbers.entry(offset).or_insert(sequence);
+        assert_eq!(known, sequence, "event {offset} has two numbers");
+    }
+
+    fn check_rows(&mut self, rows: &[(Sequence, Offset)]) {
+        for (sequence, _) in rows {
+            assert!(self.next_row.is_none_or(|next| next == *sequence), "numbers have no hole: {sequence}");
+            self.next_row = Some(sequence.next());
+        }
+    }
+
+    /// A row that was on its way when the process was killed may be given anew.
+    pub(super) fn killed(&mut self, highest_row: Option<Sequence>) {
+        self.next_row = self.next_row.and(highest_row.map(Sequence::next));
+    }
+
+    /// Compares the machine's account with what is known here.
+    pub(super) fn check(&self, machine: &Machine) {
+        machine.check_ledger().expect("the ledger adds up");
+        let ledger = machine.ledger();
+        assert_eq!(ledger.tally, self.tally, "what became of the events");
+        assert_eq!(ledger.accepted, self.head.0, "the head is what was told");
+        assert_eq!(ledger.waiting.total(), self.head.0 - self.tally.settled(), "what waits");
+    }
+}

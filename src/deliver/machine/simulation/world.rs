@@ -1,0 +1,499 @@
+//! Everything around one machine: its shell, its log, its disk, its receiver, and bad luck.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Offset, Timestamp};
+use crate::runtime::{Monotonic, Random};
+
+use super::super::{
+    Action, AttemptResult, Boot, CourseId, Decision, Input, Machine, Now, Order, Outcome, Policy, ReplayId, Saved, Since,
+    Start,
+};
+use super::book::Book;
+use super::disk::Disk;
+use super::log::Log;
+use super::receiver::{Mood, Receiver};
+
+/// The last steps of a run, if somebody wants to see them.
+pub(super) type Trace = Option<Rc<RefCell<VecDeque<String>>>>;
+
+pub(super) struct World {
+    random: Random,
+    trace: Trace,
+    /// Nanoseconds since the simulation began.
+    at: u64,
+    /// What the wall clock is off by.
+    drift_ms: i64,
+    /// When the machine's process began, and the how-manyth it is.
+    began_at: u64,
+    process: u64,
+    boot: u8,
+    log: Log,
+    disk: Disk,
+    receiver: Receiver,
+    machine: Machine,
+    book: Book,
+    agenda: BTreeMap<(u64, u64), Happening>,
+    serial: u64,
+    /// What the commands say.
+    is_enabled: bool,
+    is_paused: bool,
+    policy: Policy,
+    job: Option<Job>,
+    last_job: u64,
+    /// How many more outside events there are before everything is mended.
+    trials_left: u64,
+    is_mended: bool,
+    pub(super) steps: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    replay: ReplayId,
+    from: Offset,
+    to: Offset,
+    is_recorded: bool,
+}
+
+#[derive(Debug)]
+enum Happening {
+    /// Something reaches the machine's mailbox.
+    Tell(u64, Input),
+    /// A batch is written.
+    Written(u64, u64),
+    /// An attempt asks for its body.
+    Body(u64, CourseId, Offset),
+    /// A request reaches the receiver.
+    Arrive(u64, CourseId, Offset),
+    /// New events are accepted.
+    Append,
+    /// Something happens to somebody.
+    Trial,
+    /// Everything is put right.
+    Mend,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, trace: Trace) -> Self {
+        let mut random = Random::from_seed(seed);
+        let policy = any_policy(&mut random);
+        let log = Log::new(&mut random);
+        let boot = Boot([0; 16]);
+        let since = Since { offset: Offset(0), time: Timestamp(0) };
+        let machine = Machine::start(
+            Start {
+                saved: Saved::new(boot, since),
+                sequences: Vec::new(),
+                boot,
+                head: Offset(0),
+                policy: policy.clone(),
+                is_enabled: true,
+                is_paused: false,
+                random: random.split(),
+            },
+            Now { wall: Timestamp(0), monotonic: Monotonic(0) },
+        );
+        let mut world = Self {
+            trace,
+            at: 0,
+            drift_ms: 1_700_000_000_000,
+            began_at: 0,
+            process: 0,
+            boot: 0,
+            log,
+            disk: Disk::default(),
+            receiver: Receiver::healthy(),
+            machine,
+            book: Book::new(policy.clone()),
+            agenda: BTreeMap::new(),
+            serial: 0,
+            is_enabled: true,
+            is_paused: false,
+            policy,
+            job: None,
+            last_job: 0,
+            trials_left: 5 + random.below(80),
+            is_mended: false,
+            steps: 0,
+            random,
+        };
+        if world.random.chance(0.2) {
+            world.receiver.poison_keys.push(1);
+        }
+        if world.random.chance(0.1) {
+            world.receiver.breaks_on_every = Some(7);
+        }
+        world.soon(0, Happening::Tell(0, Input::Wake));
+        world.soon(1, Happening::Append);
+        world.soon(1, Happening::Trial);
+        world
+    }
+
+    /// Runs until nothing is left to happen, and looks whether everything has come to its end.
+    pub(super) fn run(&mut self) {
+        let mut steps = 0;
+        while self.step() {
+            steps += 1;
+            self.steps = steps;
+            assert!(steps < 300_000, "this does not come to an end");
+        }
+        assert!(self.is_mended, "the end is after the mending");
+        let ledger = self.machine.ledger();
+        assert_eq!(ledger.waiting.total(), 0, "all is healthy, nothing happens any more, and something still waits");
+        for offset in (1..=self.log.head().0).map(Offset) {
+            let is_taken = self.book.taken.contains(&(CourseId::Live, offset));
+            let may_miss = self.log.was_filtered(offset) || offset <= self.log.gone_to;
+            assert!(is_taken || may_miss, "event {offset} is lost");
+        }
+        assert!(self.job.is_none(), "a replay has not come to its end");
+        assert!(self.machine.is_written(), "something is not written down");
+    }
+
+    fn step(&mut self) -> bool {
+        let next = self.agenda.first_key_value().map(|((at, _), _)| *at);
+        let wakeup = self.machine.next_wakeup().map(|at| (self.began_at + at.0).max(self.at));
+        match (next, wakeup) {
+            (None, None) => return false,
+            (next, Some(wakeup)) if next.is_none_or(|next| wakeup < next) => {
+                self.at = wakeup;
+                self.tell(Input::Wake);
+                let again = self.machine.next_wakeup().map(|at| self.began_at + at.0);
+                assert!(again.is_none_or(|again| again > self.at), "it asks to be woken for nothing, again and again");
+            }
+            (_, _) => {
+                let ((at, _), happening) = self.agenda.pop_first().expect("something is next");
+                self.at = at;
+                self.happen(happening);
+            }
+        }
+        if self.book.is_draining && self.machine.is_written() && self.book.in_flight.is_empty() {
+            self.restart(Ending::Clean);
+        }
+        true
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Tell(process, input) if process == self.process => self.tell(input),
+            Happening::Written(process, ticket) if process == self.process => {
+                self.disk.written(ticket);
+                self.tell(Input::Written { ticket });
+            }
+            Happening::Body(process, course, offset) if process == self.process => self.make_body(course, offset),
+            Happening::Arrive(process, course, offset) => self.arrive(process, course, offset),
+            Happening::Tell(..) | Happening::Written(..) | Happening::Body(..) => {}
+            Happening::Append => self.append(),
+            Happening::Trial => self.suffer(),
+            Happening::Mend => self.mend(),
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        let now = self.now();
+        let cursor = self.machine.live.cursor.clone();
+        let mut actions = Vec::new();
+        let told = input.clone();
+        self.machine.handle(input, now, &mut actions);
+        if let Some(trace) = &self.trace {
+            let mut trace = trace.borrow_mut();
+            trace.push_back(format!("{:>12.3} {told:?}\n             → {actions:?}", self.at as f64 / 1e9));
+            if trace.len() > 40 {
+                trace.pop_front();
+            }
+        }
+        self.book.told(&told, |offset| cursor.is_settled(offset), &self.machine);
+        self.book.asked(&actions, &self.machine, &self.log, &self.disk);
+        self.book.check(&self.machine);
+        // Counting everything anew costs as much as a hundred steps where much waits.
+        let is_small = self.machine.live.lanes.waiting().total() < 20;
+        if is_small || self.steps % 16 == 0 {
+            self.machine.audit();
+        }
+        if let Input::StopReplay(stopped) = told {
+            self.job = self.job.filter(|job| job.replay != stopped);
+        }
+        actions.into_iter().for_each(|action| self.act(action));
+    }
+
+    fn act(&mut self, action: Action) {
+        let process = self.process;
+        match action {
+            Action::Read { course, from, limit } => {
+                assert!(limit > 0, "a read asks for something");
+                let answered = if self.random.chance(0.03) { 0 } else { 1 + self.random.below(u64::from(limit) * 2) };
+                let decisions = (from.0..).map(Offset).take(usize::try_from(answered.min(u64::from(limit))).expect("few"));
+                let decisions = decisions.inspect(|offset| assert!(*offset <= self.log.head(), "reads end at the head"));
+                let decisions = decisions.map(|offset| self.log.decide(offset)).collect();
+                let after = self.random.below(30);
+                self.soon(after, Happening::Tell(process, Input::Decided { course, from, decisions }));
+            }
+            Action::Attempt { course, offset, .. } => {
+                let after = self.random.below(5);
+                self.soon(after, Happening::Body(process, course, offset));
+            }
+            Action::Write { ticket, saved, sequences, given_up, is_sync } => {
+                self.disk.hand_over(ticket, &saved, sequences, given_up, is_sync);
+                let after = self.random.below(if is_sync { 20 } else { 3 });
+                self.soon(after, Happening::Written(process, ticket));
+            }
+            Action::Changed(_) => {}
+            Action::Disable => {
+                self.is_enabled = false;
+                let after = self.random.below(100);
+                self.soon(after, Happening::Tell(process, Input::Disabled));
+            }
+            Action::ReplayEnded { replay, tally } => self.replay_ended(replay, tally.settled()),
+        }
+    }
+
+    fn make_body(&mut self, course: CourseId, offset: Offset) {
+        let process = self.process;
+        let result = match self.log.decide(offset).outcome {
+            Outcome::Pass if self.random.chance(0.02) && !self.is_mended => Some(AttemptResult::Later),
+            Outcome::Pass if self.random.chance(0.02) && !self.is_mended => Some(AttemptResult::Cancelled),
+            Outcome::Pass => None,
+            Outcome::Filtered => Some(AttemptResult::Filtered),
+            Outcome::Fault => Some(AttemptResult::Fault),
+            Outcome::Gone => Some(AttemptResult::Gone),
+        };
+        let after = self.random.below(10);
+        match result {
+            Some(result) => self.soon(after, Happening::Tell(process, Input::AttemptEnded { course, offset, result })),
+            None => self.soon(after, Happening::Arrive(process, course, offset)),
+        }
+    }
+
+    fn arrive(&mut self, process: u64, course: CourseId, offset: Offset) {
+        if process != self.process && self.random.chance(0.5) {
+            return;
+        }
+        let answer = self.receiver.answer(offset, self.log.key(offset), &mut self.random);
+        if answer.is_taken {
+            self.book.taken.insert((course, offset));
+        }
+        let ended = Input::AttemptEnded { course, offset, result: answer.result };
+        self.at_later(answer.after, Happening::Tell(process, ended));
+    }
+
+    fn append(&mut self) {
+        let count = if self.random.chance(0.01) { 600 } else { 1 + self.random.below(20) };
+        let from = self.log.head().next();
+        (0..count).for_each(|_| self.log.append(&mut self.random));
+        let input = if self.random.chance(0.8) {
+            let decisions: Vec<Decision> =
+                (from.0..=self.log.head().0).map(|offset| self.log.decide(Offset(offset))).collect();
+            Input::Offered { from, decisions }
+        } else {
+            Input::Head(self.log.head())
+        };
+        let after = self.random.below(10);
+        self.soon(after, Happening::Tell(self.process, input));
+        if self.trials_left > 0 && self.log.head().0 < 1_500 {
+            let pause = self.any_pause();
+            self.soon(pause, Happening::Append);
+        }
+    }
+
+    /// One thing happens that nobody has asked for.
+    fn suffer(&mut self) {
+        match self.random.below(24) {
+            0..=4 => self.receiver.change_mood(&mut self.random),
+            5 => self.restart(Ending::Kill),
+            6 => self.restart(Ending::PowerCut),
+            7 => self.command(Input::Draining),
+            8 | 9 => self.change_chain(),
+            10 => self.set_paused(true),
+            11 | 12 => self.set_paused(false),
+            13 => self.set_enabled(false),
+            14 | 15 => self.set_enabled(true),
+            16 => self.retain(),
+            17 | 18 => self.start_replay(),
+            19 => self.cancel_replay(),
+            20 => self.command(Input::Retry),
+            21 => {
+                self.policy = any_policy(&mut self.random);
+                self.command(Input::PolicyChanged(self.policy.clone()));
+            }
+            22 => self.drift_ms += i64::try_from(self.random.below(7_200_000)).expect("hours") - 3_600_000,
+            _ => {}
+        }
+        self.trials_left -= 1;
+        let (pause, next) =
+            if self.trials_left > 0 { (self.any_pause(), Happening::Trial) } else { (3_600_000, Happening::Mend) };
+        self.soon(pause, next);
+    }
+
+    fn change_chain(&mut self) {
+        self.log.revision += 1;
+        self.log.is_broken = self.random.chance(0.15);
+        self.command(Input::RightsChanged);
+    }
+
+    fn set_paused(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+        self.command(if is_paused { Input::Paused } else { Input::Resumed });
+    }
+
+    fn set_enabled(&mut self, is_enabled: bool) {
+        self.is_enabled = is_enabled;
+        self.command(if is_enabled { Input::Enabled } else { Input::Disabled });
+    }
+
+    fn retain(&mut self) {
+        let span = self.log.head().0 - self.log.gone_to.0;
+        self.log.gone_to = Offset(self.log.gone_to.0 + self.random.below(span / 4 + 1));
+    }
+
+    fn start_replay(&mut self) {
+        if self.job.is_some() {
+            return;
+        }
+        self.last_job += 1;
+        let from = Offset(1 + self.random.below(self.log.head().0));
+        let to = Offset(from.0 + self.random.below(self.log.head().0 + 2 - from.0));
+        let replay = ReplayId(self.last_job);
+        self.job = Some(Job { replay, from, to, is_recorded: false });
+        self.command(Input::StartReplay { replay, from, to });
+    }
+
+    fn cancel_replay(&mut self) {
+        if let Some(job) = self.job.take() {
+            self.command(Input::StopReplay(job.replay));
+        }
+    }
+
+    fn replay_ended(&mut self, replay: ReplayId, settled: u64) {
+        // A machine that was written down earlier may not know that this end is on record already.
+        let Some(job) = self.job.as_mut().filter(|job| job.replay == replay) else { return };
+        assert_eq!(settled, job.to.0 - job.from.0, "a replay ends when all of its stretch is settled");
+        job.is_recorded = true;
+        let (from, to) = (job.from, job.to);
+        for offset in (from.0..to.0).map(Offset) {
+            let is_given_up = self.disk.given_up().any(|given_up| (given_up.replay, given_up.offset) == (replay, offset));
+            let is_taken = self.book.taken.contains(&(CourseId::Replay(replay), offset));
+            let may_miss = self.log.was_filtered(offset) || offset <= self.log.gone_to;
+            assert!(is_taken || is_given_up || may_miss, "event {offset} is lost in the replay");
+        }
+        let after = self.random.below(50);
+        self.soon(after, Happening::Tell(self.process, Input::StopReplay(replay)));
+    }
+
+    fn restart(&mut self, ending: Ending) {
+        match ending {
+            Ending::Clean => {}
+            Ending::Kill => self.disk.kill(&mut self.random),
+            Ending::PowerCut => {
+                self.disk.cut_power(&mut self.random);
+                self.boot += 1;
+            }
+        }
+        self.process += 1;
+        self.began_at = self.at;
+        let boot = Boot([self.boot; 16]);
+        let found = self.disk.find(boot, Since { offset: Offset(0), time: Timestamp(0) });
+        let is_same_boot = found.saved.boot == boot;
+        self.book.killed(self.disk.highest_row());
+        self.book.started(&found.saved, self.log.head(), matches!(ending, Ending::Clean), is_same_boot);
+        (self.book.is_enabled, self.book.is_paused) = (self.is_enabled, self.is_paused);
+        self.book.policy = self.policy.clone();
+        let start = Start {
+            saved: found.saved,
+            sequences: found.rows,
+            boot,
+            head: self.log.head(),
+            policy: self.policy.clone(),
+            is_enabled: self.is_enabled,
+            is_paused: self.is_paused,
+            random: self.random.split(),
+        };
+        self.machine = Machine::start(start, self.now());
+        if let Some(trace) = &self.trace {
+            trace.borrow_mut().push_back(format!("{:>12.3} {ending:?}", self.at as f64 / 1e9));
+        }
+        self.tell(Input::Wake);
+        if let Some(Job { replay, from, to, is_recorded }) = self.job {
+            let is_known = self.machine.replay_ledger().is_some_and(|(known, _)| known == replay);
+            match (is_recorded, is_known) {
+                (false, false) => {
+                    self.forget_replay();
+                    self.command(Input::StartReplay { replay, from, to });
+                }
+                (true, false) => self.job = None,
+                (true | false, true) => {}
+            }
+        } else {
+            self.forget_replay();
+        }
+    }
+
+    /// Tells the machine to stop a replay whose cancelling it does not remember.
+    fn forget_replay(&mut self) {
+        if let Some((known, _)) = self.machine.replay_ledger() {
+            self.command(Input::StopReplay(known));
+        }
+    }
+
+    fn mend(&mut self) {
+        self.is_mended = true;
+        self.receiver = Receiver::healthy();
+        self.receiver.mood = Mood::Healthy;
+        self.log.mend();
+        self.command(Input::RightsChanged);
+        self.set_enabled(true);
+        self.set_paused(false);
+    }
+
+    fn command(&mut self, input: Input) {
+        self.soon(0, Happening::Tell(self.process, input));
+    }
+
+    fn soon(&mut self, after_ms: u64, happening: Happening) {
+        self.at_later(Duration::from_millis(after_ms), happening);
+    }
+
+    fn at_later(&mut self, after: Duration, happening: Happening) {
+        self.serial += 1;
+        let at = self.at + u64::try_from(after.as_nanos()).expect("a simulation is short");
+        self.agenda.insert((at, self.serial), happening);
+    }
+
+    /// Mostly short, sometimes so long that a schedule runs out.
+    fn any_pause(&mut self) -> u64 {
+        match self.random.below(20) {
+            0..=11 => self.random.below(30),
+            12..=16 => self.random.below(2_000),
+            17 | 18 => self.random.below(120_000),
+            _ => self.random.below(40_000_000),
+        }
+    }
+
+    fn now(&self) -> Now {
+        let wall = Timestamp(self.drift_ms + i64::try_from(self.at / 1_000_000).expect("a simulation is short"));
+        Now { wall, monotonic: Monotonic(self.at - self.began_at) }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    Clean,
+    Kill,
+    PowerCut,
+}
+
+fn any_policy(random: &mut Random) -> Policy {
+    let order = match random.below(4) {
+        0 | 1 => Order::ByKey,
+        2 => Order::Strict,
+        _ => Order::None,
+    };
+    Policy {
+        order,
+        in_flight_max: u32::try_from(random.below(12)).expect("few"),
+        refusals_in_a_row_max: 3 + u32::try_from(random.below(8)).expect("few"),
+        retry_schedule: Arc::from([5, 300, 1_800, 7_200].map(Duration::from_secs)),
+    }
+}

@@ -1,0 +1,151 @@
+//! What a person is told of an endpoint.
+//!
+//! Only read-outs: nothing here changes anything. Names of errors and times of the last success are the
+//! shell's, which has seen the answers.
+
+use crate::model::{Offset, Timestamp};
+use crate::runtime::Monotonic;
+
+use super::Machine;
+use super::action::State;
+use super::input::{CourseId, Now, Order, ReplayId};
+use super::lanes::Standing;
+use super::ledger::{Ledger, LedgerMismatch, Since};
+
+/// How an endpoint does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// In one word.
+    pub state: State,
+    /// Since when, of this start.
+    pub since: Option<Timestamp>,
+    /// All events up to this one are settled.
+    pub cursor: Offset,
+    /// The account's last event.
+    pub head: Offset,
+    /// When the next request goes by itself, if all requests wait for a moment.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Requests under way, of replays too.
+    pub in_flight: u32,
+    /// Requests that may be under way now.
+    pub window: u32,
+    /// From where the ledger counts.
+    pub ledger_since: Since,
+    /// What became of the endpoint's events.
+    pub ledger: Ledger,
+}
+
+/// Where one event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Settled, one way or another.
+    Settled,
+    /// In the log, not looked at yet.
+    Unread,
+    /// In a lane, free to go when its turn comes.
+    Queued,
+    /// Being sent.
+    InFlight,
+    /// Waiting for its next try.
+    Waiting,
+    /// Waiting for a fault to be mended.
+    Faulted,
+}
+
+impl Machine {
+    /// Returns how the endpoint does.
+    #[must_use]
+    pub fn status(&self, now: Now) -> Status {
+        let is_waiting = self.is_moving() && self.in_flight() == 0;
+        let next = is_waiting.then(|| self.next_attempt()).flatten();
+        Status {
+            state: self.state(),
+            since: self.told.map(|(_, since)| since),
+            cursor: self.live.cursor.low(),
+            head: self.live.end,
+            next_attempt_at: next.map(|at| now.wall.plus(at.since(now.monotonic))),
+            in_flight: u32::try_from(self.in_flight()).unwrap_or(u32::MAX),
+            window: self.window.size(),
+            ledger_since: self.since,
+            ledger: self.live.ledger(),
+        }
+    }
+
+    /// Returns what became of the endpoint's events.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.live.ledger()
+    }
+
+    /// Returns the replay that runs, or whose end is not on record, and what became of its events.
+    #[must_use]
+    pub fn replay_ledger(&self) -> Option<(ReplayId, Ledger)> {
+        self.replay.as_ref().map(|replaying| (replaying.replay, replaying.course.ledger()))
+    }
+
+    /// Returns the lowest offset that this endpoint still needs from the log.
+    #[must_use]
+    pub fn needs_from(&self) -> Offset {
+        let lows = self.courses().filter(|course| !course.is_finished()).map(|course| course.cursor.low().next());
+        lows.min().unwrap_or_else(|| self.live.cursor.low().next())
+    }
+
+    /// Returns the last live event whose decision was taken in.
+    #[must_use]
+    pub fn read_to(&self) -> Offset {
+        Offset(self.live.end.0.saturating_sub(self.live.unread()))
+    }
+
+    /// Compares, for each course, what was accepted with what is settled and what waits.
+    ///
+    /// # Errors
+    /// Where they differ, which is a bug in hooklog.
+    pub fn check_ledger(&self) -> Result<(), LedgerMismatch> {
+        self.courses().try_for_each(|course| course.ledger().check())
+    }
+
+    /// Returns where an event is, of the live course or of the replay that runs.
+    #[must_use]
+    pub fn whereabouts(&self, course: CourseId, offset: Offset) -> Option<Whereabouts> {
+        let course = self.courses().find(|known| known.id == course)?;
+        if course.cursor.is_settled(offset) {
+            return Some(Whereabouts::Settled);
+        }
+        let entry = course.lanes.entries().find(|entry| entry.offset == offset);
+        Some(entry.map_or(Whereabouts::Unread, |entry| match entry.standing {
+            Standing::Unwritten | Standing::Queued => Whereabouts::Queued,
+            Standing::InFlight => Whereabouts::InFlight,
+            Standing::Waiting(..) => Whereabouts::Waiting,
+            Standing::Faulted => Whereabouts::Faulted,
+        }))
+    }
+
+    pub(super) fn state(&self) -> State {
+        if !self.is_enabled {
+            State::Disabled
+        } else if self.is_paused {
+            State::Paused
+        } else if self.circuit.is_open() {
+            State::BackingOff
+        } else if self.live.is_held() || self.is_stuck() {
+            State::Held
+        } else if self.is_catching_up {
+            State::CatchingUp
+        } else {
+            State::Live
+        }
+    }
+
+    /// Whether the one lane of a strict endpoint is blocked.
+    fn is_stuck(&self) -> bool {
+        let lanes = &self.live.lanes;
+        lanes.order() == Order::Strict && lanes.active() == 0 && !lanes.is_empty()
+    }
+
+    fn next_attempt(&self) -> Option<Monotonic> {
+        if self.circuit.is_open() {
+            return self.circuit.probe_at();
+        }
+        self.courses().filter_map(|course| course.lanes.next_timer()).min()
+    }
+}

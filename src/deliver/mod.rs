@@ -1,0 +1,31 @@
+//! Delivery: what to send when, sending it, writing down what happened.
+//!
+//! At least once, in order by key, the same id on every attempt. Each endpoint has a pure machine and one
+//! loop around it: wait, ask, act. Not known here: what an event says. Decisions and bodies come through one
+//! port, [`Source`], which `dispatch` implements; bodies are asked for anew at every attempt and never queued.
+//!
+//! ```text
+//!   dispatch ─ offer ─▶ mailbox ─▶ endpoint loop ─▶ machine ─▶ actions ─▶ send ─▶ the receiver
+//!       ▲─────────── decide, body ────────┘                        └────▶ log: cursor, sequences, attempts
+//! ```
+
+mod machine;
+
+pub mod format;
+pub mod outcome;
+pub mod probe;
+pub mod send;
+
+mod endpoint;
+mod registry;
+mod source;
+mod status;
+mod test;
+
+pub use self::machine::{Decision, Outcome, State, Whereabouts};
+pub use self::registry::{Handle, Options, Parts};
+pub use self::source::{Body, DecidedEvent, Made, Source};
+pub use self::status::{
+    EndpointState, EndpointStatus, Lag, LastFailure, LedgerSince, LedgerView, ReplayProgress, StatusProblem,
+};
+pub use self::test::TestDraft;

@@ -1,0 +1,67 @@
+//! The one port of delivery: who decides what becomes of an event, and makes its body.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::machine::Decision;
+use crate::accounts::Endpoint;
+use crate::log;
+use crate::model::{AccountId, EventId, EventType, Offset, Position, Timestamp};
+
+/// What is to become of one event, and where its record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecidedEvent {
+    /// The position of its record, by which rows about it age; 0 where it is gone.
+    pub position: Position,
+    /// Its lane, and what is to become of it.
+    pub decision: Decision,
+}
+
+/// An event made ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The position of its record.
+    pub position: Position,
+    /// Its id.
+    pub id: EventId,
+    /// Its type.
+    pub event_type: EventType,
+    /// The version of its type.
+    pub version: u32,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Its key.
+    pub key: Option<ByteString>,
+    /// The trace it belongs to.
+    pub traceparent: Option<ByteString>,
+    /// The body of the request.
+    pub body: Bytes,
+}
+
+/// What there is to send of an event, at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// This.
+    Ready(Box<Made>),
+    /// Nothing: rights or a filter withhold it.
+    Filtered,
+    /// Nothing: the chain did not answer properly.
+    Fault,
+    /// Nothing at this moment; ask again soon.
+    Later,
+    /// Nothing: retention took it.
+    Gone,
+}
+
+/// Decides and makes bodies. Both may block for a read of the disk.
+pub trait Source: Send + Sync {
+    /// Says what is to become of an account's events from `from` on: at most `limit`, one decision an event,
+    /// without a hole; those that retention took are `Gone`.
+    ///
+    /// # Errors
+    /// Where the log cannot be read; it is asked again later.
+    fn decide(&self, account: AccountId, from: Offset, limit: u32) -> Result<Vec<DecidedEvent>, log::Error>;
+
+    /// Makes the body of an event for an endpoint, by what holds now.
+    fn body(&self, endpoint: &Endpoint, offset: Offset) -> Body;
+}

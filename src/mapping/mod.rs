@@ -1,0 +1,180 @@
+//! Rules that turn a foreign body into an event, and the reading of an event's single fields.
+//!
+//! Pure: bytes in, a draft or the reason for a capture out. Not the place where a request is taken apart
+//! into events, nor where a capture is kept: `ingest` does both. Invariant: a body that is an object in sound
+//! JSON is answered with a draft or with a reason that names the place; nothing of it is dropped without a
+//! word: what no rule takes stays in `data`, or goes into the attribute `extra`.
+
+pub mod field;
+
+mod rule;
+
+pub use rule::{Rule, Rules};
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use crate::model::json::{Cursor, Error, InvalidPointer, Kind, Pointers, Value};
+use crate::model::{AccountName, CaptureReason, EventDraft, EventId, Timestamp};
+use field::{Extra, Identity, InvalidField};
+use rule::Places;
+
+/// What is known of a request beside its body.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// Where the ids come from; empty for INO itself.
+    pub source: ByteString,
+    /// When the request came in.
+    pub received_at: Timestamp,
+    /// The request's trace context, which its events keep.
+    pub traceparent: Option<ByteString>,
+}
+
+/// Rules made ready: what they name is found in one walk over a body.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    pointers: Pointers,
+    account: Places,
+    event_type: Places,
+    id: Places,
+    occurred_at: Places,
+    key: Places,
+    actor: Places,
+    data: Places,
+    /// For each place of `data`, where the key is when no rule finds one.
+    keys_in_data: Vec<Places>,
+}
+
+/// What a walk over a body found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    whole: Value,
+    values: Vec<Option<Value>>,
+    /// Members of the body, key and value, that no rule names.
+    others: Vec<(Value, Value)>,
+}
+
+impl Found {
+    /// Returns the whole value that was walked over.
+    #[must_use]
+    pub const fn whole(&self) -> Value {
+        self.whole
+    }
+}
+
+/// An event made by the rules, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapped {
+    /// The account: of the path where that names one, else the one that the rules found.
+    pub account: AccountName,
+    /// The event.
+    pub draft: EventDraft,
+}
+
+/// Why a body is no event by these rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmapped {
+    /// The kind of reason.
+    pub reason: CaptureReason,
+    /// The reason in words, with the place.
+    pub detail: String,
+}
+
+impl Mapping {
+    /// Makes rules ready.
+    ///
+    /// # Errors
+    /// Where a rule has a text that is no JSON pointer.
+    pub fn new(rules: &Rules) -> Result<Self, InvalidPointer> {
+        let mut pointers = Pointers::new();
+        let mut places = |rule: &Rule| Places::new(rule, &mut pointers);
+        let (account, event_type, id) = (places(&rules.account)?, places(&rules.event_type)?, places(&rules.id)?);
+        let (occurred_at, key) = (places(&rules.occurred_at)?, places(&rules.key)?);
+        let (actor, data) = (places(&rules.actor)?, places(&rules.data)?);
+        let below = |data: &String| Rule(field::KEYS_IN_DATA.map(|key| format!("{data}{key}")).to_vec());
+        let keys_in_data = rules.data.0.iter().map(|data| places(&below(data))).collect::<Result<_, _>>()?;
+        Ok(Self { pointers, account, event_type, id, occurred_at, key, actor, data, keys_in_data })
+    }
+
+    /// Walks over the value that comes next and finds what the rules name.
+    ///
+    /// # Errors
+    /// Where the value is not sound JSON within the limits.
+    pub fn find(&self, cursor: &mut Cursor<'_>) -> Result<Found, Box<Error>> {
+        let mut values = vec![None; self.pointers.slots()];
+        let mut others = Vec::new();
+        let whole = cursor.find(&self.pointers, &mut values, |key, value| others.push((key, value)))?;
+        Ok(Found { whole, values, others })
+    }
+
+    /// Turns what was found in `body` into an event, for the account of the path where that names one.
+    ///
+    /// # Errors
+    /// The reason why the body should be captured instead.
+    pub fn map(
+        &self,
+        found: &Found,
+        body: &Bytes,
+        receipt: &Receipt,
+        path_account: Option<&AccountName>,
+        made_id: impl FnOnce() -> EventId,
+    ) -> Result<Mapped, Unmapped> {
+        if found.whole.kind != Kind::Object {
+            let detail = format!("an event must be an object, not {}", found.whole.kind.words());
+            return Err(Unmapped { reason: CaptureReason::NotAnObject, detail });
+        }
+        let account = match path_account {
+            Some(account) => account.clone(),
+            None => self.account.read(found, |value| field::account(body, value))?.ok_or_else(|| {
+                self.account.missing(CaptureReason::NoAccount)
+            })?,
+        };
+        let event_type = self
+            .event_type
+            .read(found, |value| field::event_type(body, value))
+            .map_err(|unmapped| Unmapped { reason: CaptureReason::NoType, ..unmapped })?
+            .ok_or_else(|| self.event_type.missing(CaptureReason::NoType))?;
+        let identity = self.id.read(found, |value| {
+            field::text_or_whole_number(body, value).and_then(|text| Identity::of(text, &receipt.source))
+        })?;
+        let identity = identity.unwrap_or_else(|| Identity::made(made_id()));
+        let occurred_at = self.occurred_at.read(found, |value| field::instant(body, value))?;
+        let (data_place, data) = self.data.first(found).ok_or_else(|| self.data.missing(CaptureReason::InvalidField))?;
+        let data = field::object(body, data).map_err(|problem| self.data.invalid(data_place, &problem))?;
+        let key = match self.key.read(found, |value| field::key(body, value))? {
+            Some(key) => key,
+            None => self.keys_in_data.get(data_place).and_then(|places| {
+                field::key_in_data(body, places.slots().map(|slot| found.values.get(slot).copied().flatten()))
+            }),
+        };
+        let actor = self.actor.read(found, |value| field::object(body, value))?;
+        let mut extra = Extra::default();
+        if data.len() < found.whole.end - found.whole.start {
+            found.others.iter().for_each(|(name, value)| extra.push(body, *name, *value));
+        }
+        let draft = EventDraft {
+            id: identity.id,
+            id_is_made: identity.is_made,
+            source: receipt.source.clone(),
+            source_id: identity.source_id,
+            event_type,
+            version: 1,
+            occurred_at,
+            received_at: receipt.received_at,
+            key,
+            actor,
+            attributes: extra.attributes(receipt),
+            data,
+        };
+        Ok(Mapped { account, draft })
+    }
+}
+
+impl From<InvalidField> for Unmapped {
+    fn from(problem: InvalidField) -> Self {
+        Self { reason: CaptureReason::InvalidField, detail: problem.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
