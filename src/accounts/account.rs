@@ -55,7 +55,8 @@ impl AccountSettings {
             return Err(Error::invalid("/labels", format!("an account has at most {LABELS_MAX} labels")));
         }
         let is_long = |text: &str| text.is_empty() || text.len() > LABEL_BYTES_MAX;
-        if let Some((name, _)) = self.labels.iter().find(|(name, value)| is_long(name) || value.len() > LABEL_BYTES_MAX) {
+        if let Some((name, _)) = self.labels.iter().find(|(name, value)| is_long(name) || value.len() > LABEL_BYTES_MAX)
+        {
             let detail = format!("the label {name:?} or its value is empty or longer than {LABEL_BYTES_MAX} bytes");
             return Err(Error::invalid("/labels", detail));
         }

@@ -87,7 +87,11 @@ impl Accounts {
             Some(account) => account.id,
             None => self.read(|state| {
                 let count = state.names.len();
-                if count >= ACCOUNTS_MAX { Err(Error::Limit { what: "accounts", limit: ACCOUNTS_MAX }) } else { Ok(state.next_account()) }
+                if count >= ACCOUNTS_MAX {
+                    Err(Error::Limit { what: "accounts", limit: ACCOUNTS_MAX })
+                } else {
+                    Ok(state.next_account())
+                }
             })?,
         };
         let stored = StoredAccount { name: name.clone(), settings };
@@ -525,10 +529,9 @@ fn check<T>(condition: Condition, present: Option<&Revised<T>>) -> Result<(), Er
     if holds {
         return Ok(());
     }
-    Err(present.map_or(
-        Error::Changed { revision: Position(0), at: Timestamp(0), by: Who::System },
-        |present| Error::Changed { revision: present.revision, at: present.at, by: present.by.clone() },
-    ))
+    Err(present.map_or(Error::Changed { revision: Position(0), at: Timestamp(0), by: Who::System }, |present| {
+        Error::Changed { revision: present.revision, at: present.at, by: present.by.clone() }
+    }))
 }
 
 /// Signing keys of one endpoint that may be valid at once.

@@ -79,6 +79,15 @@ pub enum KeystoreError {
     },
 }
 
+/// Where the master key is.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// In this file, which a first start makes.
+    File(PathBuf),
+    /// It was given.
+    Given(MasterKey),
+}
+
 /// The open keystore.
 #[derive(Debug)]
 pub(super) struct Keystore {
@@ -90,14 +99,17 @@ pub(super) struct Keystore {
 
 impl Keystore {
     /// Opens the keystore of a data directory, making it, and its key, at the first start.
-    pub(super) fn open(directory: &Path, key_file: &Path, random: &mut Random) -> Result<Self, KeystoreError> {
+    pub(super) fn open(directory: &Path, key: &KeySource, random: &mut Random) -> Result<Self, KeystoreError> {
         let path = directory.join(FILE_NAME);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => Some(bytes),
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => None,
             Err(problem) => return Err(failed(&path, &problem)),
         };
-        let key = read_key(key_file, bytes.is_some(), random)?;
+        let key = match key {
+            KeySource::File(file) => read_key(file, bytes.is_some(), random)?,
+            KeySource::Given(key) => key.clone(),
+        };
         let secrets = bytes.map(|bytes| read_entries(&path, &key, &bytes)).transpose()?.unwrap_or_default();
         let file = write_anew(&path, &key, &secrets, random).map_err(|problem| failed(&path, &problem))?;
         Ok(Self { path, key, secrets, file })
@@ -142,10 +154,8 @@ impl Keystore {
 
 fn read_key(key_file: &Path, is_needed: bool, random: &mut Random) -> Result<MasterKey, KeystoreError> {
     match std::fs::read_to_string(key_file) {
-        Ok(text) => MasterKey::parse(text.trim()).map_err(|problem| KeystoreError::KeyInvalid {
-            path: key_file.to_owned(),
-            problem: problem.to_string(),
-        }),
+        Ok(text) => MasterKey::parse(text.trim())
+            .map_err(|problem| KeystoreError::KeyInvalid { path: key_file.to_owned(), problem: problem.to_string() }),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound && is_needed => {
             Err(KeystoreError::KeyMissing { path: key_file.to_owned() })
         }
@@ -157,17 +167,11 @@ fn read_key(key_file: &Path, is_needed: bool, random: &mut Random) -> Result<Mas
             written.map_err(|problem| failed(key_file, &problem))?;
             Ok(key)
         }
-        Err(problem) => {
-            Err(KeystoreError::KeyInvalid { path: key_file.to_owned(), problem: problem.to_string() })
-        }
+        Err(problem) => Err(KeystoreError::KeyInvalid { path: key_file.to_owned(), problem: problem.to_string() }),
     }
 }
 
-fn read_entries(
-    path: &Path,
-    key: &MasterKey,
-    bytes: &[u8],
-) -> Result<BTreeMap<KeyId, Secret<Vec<u8>>>, KeystoreError> {
+fn read_entries(path: &Path, key: &MasterKey, bytes: &[u8]) -> Result<BTreeMap<KeyId, Secret<Vec<u8>>>, KeystoreError> {
     let damaged = |at: usize| KeystoreError::Damaged { path: path.to_owned(), at };
     let (magic, rest) = bytes.split_first_chunk::<16>().ok_or_else(|| damaged(0))?;
     let (check, mut rest) = rest.split_first_chunk::<8>().ok_or_else(|| damaged(16))?;
@@ -254,17 +258,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let key_file = directory.path().join("master.key");
         let mut random = Random::from_seed(1);
-        let mut store = Keystore::open(directory.path(), &key_file, &mut random).unwrap();
+        let mut store = Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap();
         let ids: Vec<KeyId> =
             (0..5).map(|n| store.keep(secret(&format!("swordfish{n}")), &mut random).unwrap()).collect();
         drop(store);
         let bytes = std::fs::read(directory.path().join(FILE_NAME)).unwrap();
         assert!(!bytes.windows(9).any(|window| window == b"swordfish"));
-        let mut store = Keystore::open(directory.path(), &key_file, &mut random).unwrap();
+        let mut store = Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap();
         assert_eq!(store.get(ids[3]), Some(&secret("swordfish3")));
         store.forget_all_but(&BTreeSet::from([ids[1]]), &mut random).unwrap();
         drop(store);
-        let store = Keystore::open(directory.path(), &key_file, &mut random).unwrap();
+        let store = Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap();
         assert_eq!(store.secrets.keys().copied().collect::<Vec<_>>(), [ids[1]]);
     }
 
@@ -273,14 +277,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (key_file, other) = (directory.path().join("master.key"), directory.path().join("other.key"));
         let mut random = Random::from_seed(1);
-        drop(Keystore::open(directory.path(), &key_file, &mut random).unwrap());
-        let problem = Keystore::open(directory.path(), &other, &mut random).unwrap_err();
+        drop(Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap());
+        let problem = Keystore::open(directory.path(), &KeySource::File(other.clone()), &mut random).unwrap_err();
         assert_eq!(problem, KeystoreError::KeyMissing { path: other.clone() });
         std::fs::write(&other, MasterKey::make(&mut random).expose()).unwrap();
-        let problem = Keystore::open(directory.path(), &other, &mut random).unwrap_err();
+        let problem = Keystore::open(directory.path(), &KeySource::File(other.clone()), &mut random).unwrap_err();
         assert_eq!(problem, KeystoreError::WrongKey { path: directory.path().join(FILE_NAME) });
         std::fs::write(&other, "too short").unwrap();
-        let problem = Keystore::open(directory.path(), &other, &mut random).unwrap_err();
+        let problem = Keystore::open(directory.path(), &KeySource::File(other.clone()), &mut random).unwrap_err();
         assert!(matches!(problem, KeystoreError::KeyInvalid { .. }));
     }
 
@@ -290,7 +294,7 @@ mod tests {
         let key_file = directory.path().join("master.key");
         let path = directory.path().join(FILE_NAME);
         let mut random = Random::from_seed(1);
-        let mut store = Keystore::open(directory.path(), &key_file, &mut random).unwrap();
+        let mut store = Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap();
         let first = store.keep(secret("one"), &mut random).unwrap();
         let middle = std::fs::metadata(&path).unwrap().len();
         let second = store.keep(secret("two"), &mut random).unwrap();
@@ -298,13 +302,13 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         for end in usize::try_from(middle).unwrap()..whole.len() {
             std::fs::write(&path, &whole[..end]).unwrap();
-            let store = Keystore::open(directory.path(), &key_file, &mut random).unwrap();
+            let store = Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap();
             assert!(store.get(first).is_some() && store.get(second).is_none());
         }
         let mut damaged = whole.clone();
         damaged[40] ^= 1;
         std::fs::write(&path, &damaged).unwrap();
-        let problem = Keystore::open(directory.path(), &key_file, &mut random).unwrap_err();
+        let problem = Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap_err();
         assert_eq!(problem, KeystoreError::Damaged { path, at: 24 });
     }
 }

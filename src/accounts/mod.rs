@@ -34,13 +34,11 @@ use crate::security::{
 };
 
 pub use self::account::{AccountSettings, Language};
-pub use self::endpoint::{
-    Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, Order, Signing, SigningKey,
-};
+pub use self::endpoint::{Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, Order, Signing, SigningKey};
 pub use self::error::Error;
 pub use self::execute::{Condition, NewToken, ReplayDraft};
 pub use self::job::{JobState, ReplaySettings};
-pub use self::keystore::{KeyId, KeystoreError};
+pub use self::keystore::{KeyId, KeySource, KeystoreError};
 pub use self::state::{Account, Endpoint, Revised};
 pub use self::token::{TokenDraft, TokenSettings};
 
@@ -49,8 +47,8 @@ pub use self::token::{TokenDraft, TokenSettings};
 pub struct Options {
     /// The data directory, where the keystore is.
     pub directory: PathBuf,
-    /// The file with the master key.
-    pub key_file: PathBuf,
+    /// Where the master key is.
+    pub key: KeySource,
     /// The hash of the operator's token.
     pub operator_token: TokenHash,
     /// Whether endpoints must use TLS.
@@ -172,7 +170,7 @@ impl Accounts {
     /// `Keystore` where the master key is wrong or missing; `Log` where a command cannot be read.
     pub fn open(options: Options, log: log::Handle, clock: Clock, mut random: Random) -> Result<Self, Error> {
         let state = State::fold(&log.settings()?)?;
-        let mut keystore = Keystore::open(&options.directory, &options.key_file, &mut random)?;
+        let mut keystore = Keystore::open(&options.directory, &options.key, &mut random)?;
         let revisions = revision_cipher(&mut keystore, &mut random)?;
         keystore.forget_all_but(&named_secrets(&state), &mut random)?;
         Ok(Self(Arc::new(Inner {
@@ -252,7 +250,8 @@ impl Accounts {
         let now = Timestamp(self.0.clock.wall_ms());
         self.read(|state| {
             let owner = state.tokens_by_hash.get(&hash)?;
-            let account = owner.account.map(|id| state.accounts.get(&id)).map_or(Some(None), |found| found.map(Some))?;
+            let account =
+                owner.account.map(|id| state.accounts.get(&id)).map_or(Some(None), |found| found.map(Some))?;
             let tokens = account.map_or(&state.operator_tokens, |account| &account.tokens);
             let settings = &tokens.get(&owner.id)?.value;
             if settings.expires_at.is_some_and(|at| at <= now) {

@@ -13,9 +13,7 @@ use super::endpoint::{EndpointSettings, StoredEndpoint};
 use super::job::ReplaySettings;
 use super::token::TokenSettings;
 use crate::log::{Error, SettingRow};
-use crate::model::{
-    AccountId, AccountName, Command, EndpointId, EndpointName, Position, SettingKind, Timestamp, Who,
-};
+use crate::model::{AccountId, AccountName, Command, EndpointId, EndpointName, Position, SettingKind, Timestamp, Who};
 use crate::security::{TokenHash, TokenId};
 
 /// A setting, and the command that made it what it is.

@@ -31,7 +31,7 @@ fn open(directory: &Path) -> Opened {
     let log = Log::open(&options, clock.clone(), &mut random, Metrics::new().log).expect("the log opens");
     let options = Options {
         directory: directory.to_owned(),
-        key_file: directory.join("master.key"),
+        key: KeySource::File(directory.join("master.key")),
         operator_token: TokenHash::of("hlo_operator"),
         https_only: true,
         address_rules: AddressRules::new(Vec::new()),
@@ -172,7 +172,14 @@ async fn forbidden_addresses_are_refused_when_saved() {
     let directory = tempfile::tempdir().unwrap();
     let opened = open(directory.path());
     opened.put_account("acme").await;
-    for url in ["http://example.com/", "https://127.0.0.1/", "https://0x7f000001/", "https://[::1]/", "ftp://x/", "https://localhost/"] {
+    for url in [
+        "http://example.com/",
+        "https://127.0.0.1/",
+        "https://0x7f000001/",
+        "https://[::1]/",
+        "ftp://x/",
+        "https://localhost/",
+    ] {
         let refused = opened.put(&format!(r#"{{"url": "{url}"}}"#)).await;
         assert!(matches!(refused, Err(Error::Url(_))), "{url}: {refused:?}");
     }

@@ -16,16 +16,12 @@ use serde_json::Value;
 use super::column::{Column, Tone};
 use super::exit::{Failure, WriteFailed};
 
-/// How data is printed.
+/// How data is printed: in columns, as one JSON text, as one a line, as comma-separated values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// Columns for people
     Table,
-    /// One JSON text, indented
     Json,
-    /// One JSON text a line
     Ndjson,
-    /// Comma-separated values with a header
     Csv,
 }
 
@@ -303,11 +299,11 @@ mod tests {
 
     #[test]
     fn a_list_is_printed_in_every_format() {
-        check(Format::Table, "NAME        CREATED\nacme        2026-03-02 09:14:07.512\na,\"b\"\u{fffd}[2J  -\n");
+        check(Format::Table, "NAME       CREATED\nacme       2026-03-02 09:14:07.512\na,\"b\"\u{fffd}[2J  -\n");
         check(Format::Csv, "name,createdAt\nacme,2026-03-02T09:14:07.512Z\n\"a,\"\"b\"\"\u{1b}[2J\",\n");
         check(
             Format::Ndjson,
-            "{\"name\":\"acme\",\"createdAt\":\"2026-03-02T09:14:07.512Z\"}\n{\"name\":\"a,\\\"b\\\"\\u001b[2J\",\"createdAt\":null}\n",
+            "{\"createdAt\":\"2026-03-02T09:14:07.512Z\",\"name\":\"acme\"}\n{\"createdAt\":null,\"name\":\"a,\\\"b\\\"\\u001b[2J\"}\n",
         );
     }
 

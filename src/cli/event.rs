@@ -26,8 +26,6 @@ use crate::model::{AccountName, EventId, EventType, Timestamp};
   hooklog event list acme --type 'call.*' --since 2h
   hooklog event get acme/@41")]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    connection: ConnectionArguments,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -61,6 +59,8 @@ enum Verb {
         range: Range,
         #[command(flatten)]
         portion: Portion,
+        #[command(flatten)]
+        connection: ConnectionArguments,
     },
     /// Show one event with its data
     #[command(after_help = "Examples:
@@ -69,6 +69,8 @@ enum Verb {
     Get {
         /// The event: ACCOUNT/ID or ACCOUNT/@OFFSET
         event: EventAddress,
+        #[command(flatten)]
+        connection: ConnectionArguments,
     },
 }
 
@@ -92,7 +94,7 @@ struct Send {
     #[arg(long, requires = "kind")]
     key: Option<String>,
     /// When it happened; without it, now
-    #[arg(long, value_name = "INSTANT", requires = "kind")]
+    #[arg(long, value_name = "INSTANT", requires = "kind", value_parser = Timestamp::parse)]
     occurred_at: Option<Timestamp>,
     /// Where an id is taken by other content, keep the first and take the rest
     #[arg(long)]
@@ -105,21 +107,23 @@ struct Send {
 
 impl Arguments {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let client = |context: &Context| Client::new(&self.connection.resolve(&context.environment)?, context.tasks.clone());
+        let client = |context: &Context, connection: &ConnectionArguments| {
+            Client::new(&connection.resolve(&context.environment)?, context.tasks.clone())
+        };
         match self.verb {
             Verb::Send(send) => send.run(context).await,
-            Verb::List { account, kind, key, direction, range, portion } => {
+            Verb::List { account, kind, key, direction, range, portion, connection } => {
                 let request = Request::get(format!("/accounts/{account}/events"))
                     .query_where("type", kind)
                     .query_where("key", key)
                     .query(range.query(context.now()))
                     .query(direction.map(Direction::query));
-                client(context)?.print(context, &request, &portion, COLUMNS).await?;
+                client(context, &connection)?.print(context, &request, &portion, COLUMNS).await?;
                 Ok(Exit::Done)
             }
-            Verb::Get { event } => {
+            Verb::Get { event, connection } => {
                 let path = format!("/accounts/{}/events/{}", event.account, event.event);
-                let found = client(context)?.send(&Request::get(path)).await?;
+                let found = client(context, &connection)?.send(&Request::get(path)).await?;
                 context.console.item(COLUMNS, &found)?;
                 if context.console.format() == super::console::Format::Table {
                     context.console.line("")?;

@@ -115,9 +115,7 @@ impl Portion {
 /// Which end of a list comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Direction {
-    /// The newest first
     Newest,
-    /// The oldest first
     Oldest,
 }
 

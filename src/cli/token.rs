@@ -52,7 +52,7 @@ enum Verb {
         #[arg(long = "permission", value_name = "PERMISSION", value_parser = parse_permission)]
         permissions: Vec<Permissions>,
         /// When it ends, an instant
-        #[arg(long, value_name = "INSTANT", conflicts_with = "expires_in")]
+        #[arg(long, value_name = "INSTANT", conflicts_with = "expires_in", value_parser = Timestamp::parse)]
         expires_at: Option<Timestamp>,
         /// When it ends, from now, such as 90d
         #[arg(long, value_name = "SPAN")]

@@ -416,15 +416,20 @@ impl Loaded {
         let told = |code, title: &str, detail: String| Some(StatusProblem { code, title: title.to_owned(), detail });
         match state {
             State::Live | State::CatchingUp => None,
-            State::Paused => told("paused", "paused by a person", "resume it and it goes on from where it stands".to_owned()),
+            State::Paused => {
+                told("paused", "paused by a person", "resume it and it goes on from where it stands".to_owned())
+            }
             State::Disabled => match &settings.halt {
                 Some((Halt::Gone, at)) => {
-                    let detail = format!("the receiver answered 410 at {at}: it wants nothing any more; enable it to go on");
+                    let detail =
+                        format!("the receiver answered 410 at {at}: it wants nothing any more; enable it to go on");
                     told("receiver_gone", "switched off by its receiver", detail)
                 }
-                Some((Halt::Paused, _)) | None => {
-                    told("disabled", "switched off", "enable it, and its account, and it goes on from where it stands".to_owned())
-                }
+                Some((Halt::Paused, _)) | None => told(
+                    "disabled",
+                    "switched off",
+                    "enable it, and its account, and it goes on from where it stands".to_owned(),
+                ),
             },
             State::BackingOff | State::Held => {
                 let failure = self.last_failure.as_ref()?;
@@ -466,7 +471,10 @@ fn is_paused(endpoint: &Endpoint) -> bool {
 }
 
 fn unreadable(endpoint: &Endpoint, problem: &dyn std::fmt::Display) -> log::Error {
-    log::Error::Inconsistent(format!("endpoint {}/{} cannot be loaded: {problem}", endpoint.account_name, endpoint.name))
+    log::Error::Inconsistent(format!(
+        "endpoint {}/{} cannot be loaded: {problem}",
+        endpoint.account_name, endpoint.name
+    ))
 }
 
 async fn wait<T>(waited: &mut Option<Boxed<T>>) -> T {

@@ -72,7 +72,7 @@ fn envelope(content: &Content<'_>) -> Bytes {
     let version = content.version.to_string();
     let occurred_at = content.occurred_at.to_string();
     // Names, ids and types have no character that JSON escapes; their parsers see to it.
-    let actor = content.actor.map(|actor| [r#","actor":"#, actor]).unwrap_or_default();
+    let [actor_key, actor] = content.actor.map(|actor| [r#","actor":"#, actor]).unwrap_or_default();
     let parts = [
         r#"{"id":""#,
         content.id.as_str(),
@@ -85,11 +85,132 @@ fn envelope(content: &Content<'_>) -> Bytes {
         r#"","accountId":""#,
         content.account.as_str(),
         r#"""#,
-        actor[0],
-        actor[1],
+        actor_key,
+        actor,
         if content.is_test { r#","test":true,"data":"# } else { r#","test":false,"data":"# },
         content.data,
         "}",
     ];
+    // Concatenation counts first and allocates once.
     Bytes::from(parts.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{BodyFormat, Content};
+    use crate::model::{AccountName, EventId, EventType, Timestamp};
+
+    fn body(content: &Content<'_>) -> String {
+        String::from_utf8(BodyFormat::Envelope.body(content).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn an_envelope_has_its_keys_in_order_and_no_actor_where_there_is_none() {
+        let (id, event_type) = (EventId::parse("evt_1").unwrap(), EventType::parse("call.declined").unwrap());
+        let content = Content {
+            id: &id,
+            event_type: &event_type,
+            version: 2,
+            occurred_at: Timestamp::parse("2026-03-02T09:14:07.512Z").unwrap(),
+            account: &AccountName::parse("acme").unwrap(),
+            actor: Some(r#"{ "kind": "USER" }"#),
+            is_test: false,
+            data: r#"{"n": 1.50, "n2":1e0}"#,
+        };
+        assert_eq!(
+            body(&content),
+            concat!(
+                r#"{"id":"evt_1","type":"call.declined","version":2,"occurredAt":"2026-03-02T09:14:07.512Z","#,
+                r#""accountId":"acme","actor":{ "kind": "USER" },"test":false,"data":{"n": 1.50, "n2":1e0}}"#
+            )
+        );
+        assert_eq!(
+            body(&Content { actor: None, is_test: true, data: "{}", ..content }),
+            concat!(
+                r#"{"id":"evt_1","type":"call.declined","version":2,"occurredAt":"2026-03-02T09:14:07.512Z","#,
+                r#""accountId":"acme","test":true,"data":{}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_format_survives_its_number() {
+        for format in [BodyFormat::Envelope] {
+            assert_eq!(BodyFormat::of_number(format.number()), Some(format));
+        }
+        assert_eq!(BodyFormat::of_number(255), None);
+    }
+
+    /// Any JSON object, with white space, numbers and texts of all kinds.
+    fn object() -> impl Strategy<Value = String> {
+        let value = prop_oneof![
+            any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+            any::<f64>().prop_filter("JSON has none", |number| number.is_finite()).prop_map(|number| number.to_string()),
+            Just("1.50".to_owned()),
+            Just("[ 1e0 , null ]".to_owned()),
+        ];
+        prop::collection::btree_map("[a-z]{1,8}", value, 0..6).prop_map(|members| {
+            let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\" : {value}")).collect();
+            format!("{{ {} }}", members.join(" ,\n"))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn an_envelope_is_json_that_holds_actor_and_data_byte_by_byte(
+            id in "[A-Za-z0-9_:~-]{1,128}",
+            event_type in "[A-Za-z0-9_.:-]{1,128}",
+            account in "[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}",
+            version: u32,
+            occurred_at in Timestamp::MIN.0..=Timestamp::MAX.0,
+            actor in prop::option::of(object()),
+            data in object(),
+            is_test: bool,
+        ) {
+            let (id, event_type) = (EventId::parse(&id).unwrap(), EventType::parse(&event_type).unwrap());
+            let account = AccountName::parse(&account).unwrap();
+            let occurred_at = Timestamp(occurred_at);
+            let content = Content {
+                id: &id, event_type: &event_type, version, occurred_at, account: &account,
+                actor: actor.as_deref(), is_test, data: &data,
+            };
+            let text = body(&content);
+            let expected_end = format!("\"data\":{data}}}");
+            prop_assert!(text.ends_with(&expected_end));
+            prop_assert!(actor.as_ref().is_none_or(|actor| text.contains(actor.as_str())));
+
+            #[derive(serde::Deserialize)]
+            #[serde(rename_all = "camelCase", deny_unknown_fields)]
+            struct Read<'a> {
+                id: String,
+                r#type: String,
+                version: u32,
+                occurred_at: Timestamp,
+                account_id: String,
+                #[serde(borrow)]
+                actor: Option<&'a serde_json::value::RawValue>,
+                test: bool,
+                data: &'a serde_json::value::RawValue,
+            }
+            let read: Read<'_> = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!((&*read.id, &*read.r#type), (id.as_str(), event_type.as_str()));
+            prop_assert_eq!((read.version, read.occurred_at, read.test), (version, occurred_at, is_test));
+            prop_assert_eq!(&*read.account_id, account.as_str());
+            prop_assert_eq!(read.actor.map(|actor| actor.get()), actor.as_deref());
+            prop_assert_eq!(read.data.get(), &*data);
+        }
+
+        #[test]
+        fn the_buffer_has_exactly_the_size_it_needs(data in object()) {
+            let (id, event_type) = (EventId::parse("e").unwrap(), EventType::parse("t").unwrap());
+            let content = Content {
+                id: &id, event_type: &event_type, version: 1, occurred_at: Timestamp(0),
+                account: &AccountName::parse("a").unwrap(), actor: None, is_test: false, data: &data,
+            };
+            let body: Vec<u8> = BodyFormat::Envelope.body(&content).into();
+            prop_assert_eq!(body.capacity(), body.len());
+        }
+    }
 }

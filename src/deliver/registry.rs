@@ -290,7 +290,8 @@ impl Observer for Handle {
                     let replay = self.0.parts.accounts.account_by_id(account);
                     let replay = replay.and_then(|account| account.replays.get(&id).cloned());
                     let is_over = replay.is_some_and(|replay| replay.value.state.is_over());
-                    let message = |nod| if is_over { Message::StopReplay { id, nod } } else { Message::Replays { nod } };
+                    let message =
+                        |nod| if is_over { Message::StopReplay { id, nod } } else { Message::Replays { nod } };
                     drop(self.ask(endpoint, message).await);
                 }
                 Change::Token => {}

@@ -6,7 +6,9 @@ use super::machine::{Ledger, Since, State};
 use crate::model::{Offset, Timestamp};
 
 /// In one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointState {
     /// It gets what comes in.

@@ -9,7 +9,7 @@ mod recent;
 use std::sync::Arc;
 
 use crate::accounts::{Endpoint, Format};
-use crate::deliver::format::envelope;
+use crate::deliver::format::{BodyFormat, Content};
 use crate::deliver::{Body, DecidedEvent, Decision, Made, Outcome, Source};
 use crate::log;
 use crate::model::{AccountId, Event, EventType, Offset, Position, Record};
@@ -88,7 +88,9 @@ impl Source for Dispatch {
             None => Ok(None),
         });
         match found {
-            Ok(Some((position, (event_type, event)))) => Body::Ready(Box::new(made(endpoint, position, event_type, event))),
+            Ok(Some((position, (event_type, event)))) => {
+                Body::Ready(Box::new(made(endpoint, position, event_type, event)))
+            }
             Ok(None) => Body::Gone,
             Err(problem) => {
                 tracing::error!(account = %endpoint.account_name, %offset, %problem, "an event cannot be read");
@@ -99,10 +101,21 @@ impl Source for Dispatch {
 }
 
 fn made(endpoint: &Endpoint, position: Position, event_type: EventType, event: Event) -> Made {
-    let body = match endpoint.settings.value.format {
-        Format::Envelope => envelope(&event, &event_type, &endpoint.account_name, false),
+    let format = match endpoint.settings.value.format {
+        Format::Envelope => BodyFormat::Envelope,
     };
-    let traceparent = event.attributes.iter().find(|(name, _)| &**name == "traceparent").map(|(_, value)| value.clone());
+    let body = format.body(&Content {
+        id: &event.id,
+        event_type: &event_type,
+        version: event.version,
+        occurred_at: event.occurred_at,
+        account: &endpoint.account_name,
+        actor: event.actor.as_deref(),
+        is_test: false,
+        data: &event.data,
+    });
+    let traceparent =
+        event.attributes.iter().find(|(name, _)| &**name == "traceparent").map(|(_, value)| value.clone());
     Made {
         position,
         id: event.id,

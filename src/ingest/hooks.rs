@@ -133,9 +133,8 @@ impl Shared {
         let mut drafts: Vec<EventDraft> = drafts.into_iter().map(|(_, draft)| draft).collect();
         let first = self.append(account, &drafts, random).await?;
         let mut appended = first.clone();
-        let conflicting: Vec<usize> = (0..drafts.len())
-            .filter(|index| matches!(first.get(*index), Some(Appended::Conflict(_))))
-            .collect();
+        let conflicting: Vec<usize> =
+            (0..drafts.len()).filter(|index| matches!(first.get(*index), Some(Appended::Conflict(_)))).collect();
         if !conflicting.is_empty() {
             let mut renamed = Vec::with_capacity(conflicting.len());
             for index in &conflicting {
@@ -215,4 +214,3 @@ const KEPT_HEADERS: [&str; 4] = ["content-type", "user-agent", "x-request-id", "
 const DETAIL_BYTES_MAX: usize = 1_024;
 const PATH_BYTES_MAX: usize = 2_048;
 const HEADER_BYTES_MAX: usize = 1_024;
-

@@ -9,7 +9,7 @@
 
 mod answer;
 mod hooks;
-mod parse;
+pub mod parse;
 mod rate;
 mod v1;
 

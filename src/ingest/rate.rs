@@ -21,7 +21,13 @@ struct Bucket {
 
 impl Rates {
     /// Takes `events` out of an account's bucket, or says how long to wait until they may come again.
-    pub(super) fn take(&self, account: AccountId, per_second: u32, events: usize, now: Monotonic) -> Result<(), Duration> {
+    pub(super) fn take(
+        &self,
+        account: AccountId,
+        per_second: u32,
+        events: usize,
+        now: Monotonic,
+    ) -> Result<(), Duration> {
         let capacity = f64::from(per_second);
         #[expect(clippy::cast_precision_loss, reason = "a request has at most ten thousand events")]
         let wanted = events as f64;

@@ -32,12 +32,8 @@ pub(super) struct Acknowledged {
 impl Acknowledged {
     /// Opens or makes the file and returns what it remembers.
     pub(super) fn open(directory: &Path) -> io::Result<(Self, End)> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(directory.join(FILE_NAME))?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(directory.join(FILE_NAME))?;
         let mut newest = None;
         for slot in 0..SLOTS {
             let mut bytes = [0; SLOT_BYTES];

@@ -215,7 +215,9 @@ pub struct SettingRow {
 
 /// Room in the queue before the writer, given back when dropped.
 #[derive(Debug)]
-pub struct Reservation(#[expect(dead_code, reason = "held until the writer has answered")] pub(super) OwnedSemaphorePermit);
+pub struct Reservation(
+    #[expect(dead_code, reason = "held until the writer has answered")] pub(super) OwnedSemaphorePermit,
+);
 
 /// What the writer is asked to do.
 #[derive(Debug)]

@@ -226,11 +226,7 @@ pub(super) fn sequence_value(position: Position, offset: Offset) -> [u8; 16] {
 pub(super) fn sequence_row(key: &[u8], value: &[u8]) -> Option<(Sequence, Position, Offset)> {
     let sequence = Sequence(u64::from_be_bytes(*key.last_chunk::<8>()?));
     let (position, offset) = value.split_first_chunk::<8>()?;
-    Some((
-        sequence,
-        Position(u64::from_be_bytes(*position)),
-        Offset(u64::from_be_bytes(offset.try_into().ok()?)),
-    ))
+    Some((sequence, Position(u64::from_be_bytes(*position)), Offset(u64::from_be_bytes(offset.try_into().ok()?))))
 }
 
 pub(super) fn attempt(endpoint: EndpointId, offset: Offset, course: u64, attempt: Attempt) -> [u8; 24] {
@@ -272,8 +268,17 @@ mod tests {
         assert_eq!(
             names,
             [
-                "records", "by_account", "by_key", "event_ids", "types", "meta", "settings", "blobs", "cursors",
-                "sequences", "attempts"
+                "records",
+                "by_account",
+                "by_key",
+                "event_ids",
+                "types",
+                "meta",
+                "settings",
+                "blobs",
+                "cursors",
+                "sequences",
+                "attempts"
             ]
         );
     }

@@ -101,7 +101,10 @@ impl Shared {
         let mut bytes = 0;
         for row in index {
             let Some(record) = self.record(row.position)? else {
-                return Err(Error::Inconsistent(format!("no record at position {}, where an index points", row.position)));
+                return Err(Error::Inconsistent(format!(
+                    "no record at position {}, where an index points",
+                    row.position
+                )));
             };
             bytes += record.payload.len();
             if bytes > bytes_max && !records.is_empty() {
@@ -294,8 +297,8 @@ impl Shared {
             .map(|row| {
                 let (key, value) = row?;
                 let parts = keys::attempt_parts(&key).zip(value.get(8..));
-                let ((_, course, attempt), value) = parts
-                    .ok_or_else(|| Error::Inconsistent("an attempt's row has an unknown form".to_owned()))?;
+                let ((_, course, attempt), value) =
+                    parts.ok_or_else(|| Error::Inconsistent("an attempt's row has an unknown form".to_owned()))?;
                 Ok((Course::from_number(course), attempt, Bytes::copy_from_slice(value)))
             })
             .collect()

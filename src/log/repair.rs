@@ -45,7 +45,8 @@ impl Repair {
     /// # Errors
     /// `Store` where the copy cannot be made or opened; the source stays as it is.
     pub fn copy(options: &Options, target: &Path) -> Result<Self, Error> {
-        copy_apart(&options.directory, target).map_err(|problem| Error::store("copying the data directory", &problem))?;
+        copy_apart(&options.directory, target)
+            .map_err(|problem| Error::store("copying the data directory", &problem))?;
         let options = Options { directory: target.to_owned(), ..options.clone() };
         let (acknowledged, remembered) =
             Acknowledged::open(target).map_err(|problem| Error::store("opening the side file", &problem))?;
@@ -78,9 +79,7 @@ impl Repair {
             self.end
         };
         self.store.flush()?;
-        self.acknowledged
-            .remember_and_sync(end)
-            .map_err(|problem| Error::store("writing the side file", &problem))?;
+        self.acknowledged.remember_and_sync(end).map_err(|problem| Error::store("writing the side file", &problem))?;
         Ok(findings)
     }
 }

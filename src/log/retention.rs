@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
+use super::Error;
 use super::keys::{self, Family};
 use super::options::Retention;
 use super::shared::Shared;
 use super::store::StoredFile;
-use super::Error;
 use crate::model::{Position, Timestamp};
 
 /// Returns the mark below which everything may go now.

@@ -70,7 +70,9 @@ fn decode(key: &[u8], value: &[u8]) -> Result<SettingRow, Error> {
     let wrong = || Error::Inconsistent(format!("a setting's row has an unknown form: {key:02x?}"));
     let (account, kind, name, revision) = keys::setting_parts(key).ok_or_else(wrong)?;
     let kind = SettingKind::from_code(kind).ok_or_else(|| {
-        Error::Inconsistent(format!("a setting is of kind {kind}, which this program does not know; use a newer hooklog"))
+        Error::Inconsistent(format!(
+            "a setting is of kind {kind}, which this program does not know; use a newer hooklog"
+        ))
     })?;
     let (recorded_at, command) = value.split_first_chunk::<8>().ok_or_else(wrong)?;
     Ok(SettingRow {

@@ -30,8 +30,8 @@ pub(super) fn open(
     metrics: LogMetrics,
 ) -> Result<(Arc<Shared>, Writer), Error> {
     make_directory(options)?;
-    let (acknowledged, remembered) = Acknowledged::open(&options.directory)
-        .map_err(|problem| Error::store("opening the side file", &problem))?;
+    let (acknowledged, remembered) =
+        Acknowledged::open(&options.directory).map_err(|problem| Error::store("opening the side file", &problem))?;
     let store = Store::open(options, Recovery::Strict)?;
     let hash_key = check_format(&store, random)?;
     let last = last_record(&store)?;

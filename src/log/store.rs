@@ -48,9 +48,8 @@ impl Store {
         std::fs::create_dir_all(&path).map_err(|problem| Error::store("making its directory", &problem))?;
         let low_water_mark = Arc::new(AtomicU64::new(0));
         let cache = Cache::new_hyper_clock_cache(options.cache_bytes, 0);
-        let families = Family::ALL.map(|family| {
-            ColumnFamilyDescriptor::new(family.name(), family_options(family, &cache, &low_water_mark))
-        });
+        let families = Family::ALL
+            .map(|family| ColumnFamilyDescriptor::new(family.name(), family_options(family, &cache, &low_water_mark)));
         // RocksDB insists on a family named `default`; nothing is ever kept in it.
         let default = ColumnFamilyDescriptor::new("default", rocksdb::Options::default());
         let db = DB::open_cf_descriptors(
@@ -60,7 +59,8 @@ impl Store {
         )
         .map_err(|problem| open_error(&problem, &options.directory))?;
         let store = Self { db, low_water_mark };
-        let mark = store.get(Family::Meta, keys::meta::LOW_WATER_MARK)?.and_then(|value| keys::leading_position(&value));
+        let mark =
+            store.get(Family::Meta, keys::meta::LOW_WATER_MARK)?.and_then(|value| keys::leading_position(&value));
         store.set_low_water_mark(mark.unwrap_or_default());
         Ok(store)
     }
@@ -123,9 +123,7 @@ impl Store {
     pub(super) fn write(&self, batch: Batch<'_>, sync: bool) -> Result<(), Error> {
         let mut options = WriteOptions::default();
         options.set_sync(sync);
-        self.db
-            .write_opt(batch.rows, &options)
-            .map_err(|problem| Error::store("writing a batch", &problem))
+        self.db.write_opt(batch.rows, &options).map_err(|problem| Error::store("writing a batch", &problem))
     }
 
     /// Writes what is in memory into files, so that the next start has nothing to replay.
@@ -259,7 +257,8 @@ fn family_options(family: Family, cache: &Cache, low_water_mark: &Arc<AtomicU64>
     if family.ages() {
         let mark = Arc::clone(low_water_mark);
         options.set_compaction_filter("below-low-water-mark", move |_level, _key, value: &[u8]| {
-            let is_old = keys::leading_position(value).is_some_and(|position| position.0 < mark.load(Ordering::Acquire));
+            let is_old =
+                keys::leading_position(value).is_some_and(|position| position.0 < mark.load(Ordering::Acquire));
             if is_old { CompactionDecision::Remove } else { CompactionDecision::Keep }
         });
     }

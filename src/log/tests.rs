@@ -137,7 +137,10 @@ async fn a_repeat_is_a_duplicate_and_other_content_a_conflict() {
 
     let kept = log.try_append(ACME, &mixed, OnConflict::KeepFirst).await.unwrap();
     assert!(!kept.is_refused);
-    assert_eq!(kept.events, [Appended::Accepted(Offset(5)), Appended::Conflict(Offset(1)), Appended::Conflict(Offset(5))]);
+    assert_eq!(
+        kept.events,
+        [Appended::Accepted(Offset(5)), Appended::Conflict(Offset(1)), Appended::Conflict(Offset(5))]
+    );
     log.close().await;
 }
 
@@ -158,7 +161,10 @@ async fn everything_is_there_after_a_kill_and_after_a_clean_stop() {
     log.append(ACME, &drafts(1, 50)).await;
     log.kill();
     let mut log = open(directory.path());
-    assert_eq!(log.append(ACME, &drafts(50, 2)).await.events, [Appended::Duplicate(Offset(50)), Appended::Accepted(Offset(51))]);
+    assert_eq!(
+        log.append(ACME, &drafts(50, 2)).await.events,
+        [Appended::Duplicate(Offset(50)), Appended::Accepted(Offset(51))]
+    );
     log.close().await;
     let mut log = open(directory.path());
     assert_eq!(log.append(ACME, &drafts(52, 1)).await.events, accepted([52]));
@@ -166,7 +172,10 @@ async fn everything_is_there_after_a_kill_and_after_a_clean_stop() {
     assert_eq!(all.len(), 52);
     assert!(all.windows(2).all(|pair| pair[1].header.previous == pair[0].header.chain_hash()));
     let verified = log.handle.verify(&mut |_| true).unwrap();
-    assert_eq!((verified.records, verified.events, verified.damage.as_slice(), verified.is_complete), (52, 52, &[][..], true));
+    assert_eq!(
+        (verified.records, verified.events, verified.damage.as_slice(), verified.is_complete),
+        (52, 52, &[][..], true)
+    );
     log.close().await;
 }
 
@@ -295,8 +304,7 @@ async fn captures_and_outcomes_are_read_back() {
         position: Position(1),
         value: value.clone(),
     };
-    let sequence =
-        OutcomeRow::Sequence { endpoint, sequence: Sequence(6), position: Position(1), offset: Offset(4) };
+    let sequence = OutcomeRow::Sequence { endpoint, sequence: Sequence(6), position: Position(1), offset: Offset(4) };
     let cursor = OutcomeRow::Cursor { endpoint, course: Course::Live, value: value.clone() };
     log.handle.write_outcomes(vec![attempt, sequence, cursor], true).await.unwrap();
     log.kill();
@@ -330,7 +338,10 @@ async fn age_takes_events_and_leaves_offsets_ids_and_settings_right() {
         assert_eq!(handle.find_event(ACME, "", "e5").unwrap(), None);
         assert_eq!(handle.by_key(ACME, "i_1", Offset(1), 100).unwrap().len(), 10);
         assert_eq!(handle.record(Position(15)).unwrap(), None);
-        assert_eq!(handle.read(Position(1), 1 << 20).unwrap().first().map(|record| record.position), Some(Position(16)));
+        assert_eq!(
+            handle.read(Position(1), 1 << 20).unwrap().first().map(|record| record.position),
+            Some(Position(16))
+        );
     };
     check(&log.handle);
     log.kill();
@@ -348,10 +359,12 @@ async fn age_takes_events_and_leaves_offsets_ids_and_settings_right() {
 async fn bytes_take_the_oldest_files_unless_somebody_needs_them() {
     let directory = tempfile::tempdir().unwrap();
     let mut opened = options(directory.path());
-    opened.retention = Retention { max_age: Duration::from_secs(1 << 30), max_bytes: Some(60_000), hard_max_bytes: None };
+    opened.retention =
+        Retention { max_age: Duration::from_secs(1 << 30), max_bytes: Some(60_000), hard_max_bytes: None };
     let fill = async |opened: &Options, from: u64| {
         let mut log = try_open(opened, &Clock::manual(1)).unwrap();
-        let filler: String = Random::from_seed(from).bytes::<4000>().iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+        let filler: String =
+            Random::from_seed(from).bytes::<4000>().iter().map(|byte| char::from(b'a' + byte % 26)).collect();
         for number in from..from + 20 {
             log.append(ACME, &[draft(&format!("e{number}"), &format!("{{\"f\":\"{filler}\"}}"))]).await;
         }

@@ -81,7 +81,14 @@ pub(super) fn stats(shared: &Shared) -> Result<Stats, Error> {
 
 pub(super) fn verify(shared: &Shared, progress: &mut dyn FnMut(f64) -> bool) -> Result<Verified, Error> {
     let (oldest, head) = (shared.oldest(), *shared.head.borrow());
-    let mut walk = Walk { shared, expected: oldest, chain: None, offsets: BTreeMap::new(), offsets_skipped: 0, found: Verified::new() };
+    let mut walk = Walk {
+        shared,
+        expected: oldest,
+        chain: None,
+        offsets: BTreeMap::new(),
+        offsets_skipped: 0,
+        found: Verified::new(),
+    };
     for row in shared.store.scan(Family::Records, &keys::record(oldest), Some(&keys::record(head.next()))) {
         let (key, value) = row?;
         match decode_record(&key, Vec::from(value)) {

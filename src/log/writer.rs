@@ -15,16 +15,15 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::acknowledged::{Acknowledged, End};
-use super::append::{
-    Appended, NewCommand, NewEvent, OnConflict, Outcome, OutcomeRow, Place, Request, Reservation,
-};
+use super::append::{Appended, NewCommand, NewEvent, OnConflict, Outcome, OutcomeRow, Place, Request, Reservation};
 use super::disk::Wants;
 use super::keys::{self, Family, Seen};
 use super::shared::{AccountHead, Shared};
 use super::store::Batch;
 use super::{Durability, Error, settings};
 use crate::model::{
-    AccountId, Capture, EventType, Header, Kind, Offset, Position, Record, Timestamp, TypeNumber, commitment, spell_type,
+    AccountId, Capture, EventType, Header, Kind, Offset, Position, Record, Timestamp, TypeNumber, commitment,
+    spell_type,
 };
 use crate::runtime::{Clock, Monotonic};
 use crate::telemetry::LogMetrics;
@@ -134,9 +133,7 @@ impl Writer {
 
     fn close(&mut self) -> Result<(), Error> {
         self.shared.store.flush()?;
-        self.acknowledged
-            .remember_and_sync(self.end)
-            .map_err(|problem| Error::store("writing the side file", &problem))
+        self.acknowledged.remember_and_sync(self.end).map_err(|problem| Error::store("writing the side file", &problem))
     }
 }
 
@@ -222,14 +219,16 @@ impl<'a> Plan<'a> {
                     self.waiters.push(Waiter::Command { reply, place });
                 }
             },
-            Request::Outcomes { rows, sync, reply } => match self.room(Wants::Upkeep, rows.len() * ROW_OVERHEAD_BYTES) {
-                Err(problem) => answer(reply, Err(problem)),
-                Ok(()) => {
-                    rows.into_iter().for_each(|row| self.add_outcome(row));
-                    self.must_sync |= sync;
-                    self.waiters.push(Waiter::Done { reply, _reservation: None });
+            Request::Outcomes { rows, sync, reply } => {
+                match self.room(Wants::Upkeep, rows.len() * ROW_OVERHEAD_BYTES) {
+                    Err(problem) => answer(reply, Err(problem)),
+                    Ok(()) => {
+                        rows.into_iter().for_each(|row| self.add_outcome(row));
+                        self.must_sync |= sync;
+                        self.waiters.push(Waiter::Done { reply, _reservation: None });
+                    }
                 }
-            },
+            }
             Request::Retain { mark, reply } => {
                 let mark = mark.min(self.end.position);
                 self.batch.put(Family::Meta, keys::meta::LOW_WATER_MARK, keys::position_value(mark));

@@ -85,9 +85,10 @@ pub fn key(body: &Bytes, value: Value) -> Result<Option<ByteString>, InvalidFiel
 /// The first that is a string or a whole number, and not empty, is the key; one that is too long is none.
 #[must_use]
 pub fn key_in_data(body: &Bytes, values: impl Iterator<Item = Option<Value>>) -> Option<ByteString> {
-    values.flatten().find_map(|value| text_or_whole_number(body, value).ok().filter(|key| !key.is_empty())).filter(
-        |key| key.len() <= KEY_BYTES_MAX,
-    )
+    values
+        .flatten()
+        .find_map(|value| text_or_whole_number(body, value).ok().filter(|key| !key.is_empty()))
+        .filter(|key| key.len() <= KEY_BYTES_MAX)
 }
 
 /// Reads an object: its bytes as they came.

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::model::json::{Cursor, Error, InvalidPointer, Kind, Pointers, Value};
-use crate::model::{AccountName, CaptureReason, EventDraft, EventId, Timestamp};
-use field::{Extra, Identity, InvalidField};
+use crate::model::{AccountName, CaptureReason, EventDraft, EventId, EventType, Timestamp};
+use field::{Extra, Identity};
 use rule::Places;
 
 /// What is known of a request beside its body.
@@ -28,6 +28,17 @@ pub struct Receipt {
     pub received_at: Timestamp,
     /// The request's trace context, which its events keep.
     pub traceparent: Option<ByteString>,
+}
+
+/// A request to `/hooks`, as far as the rules look at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The body.
+    pub body: &'a Bytes,
+    /// What is known of it beside the body.
+    pub receipt: &'a Receipt,
+    /// The account of the path, where that names one: then the rules are not asked for it.
+    pub account: Option<&'a AccountName>,
 }
 
 /// Rules made ready: what they name is found in one walk over a body.
@@ -50,11 +61,15 @@ pub struct Mapping {
 pub struct Found {
     whole: Value,
     values: Vec<Option<Value>>,
-    /// Members of the body, key and value, that no rule names.
-    others: Vec<(Value, Value)>,
+    /// The members of the body, key and value.
+    members: Vec<(Value, Value)>,
 }
 
 impl Found {
+    fn value(&self, slot: usize) -> Option<Value> {
+        self.values.get(slot).copied().flatten()
+    }
+
     /// Returns the whole value that was walked over.
     #[must_use]
     pub const fn whole(&self) -> Value {
@@ -102,56 +117,38 @@ impl Mapping {
     /// Where the value is not sound JSON within the limits.
     pub fn find(&self, cursor: &mut Cursor<'_>) -> Result<Found, Box<Error>> {
         let mut values = vec![None; self.pointers.slots()];
-        let mut others = Vec::new();
-        let whole = cursor.find(&self.pointers, &mut values, |key, value| others.push((key, value)))?;
-        Ok(Found { whole, values, others })
+        let mut members = Vec::new();
+        let whole = cursor.find(&self.pointers, &mut values, |key, value, _| members.push((key, value)))?;
+        Ok(Found { whole, values, members })
     }
 
-    /// Turns what was found in `body` into an event, for the account of the path where that names one.
+    /// Turns what was found in the request's body into an event.
     ///
     /// # Errors
-    /// The reason why the body should be captured instead.
+    /// The reason why it should be captured instead.
     pub fn map(
         &self,
         found: &Found,
-        body: &Bytes,
-        receipt: &Receipt,
-        path_account: Option<&AccountName>,
+        request: Request<'_>,
         made_id: impl FnOnce() -> EventId,
     ) -> Result<Mapped, Unmapped> {
+        let Request { body, receipt, .. } = request;
         if found.whole.kind != Kind::Object {
             let detail = format!("an event must be an object, not {}", found.whole.kind.words());
             return Err(Unmapped { reason: CaptureReason::NotAnObject, detail });
         }
-        let account = match path_account {
-            Some(account) => account.clone(),
-            None => self.account.read(found, |value| field::account(body, value))?.ok_or_else(|| {
-                self.account.missing(CaptureReason::NoAccount)
-            })?,
-        };
-        let event_type = self
-            .event_type
-            .read(found, |value| field::event_type(body, value))
-            .map_err(|unmapped| Unmapped { reason: CaptureReason::NoType, ..unmapped })?
-            .ok_or_else(|| self.event_type.missing(CaptureReason::NoType))?;
-        let identity = self.id.read(found, |value| {
-            field::text_or_whole_number(body, value).and_then(|text| Identity::of(text, &receipt.source))
-        })?;
-        let identity = identity.unwrap_or_else(|| Identity::made(made_id()));
-        let occurred_at = self.occurred_at.read(found, |value| field::instant(body, value))?;
-        let (data_place, data) = self.data.first(found).ok_or_else(|| self.data.missing(CaptureReason::InvalidField))?;
-        let data = field::object(body, data).map_err(|problem| self.data.invalid(data_place, &problem))?;
+        let account = self.account(found, request)?;
+        let event_type = self.event_type(found, body)?;
+        let (place, data) = self.data.first(found).ok_or_else(|| self.data.missing(CaptureReason::InvalidField))?;
+        let data = field::object(body, data).map_err(|problem| self.data.invalid(place, &problem))?;
         let key = match self.key.read(found, |value| field::key(body, value))? {
             Some(key) => key,
-            None => self.keys_in_data.get(data_place).and_then(|places| {
-                field::key_in_data(body, places.slots().map(|slot| found.values.get(slot).copied().flatten()))
-            }),
+            None => self.key_in_data(found, place, body),
         };
-        let actor = self.actor.read(found, |value| field::object(body, value))?;
-        let mut extra = Extra::default();
-        if data.len() < found.whole.end - found.whole.start {
-            found.others.iter().for_each(|(name, value)| extra.push(body, *name, *value));
-        }
+        let identity = self.id.read(found, |value| {
+            field::text_or_whole_number(body, value).and_then(|given| Identity::of(given, &receipt.source))
+        })?;
+        let identity = identity.unwrap_or_else(|| Identity::made(made_id()));
         let draft = EventDraft {
             id: identity.id,
             id_is_made: identity.is_made,
@@ -159,20 +156,51 @@ impl Mapping {
             source_id: identity.source_id,
             event_type,
             version: 1,
-            occurred_at,
+            occurred_at: self.occurred_at.read(found, |value| field::instant(body, value))?,
             received_at: receipt.received_at,
             key,
-            actor,
-            attributes: extra.attributes(receipt),
+            actor: self.actor.read(found, |value| field::object(body, value))?,
+            attributes: self.extra(found, request).attributes(receipt),
             data,
         };
         Ok(Mapped { account, draft })
     }
-}
 
-impl From<InvalidField> for Unmapped {
-    fn from(problem: InvalidField) -> Self {
-        Self { reason: CaptureReason::InvalidField, detail: problem.to_string() }
+    fn account(&self, found: &Found, request: Request<'_>) -> Result<AccountName, Unmapped> {
+        match request.account {
+            Some(account) => Ok(account.clone()),
+            None => self
+                .account
+                .read(found, |value| field::account(request.body, value))?
+                .ok_or_else(|| self.account.missing(CaptureReason::NoAccount)),
+        }
+    }
+
+    fn event_type(&self, found: &Found, body: &Bytes) -> Result<EventType, Unmapped> {
+        self.event_type
+            .read(found, |value| field::event_type(body, value))
+            .map_err(|unmapped| Unmapped { reason: CaptureReason::NoType, ..unmapped })?
+            .ok_or_else(|| self.event_type.missing(CaptureReason::NoType))
+    }
+
+    /// Returns the key that `data`, found at the given one of its places, holds.
+    fn key_in_data(&self, found: &Found, place: usize, body: &Bytes) -> Option<ByteString> {
+        let keys = self.keys_in_data.get(place)?;
+        field::key_in_data(body, keys.slots().map(|slot| found.value(slot)))
+    }
+
+    /// Returns the members that no field was made of; none where `data` is the whole body.
+    fn extra(&self, found: &Found, request: Request<'_>) -> Extra {
+        let fields = [&self.event_type, &self.id, &self.occurred_at, &self.key, &self.actor, &self.data];
+        let account = Some(&self.account).filter(|_| request.account.is_none());
+        let used = fields.into_iter().chain(account).filter_map(|places| places.first(found));
+        let used: Vec<usize> = used.map(|(_, value)| value.start).collect();
+        let mut extra = Extra::default();
+        if !used.contains(&found.whole.start) {
+            let rest = found.members.iter().filter(|(_, value)| !used.contains(&value.start));
+            rest.for_each(|(name, value)| extra.push(request.body, *name, *value));
+        }
+        extra
     }
 }
 

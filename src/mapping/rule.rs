@@ -68,7 +68,7 @@ impl Places {
     /// Returns the first value that is there, and which of the places it is at.
     pub(super) fn first(&self, found: &Found) -> Option<(usize, Value)> {
         self.slots().enumerate().find_map(|(place, slot)| {
-            let value = found.values.get(slot).copied().flatten()?;
+            let value = found.value(slot)?;
             (value.kind != Kind::Null).then_some((place, value))
         })
     }
@@ -79,9 +79,7 @@ impl Places {
         found: &Found,
         read: impl FnOnce(Value) -> Result<T, InvalidField>,
     ) -> Result<Option<T>, Unmapped> {
-        self.first(found)
-            .map(|(place, value)| read(value).map_err(|problem| self.invalid(place, &problem)))
-            .transpose()
+        self.first(found).map(|(place, value)| read(value).map_err(|problem| self.invalid(place, &problem))).transpose()
     }
 
     pub(super) fn missing(&self, reason: CaptureReason) -> Unmapped {

@@ -211,7 +211,13 @@ pub(super) mod tests {
         );
         let attributes = proptest::collection::vec(("[a-z]{1,10}", "\\PC{0,40}"), 0..4);
         (names, optional, attributes, any::<u32>(), "\\PC{0,200}").prop_map(
-            |((id, event_type, id_is_made, source), (source_id, key, actor, occurred_at), attributes, version, data)| {
+            |(
+                (id, event_type, id_is_made, source),
+                (source_id, key, actor, occurred_at),
+                attributes,
+                version,
+                data,
+            )| {
                 EventDraft {
                     id: EventId::parse(&id).expect("the strategy makes ids"),
                     id_is_made,

@@ -240,8 +240,8 @@ mod tests {
             (1_u8..=4, any::<u8>(), any::<u16>(), any::<u16>(), any::<u32>(), any::<u32>()),
             (any::<u64>(), any::<i64>(), any::<[u8; 32]>(), any::<[u8; 32]>()),
         )
-            .prop_map(|((kind, flags, partition, type_number, account, key_id), (offset, at, commitment, previous))| {
-                Header {
+            .prop_map(
+                |((kind, flags, partition, type_number, account, key_id), (offset, at, commitment, previous))| Header {
                     kind: Kind::from_code(kind).expect("kinds 1 to 4 are known"),
                     flags,
                     partition,
@@ -252,8 +252,8 @@ mod tests {
                     recorded_at: Timestamp(at),
                     commitment,
                     previous,
-                }
-            })
+                },
+            )
     }
 
     #[test]

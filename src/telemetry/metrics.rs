@@ -96,8 +96,7 @@ impl Metrics {
         registry.register("log_written_bytes", "Bytes written to the write-ahead log", log.bytes.clone());
         registry.register("log_disk_free_bytes", "Bytes free on the disk of the log", log.disk_free_bytes.clone());
 
-        let ingest =
-            IngestMetrics { events: Family::default(), refused: Family::default(), seconds: seconds() };
+        let ingest = IngestMetrics { events: Family::default(), refused: Family::default(), seconds: seconds() };
         registry.register("ingest_events", "Events by what became of them", ingest.events.clone());
         registry.register("ingest_refused", "Requests refused, by problem code", ingest.refused.clone());
         registry.register_with_unit(

@@ -37,7 +37,6 @@ pub(super) struct Set {
 
 /// What can be said of an endpoint.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Settings")]
 pub(super) struct Settings {
     /// Where to send to (--url is where hooklog itself is)
     #[arg(value_name = "URL")]

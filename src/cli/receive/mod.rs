@@ -41,8 +41,9 @@ pub use self::receiver::{Gap, Options, Receiver, Tally};
   hooklog receive --status 500 --status 500 --status 200       fail twice, then succeed, and so on
   hooklog receive --delay 2s --quiet
 
-The first line says where it listens. Numbers may arrive out of turn, because lanes run in parallel: a gap
-is told when it lasts, or at the end. A duplicate is counted and no fault: deliveries come at least once.
+The first line says where it listens. Numbers may arrive out of turn, because lanes run in
+parallel: a gap is told when it lasts, or at the end. A duplicate is counted and is no fault:
+deliveries come at least once.
 Exit code 3: a signature did not fit, or a number is missing at the end.")]
 pub(crate) struct Arguments {
     /// Where to listen; port 0 takes a free one

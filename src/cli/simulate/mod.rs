@@ -44,9 +44,10 @@ pub use self::tally::Tally;
   hooklog simulate --accounts acme --raw --count 100           an unknown shape, to /hooks
   hooklog simulate --accounts acme --count 5 --dry-run         print the events, send nothing
 
-A day of a call centre takes as long as its events take at the rate. The same seed, accounts and agents
-give the same events with the same ids: what is sent again is a duplicate. An account's events keep their
-order. A 503 and a server that is away are waited for. Exit code 1 where something was not accepted.")]
+A day of a call centre takes as long as its events take at the rate. The same seed, accounts and
+agents give the same events with the same ids: what is sent again is a duplicate. An account's
+events keep their order. A 503 and a server that is away are waited for.
+Exit code 1: something was not accepted.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     ingest: IngestArguments,
@@ -75,7 +76,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     connections: u32,
     /// When the first simulated day begins; the same seed with another day gives other events
-    #[arg(long, value_name = "INSTANT", default_value = "2026-03-02T08:00:00Z")]
+    #[arg(long, value_name = "INSTANT", default_value = "2026-03-02T08:00:00Z", value_parser = Timestamp::parse)]
     start: Timestamp,
     /// How long to try again while the server is away or busy
     #[arg(long, value_name = "SPAN", default_value = "60s")]

@@ -262,13 +262,13 @@ fn message(data: &mut Object<'_>, contact: &Interaction, author: &str, words: &s
         message.display("id", format_args!("m_{}_{}", contact.number, contact.exchanges_left));
         message.text("author", author);
         message.number("length", i64::try_from(words.chars().count()).unwrap_or(0));
-        message.number("attachments", i64::from(contact.flavour % 7 == 0));
+        message.number("attachments", i64::from(contact.flavour.is_multiple_of(7)));
         message.text("text", words);
     });
 }
 
 fn qualification(data: &mut Object<'_>, contact: &Interaction) {
-    let (reference, label) = *choose(&QUALIFICATIONS, contact.flavour);
+    let (reference, label) = choose(&QUALIFICATIONS, contact.flavour);
     data.object("qualification", |members| {
         members.text("ref", reference);
         members.text("label", label);
@@ -277,7 +277,7 @@ fn qualification(data: &mut Object<'_>, contact: &Interaction) {
 }
 
 /// Chooses from a table what this interaction always chooses.
-fn choose<T>(several: &[T], flavour: u64) -> &T {
+fn choose<T: Copy>(several: &[T], flavour: u64) -> T {
     let count = u64::try_from(several.len()).unwrap_or(1).max(1);
-    several.get(usize::try_from(flavour % count).unwrap_or(0)).expect("tables have at least one entry")
+    *several.get(usize::try_from(flavour % count).unwrap_or(0)).expect("tables have at least one entry")
 }

@@ -294,8 +294,8 @@ fn the_window_starts_anew_after_trouble() {
     rig.offer(&[decided(Outcome::Pass); 40]);
     assert_eq!(rig.sent().len(), 16);
     (16..=20).for_each(|offset| rig.end(offset, TROUBLE));
-    (21..=31).for_each(|offset| rig.end(offset, TROUBLE));
-    rig.actions.clear();
+    assert_eq!(rig.sent(), [32, 33, 34, 35], "four were sent before the fifth trouble");
+    (21..=35).for_each(|offset| rig.end(offset, TROUBLE));
     rig.seconds(2);
     let [probe] = rig.sent()[..] else { panic!("one probe") };
     rig.end(probe, AttemptResult::Delivered);

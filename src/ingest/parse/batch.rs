@@ -37,20 +37,17 @@ impl Parser {
     ///
     /// # Errors
     /// What is wrong with it; then none of its events is taken.
-    pub fn parse(
-        &self,
-        body: &Bytes,
-        form: Form,
-        receipt: &Receipt,
-        random: &mut Random,
-    ) -> Result<Batch, Refusal> {
+    pub fn parse(&self, body: &Bytes, form: Form, receipt: &Receipt, random: &mut Random) -> Result<Batch, Refusal> {
         let mut reading = Reading { body, receipt, random, issues: Issues::default(), unknown_keys: 0 };
         let drafts = match form {
             Form::Lines => self.lines(&mut reading),
             Form::Json => {
                 let mut cursor = Cursor::new(body);
-                let drafts =
-                    if cursor.is_array() { self.array(&mut cursor, &mut reading) } else { self.one(&mut cursor, &mut reading) };
+                let drafts = if cursor.is_array() {
+                    self.array(&mut cursor, &mut reading)
+                } else {
+                    self.one(&mut cursor, &mut reading)
+                };
                 drafts.unwrap_or_else(|(place, error)| {
                     reading.add_error(place, &error);
                     Vec::new()

@@ -14,9 +14,8 @@ use crate::model::{EventDraft, EventId};
 use crate::runtime::Random;
 
 /// The places of an event's fields, in the order of the slots below.
-pub(super) const PLACES: [&str; 9] = [
-    "/type", "/id", "/version", "/occurredAt", "/key", "/actor", "/data", "/data/interaction/id", "/data/agent/id",
-];
+pub(super) const PLACES: [&str; 9] =
+    ["/type", "/id", "/version", "/occurredAt", "/key", "/actor", "/data", "/data/interaction/id", "/data/agent/id"];
 
 /// What a walk over one event found, by the order of [`PLACES`].
 type Found = [Option<Value>; PLACES.len()];
@@ -46,7 +45,11 @@ impl Parser {
         let mut found = Found::default();
         let mut extra = Extra::default();
         let body = reading.body;
-        let whole = cursor.find(&self.pointers, &mut found, |name, value| extra.push(body, name, value))?;
+        let whole = cursor.find(&self.pointers, &mut found, |name, value, is_field| {
+            if !is_field {
+                extra.push(body, name, value);
+            }
+        })?;
         let bytes = whole.end - whole.start;
         let bytes_max = self.options.event_bytes_max;
         if whole.kind != Kind::Object {
@@ -75,9 +78,8 @@ impl Reading<'_> {
         let [event_type, id, version, occurred_at, key, actor, data, interaction_id, agent_id] = found;
         let event_type = self.required(place, "/type", event_type, |value| field::event_type(body, value));
         let data = self.required(place, "/data", data, |value| field::object(body, value));
-        let identity = self.optional(place, "/id", id, |value| {
-            field::text(body, value).and_then(|given| Identity::of(given, source))
-        });
+        let identity = self
+            .optional(place, "/id", id, |value| field::text(body, value).and_then(|given| Identity::of(given, source)));
         let version = self.optional(place, "/version", version, |value| field::version(body, value));
         let occurred_at = self.optional(place, "/occurredAt", occurred_at, |value| field::instant(body, value));
         let key = self.optional(place, "/key", key, |value| field::key(body, value));

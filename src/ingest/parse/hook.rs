@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::Options;
-use crate::mapping::{Mapped, Mapping, Receipt, Unmapped};
+use crate::mapping::{Mapped, Mapping, Receipt, Request, Unmapped};
 use crate::model::json::{Cursor, Error, Item};
 use crate::model::limits::EVENTS_PER_REQUEST_MAX;
 use crate::model::{AccountName, CaptureReason, EventId};
@@ -92,8 +92,9 @@ impl Hook<'_> {
             let detail = format!("an event may have {bytes_max} bytes, this one has {}", item.len());
             return Ok(captured(Unmapped { reason: CaptureReason::InvalidField, detail }, item));
         }
+        let request = Request { body, receipt: self.receipt, account: self.account };
         let made_id = || EventId::made(self.receipt.received_at, random.bytes());
-        Ok(match self.mapping.map(&found, body, self.receipt, self.account, made_id) {
+        Ok(match self.mapping.map(&found, request, made_id) {
             Ok(mapped) => Hooked::Event { mapped: Box::new(mapped), body: item },
             Err(unmapped) => captured(unmapped, item),
         })

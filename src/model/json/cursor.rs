@@ -4,12 +4,14 @@
 //! everything else checked and passed over. Invariant: what was passed is sound JSON within the limits; at
 //! an error the walk ends, except that [`Cursor::give_up_item`] may go on behind a broken item.
 
+mod step;
+
 use super::error::{Error, Fault, Stop};
 use super::keys::Keys;
 use super::place::{self, Mark};
 use super::pointer::{Node, Pointers};
-use super::{Kind, Value, number, string};
-use crate::model::limits::NESTING_MAX;
+use super::{Kind, Value};
+use step::Stopped;
 
 /// Walks over a text.
 #[derive(Debug)]
@@ -41,11 +43,6 @@ pub struct Cursor<'t> {
     /// Where the event of such an array begins.
     event_start: usize,
 }
-
-/// The walk has ended; the cursor knows why. Empty, so that the steps answer in registers: written through
-/// memory, their answers were half of the time of a walk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stopped;
 
 #[derive(Debug, Clone, Copy)]
 struct Frame {
@@ -184,17 +181,17 @@ impl<'t> Cursor<'t> {
     /// Passes the next value and tells which values stand at the pointers.
     ///
     /// # Shape
-    /// `found` has a place for each slot of `pointers`; what is not there is left as it was. `others` is told
-    /// of each member of the value itself, key and value, that no pointer names.
+    /// `found` has a place for each slot of `pointers`; what is not there is left as it was. `members` is told
+    /// of each member of the value itself: its key, its value, and whether a pointer names it.
     /// # Errors
     /// Where the value is not sound.
     pub fn find(
         &mut self,
         pointers: &Pointers,
         found: &mut [Option<Value>],
-        mut others: impl FnMut(Value, Value),
+        mut members: impl FnMut(Value, Value, bool),
     ) -> Result<Value, Box<Error>> {
-        match self.find_below(pointers.root(), found, &mut others) {
+        match self.find_below(pointers.root(), found, &mut members) {
             Ok(kind) => Ok(self.passed(kind)),
             Err(Stopped) => Err(self.error()),
         }
@@ -260,11 +257,11 @@ impl<'t> Cursor<'t> {
     }
 
     /// Recurses by the depth of the pointers, never by that of the text.
-    fn find_below<F: FnMut(Value, Value)>(
+    fn find_below<F: FnMut(Value, Value, bool)>(
         &mut self,
         node: &Node,
         found: &mut [Option<Value>],
-        others: &mut F,
+        members: &mut F,
     ) -> Result<Kind, Stopped> {
         let kind = self.step()?;
         match kind {
@@ -276,9 +273,7 @@ impl<'t> Cursor<'t> {
                         Some(child) => self.find_below(child, found, &mut ignore)?,
                         None => self.pass()?,
                     };
-                    if child.is_none_or(|child| child.slot.is_none()) {
-                        others(key, self.passed(kind));
-                    }
+                    members(key, self.passed(kind), child.is_some_and(|child| child.slot.is_some()));
                 }
             }
             Kind::Array if node.is_leaf() => self.pass_rest()?,
@@ -308,219 +303,10 @@ impl<'t> Cursor<'t> {
         node.named(self.text.get(key.start + 1..key.end - 1)?)
     }
 
-    #[inline]
-    fn pass(&mut self) -> Result<Kind, Stopped> {
-        let kind = self.step()?;
-        if matches!(kind, Kind::Object | Kind::Array) {
-            self.pass_rest()?;
-        }
-        Ok(kind)
-    }
-
-    /// Passes the rest of the object or array that was entered last.
-    fn pass_rest(&mut self) -> Result<(), Stopped> {
-        let outside = self.open.len() - 1;
-        loop {
-            let is_object = matches!(self.open.last(), Some(Frame { kind: Kind::Object, .. }));
-            let has_next = if is_object { self.step_key()? } else { self.step_item()? };
-            if has_next {
-                self.step()?;
-            } else if self.open.len() == outside {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Begins the value that comes next, and passes it where it is neither object nor array.
-    #[inline(always)]
-    pub(super) fn step(&mut self) -> Result<Kind, Stopped> {
-        let start = self.blank_end(self.at);
-        let first = self.text.get(start).copied().unwrap_or_default();
-        match first {
-            b'"' => self.string(start).map(|()| Kind::Text),
-            b'{' => self.enter(Kind::Object, start),
-            b'[' => self.enter(Kind::Array, start),
-            b'-' | b'0'..=b'9' => match number::scan(self.text, start) {
-                Ok((end, kind)) => Ok(self.pass_to(start, end, kind)),
-                Err(stop) => self.stop(stop),
-            },
-            b't' if self.has_word(start, b"true") => Ok(self.pass_to(start, start + 4, Kind::Boolean)),
-            b'f' if self.has_word(start, b"false") => Ok(self.pass_to(start, start + 5, Kind::Boolean)),
-            b'n' if self.has_word(start, b"null") => Ok(self.pass_to(start, start + 4, Kind::Null)),
-            _ => self.no_value(start),
-        }
-    }
-
-    /// Goes on behind a member of an object, or into the object. False: the object ends.
-    #[inline(always)]
-    pub(super) fn step_key(&mut self) -> Result<bool, Stopped> {
-        let mut at = self.blank_end(self.at);
-        let Some(frame) = self.open.last_mut() else { return self.fail(Fault::ExpectedKey, at) };
-        let first_key = frame.first_key;
-        let is_first = frame.count == 0;
-        frame.count += 1;
-        if self.text.get(at) == Some(&b'}') {
-            return self.leave_object(at);
-        }
-        if !is_first {
-            if self.text.get(at) != Some(&b',') {
-                return self.fail(Fault::ExpectedCommaOrBrace, at);
-            }
-            at = self.blank_end(at + 1);
-        }
-        if self.text.get(at) != Some(&b'"') {
-            return self.fail(Fault::ExpectedKey, at);
-        }
-        self.string(at)?;
-        let has_escapes = self.last_escape > at;
-        let end = self.at;
-        self.key_end = end;
-        if let Err(stop) = self.keys.push(self.text, first_key, (at + 1, end - 1), has_escapes) {
-            return self.stop(stop);
-        }
-        let colon = self.blank_end(end);
-        if self.text.get(colon) != Some(&b':') {
-            return self.fail(Fault::ExpectedColon, colon);
-        }
-        self.at = colon + 1;
-        Ok(true)
-    }
-
-    /// Goes on behind an item of an array, or into the array. False: the array ends.
-    #[inline(always)]
-    pub(super) fn step_item(&mut self) -> Result<bool, Stopped> {
-        let at = self.blank_end(self.at);
-        let depth = self.open.len();
-        let Some(frame) = self.open.last_mut() else { return self.fail(Fault::ExpectedValue, at) };
-        let start = frame.start;
-        let is_first = frame.count == 0;
-        frame.count += 1;
-        match self.text.get(at) {
-            Some(b']') => {
-                self.open.pop();
-                self.pass_to(start, at + 1, Kind::Array);
-                return Ok(false);
-            }
-            _ if is_first => self.at = at,
-            Some(b',') => self.at = at + 1,
-            _ => return self.fail(Fault::ExpectedCommaOrBracket, at),
-        }
-        if depth == self.event_depth {
-            self.keys.begin_event();
-            self.event_start = self.at;
-        }
-        Ok(true)
-    }
-
-    #[inline(always)]
-    fn enter(&mut self, kind: Kind, start: usize) -> Result<Kind, Stopped> {
-        if self.open.len() - self.event_depth >= NESTING_MAX {
-            return self.fail(Fault::Nesting, start);
-        }
-        self.open.push(Frame { kind, start, first_key: self.keys.len(), count: 0 });
-        self.at = start + 1;
-        Ok(kind)
-    }
-
-    #[inline(always)]
-    fn leave_object(&mut self, at: usize) -> Result<bool, Stopped> {
-        let Some(frame) = self.open.pop() else { return self.fail(Fault::ExpectedValue, at) };
-        if let Err(stop) = self.keys.end_object(self.text, frame.first_key) {
-            return self.stop(stop);
-        }
-        self.pass_to(frame.start, at + 1, Kind::Object);
-        Ok(false)
-    }
-
-    #[inline(always)]
-    fn string(&mut self, start: usize) -> Result<(), Stopped> {
-        // Also where the string is broken: a fault is looked for where it begins.
-        self.start = start;
-        match string::scan(self.text, start + 1, &mut self.last_escape) {
-            Ok(quote) => {
-                self.pass_to(start, quote + 1, Kind::Text);
-                Ok(())
-            }
-            Err(stop) => self.stop(stop),
-        }
-    }
-
-    #[inline(always)]
-    const fn pass_to(&mut self, start: usize, end: usize, kind: Kind) -> Kind {
-        self.start = start;
-        self.at = end;
-        kind
-    }
-
-    fn has_word(&self, start: usize, word: &[u8]) -> bool {
-        self.text.get(start..start + word.len()) == Some(word)
-    }
-
-    /// Returns the place behind the value that was passed last.
-    pub(super) const fn value_end(&self) -> usize {
-        self.at
-    }
-
-    /// Returns the rule that is broken where the walk has ended.
-    pub(super) const fn fault(&self) -> Fault {
-        self.stop.fault
-    }
-
-    /// Returns the value that was passed last.
-    #[inline(always)]
-    const fn passed(&self, kind: Kind) -> Value {
-        let has_escapes = matches!(kind, Kind::Text) && self.last_escape > self.start;
-        Value { kind, start: self.start, end: self.at, has_escapes }
-    }
-
-    /// Returns the key that was passed last.
-    #[inline(always)]
-    pub(super) const fn passed_key(&self) -> Value {
-        let has_escapes = self.last_escape > self.start;
-        Value { kind: Kind::Text, start: self.start, end: self.key_end, has_escapes }
-    }
-
     /// Passes white space and returns the byte behind it.
     fn blank(&mut self) -> Option<u8> {
         self.at = self.blank_end(self.at);
         self.text.get(self.at).copied()
-    }
-
-    /// Returns the place behind the white space at `at`, which mostly is none.
-    #[inline(always)]
-    fn blank_end(&self, at: usize) -> usize {
-        match self.text.get(at) {
-            Some(byte) if *byte > b' ' => at,
-            _ => self.long_blank_end(at),
-        }
-    }
-
-    #[inline(never)]
-    fn long_blank_end(&self, mut at: usize) -> usize {
-        loop {
-            match self.text.get(at) {
-                Some(b' ' | b'\t' | b'\r') => at += 1,
-                Some(b'\n') if !self.has_lines => at += 1,
-                _ => return at,
-            }
-        }
-    }
-
-    #[cold]
-    fn no_value(&mut self, at: usize) -> Result<Kind, Stopped> {
-        let has_mark = at == self.line_start && self.text.get(at..at + 3) == Some(b"\xef\xbb\xbf");
-        self.fail(if has_mark { Fault::ByteOrderMark } else { Fault::ExpectedValue }, at)
-    }
-
-    #[cold]
-    fn fail<T>(&mut self, fault: Fault, at: usize) -> Result<T, Stopped> {
-        self.stop(Stop::new(fault, at))
-    }
-
-    #[cold]
-    fn stop<T>(&mut self, stop: Stop) -> Result<T, Stopped> {
-        self.stop = stop;
-        Err(Stopped)
     }
 
     #[cold]
@@ -561,6 +347,6 @@ impl<'t> Cursor<'t> {
     }
 }
 
-const fn ignore(_: Value, _: Value) {}
+const fn ignore(_: Value, _: Value, _: bool) {}
 
 const FRAMES_EXPECTED: usize = 8;

@@ -1,7 +1,7 @@
 //! The keys of the objects that are open: whether one stands twice, and how many an event has.
 //!
 //! Keys of all open objects lie on one stack, those of the innermost object last. A small object compares
-//! each new key with the ones before it, by a word made of its first bytes and its length. From the
+//! each new key with the ones before it, by a word made of its first and last bytes and its length. From the
 //! seventeenth key on, nothing is compared until the object ends; then its keys are sorted and neighbours
 //! compared. So ten thousand keys cost `n log n`, no matter how they were chosen, and no hash key is needed.
 

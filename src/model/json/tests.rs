@@ -208,7 +208,7 @@ fn pointers_find_what_they_name_in_one_walk() {
         let slot = pointers.add(pointer).expect("the case has a sound pointer");
         assert_eq!(pointers.add(pointer), Ok(slot));
         let mut found = vec![None; pointers.slots()];
-        let whole = Cursor::new(text.as_bytes()).find(&pointers, &mut found, |_, _| ()).expect("the case is sound");
+        let whole = Cursor::new(text.as_bytes()).find(&pointers, &mut found, |_, _, _| ()).expect("the case is sound");
         assert_eq!(whole.raw(text.as_bytes()), text.as_bytes());
         let raw = found[slot].map(|value| value.raw(text.as_bytes()));
         assert_eq!(raw, expected.map(str::as_bytes), "{pointer} in {text}");
@@ -240,16 +240,18 @@ fn pointers_find_what_they_name_in_one_walk() {
 }
 
 #[test]
-fn members_that_no_pointer_names_are_told() {
+fn every_member_is_told_and_whether_a_pointer_names_it() {
     let text = r#"{"a":{"x":1,"y":2},"b":[3],"c":"d","\u0064":0}"#;
     let mut pointers = Pointers::new();
     pointers.add("/a/x").expect("this is a pointer");
     pointers.add("/d").expect("this is a pointer");
-    let mut others = Vec::new();
+    let mut members = Vec::new();
     Cursor::new(text.as_bytes())
-        .find(&pointers, &mut [None; 2], |key, value| others.push(&text[key.start..value.end]))
+        .find(&pointers, &mut [None; 2], |key, value, is_named| members.push((&text[key.start..value.end], is_named)))
         .expect("the text is sound");
-    assert_eq!(others, [r#""a":{"x":1,"y":2}"#, r#""b":[3]"#, r#""c":"d""#]);
+    let expected =
+        [(r#""a":{"x":1,"y":2}"#, false), (r#""b":[3]"#, false), (r#""c":"d""#, false), (r#""\u0064":0"#, true)];
+    assert_eq!(members, expected);
 }
 
 #[test]

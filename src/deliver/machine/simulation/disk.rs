@@ -102,8 +102,11 @@ impl Disk {
         self.rows.get(&sequence).copied()
     }
 
-    pub(super) fn highest_row(&self) -> Option<Sequence> {
-        self.rows.last_key_value().map(|(sequence, _)| *sequence)
+    /// The highest number that was written in this boot.
+    pub(super) fn highest_row(&self, boot: Boot) -> Option<Sequence> {
+        let batch = self.written.iter().rev().find(|batch| !batch.rows.is_empty())?;
+        let saved = Saved::decode(batch.saved.clone()).expect("what was written can be read");
+        batch.rows.last().map(|(sequence, _)| *sequence).filter(|_| saved.boot == boot)
     }
 
     pub(super) fn given_up(&self) -> impl Iterator<Item = &GivenUp> {

@@ -396,7 +396,7 @@ impl World {
         let boot = Boot([self.boot; 16]);
         let found = self.disk.find(boot, Since { offset: Offset(0), time: Timestamp(0) });
         let is_same_boot = found.saved.boot == boot;
-        self.book.killed(self.disk.highest_row());
+        self.book.killed(self.disk.highest_row(boot));
         self.book.started(&found.saved, self.log.head(), matches!(ending, Ending::Clean), is_same_boot);
         (self.book.is_enabled, self.book.is_paused) = (self.is_enabled, self.is_paused);
         self.book.policy = self.policy.clone();

@@ -1,0 +1,267 @@
+//! How endpoints do: asked of one or of all, paused, resumed, tried again.
+//!
+//! Not their settings. What is answered is what delivery says at this moment; nothing is kept here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::Read;
+use super::body::Optional;
+use super::call::Call;
+use super::delivering::{EndpointState, EndpointStatus};
+use super::health::Trouble;
+use super::query::{List, Page, Parameters};
+use super::{Api, failure};
+use crate::accounts::{Endpoint, Halt};
+use crate::model::limits::PAGE_ROWS_MAX;
+use crate::model::{AccountName, EndpointName};
+use crate::web::{Code, Input, Problem};
+
+/// An empty object, or nothing.
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
+pub(super) struct Nothing {}
+
+impl Input for Nothing {
+    const ADDED_ON_READING: &'static [&'static str] = &[];
+}
+
+/// From where a paused endpoint goes on.
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "Resume")]
+pub(super) struct ResumeRequest {
+    #[serde(default)]
+    from: ResumeFrom,
+}
+
+impl Input for ResumeRequest {
+    const ADDED_ON_READING: &'static [&'static str] = &[];
+}
+
+/// From where a paused endpoint goes on.
+#[derive(Debug, Clone, Copy, Default, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ResumeFrom {
+    /// From where it stands: everything that waits is delivered, in order.
+    #[default]
+    Cursor,
+}
+
+/// An endpoint of any account, and how it does.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Listed {
+    /// Whose it is.
+    account: AccountName,
+    /// Its name.
+    endpoint: EndpointName,
+    #[serde(flatten)]
+    status: EndpointStatus,
+}
+
+/// Which endpoints of all accounts, and in which order.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(super) struct Filter {
+    /// Only those in this state.
+    state: Option<EndpointState>,
+    /// `lag`: those with the most events waiting first; else by account and name.
+    sort: Option<Sort>,
+}
+
+impl Parameters for Filter {}
+
+/// An order of endpoints.
+#[derive(Debug, Clone, Copy, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Sort {
+    /// The most events waiting first.
+    Lag,
+}
+
+pub(super) async fn status(call: Call, (): ()) -> Result<Read<EndpointStatus>, Problem> {
+    let endpoint = call.endpoint()?;
+    status_of(&call, &endpoint).await
+}
+
+pub(super) async fn pause(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<EndpointStatus>, Problem> {
+    let endpoint = call.endpoint()?;
+    let (account, name) = (&endpoint.account_name, &endpoint.name);
+    let halted = call.api.accounts.halt_endpoint(account, name, Halt::Paused, &call.who()?).await;
+    status_of(&call, &*halted.map_err(|error| call.refused(error))?).await
+}
+
+pub(super) async fn resume(
+    call: Call,
+    Optional(ResumeRequest { from: ResumeFrom::Cursor }): Optional<ResumeRequest>,
+) -> Result<Read<EndpointStatus>, Problem> {
+    let endpoint = call.endpoint()?;
+    // Not a way to undo a 410: that takes somebody who enables the endpoint again.
+    let endpoint = match endpoint.settings.value.halt {
+        Some((Halt::Paused, _)) => {
+            let (account, name) = (&endpoint.account_name, &endpoint.name);
+            let resumed = call.api.accounts.resume_endpoint(account, name, &call.who()?).await;
+            resumed.map_err(|error| call.refused(error))?
+        }
+        Some((Halt::Gone, _)) | None => endpoint,
+    };
+    status_of(&call, &endpoint).await
+}
+
+pub(super) async fn retry(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<EndpointStatus>, Problem> {
+    let endpoint = call.endpoint()?;
+    call.api.deliver.retry(endpoint.id).await;
+    status_of(&call, &endpoint).await
+}
+
+async fn status_of(call: &Call, endpoint: &Endpoint) -> Result<Read<EndpointStatus>, Problem> {
+    // Every endpoint is loaded from its command on until the process ends.
+    call.api.deliver.status(endpoint.id).await.map(Read).ok_or_else(|| Problem::new(Code::ShuttingDown))
+}
+
+pub(super) async fn list(call: Call, (filter, page): (Filter, Page)) -> Result<Read<List<Listed>>, Problem> {
+    match filter.sort {
+        None => by_name(&call.api, filter.state, &page).await,
+        Some(Sort::Lag) => by_lag(&call.api, filter.state, &page).await,
+    }
+}
+
+async fn by_name(api: &Api, state: Option<EndpointState>, page: &Page) -> Result<Read<List<Listed>>, Problem> {
+    let mut walk = Endpoints::new(api, page.read_after(read_name)?);
+    let mut items: Vec<Listed> = Vec::new();
+    let mut looked_at = 0;
+    while let Some(endpoint) = walk.next() {
+        if items.len() == page.limit() || looked_at == PAGE_ROWS_MAX {
+            return Ok(Read(List { items, next: walk.before_this }));
+        }
+        looked_at += 1;
+        items.extend(listed(api, &endpoint, state).await);
+    }
+    Ok(Read(List { items, next: None }))
+}
+
+async fn by_lag(api: &Api, state: Option<EndpointState>, page: &Page) -> Result<Read<List<Listed>>, Problem> {
+    let after = page.read_after(|after| {
+        let (lag, name) = after.split_once('/')?;
+        Some((lag.parse::<u64>().ok()?, read_name(name)?))
+    })?;
+    let mut walk = Endpoints::new(api, None);
+    let mut items = Vec::new();
+    while let Some(endpoint) = walk.next() {
+        items.extend(listed(api, &endpoint, state).await);
+    }
+    let place = |item: &Listed| (std::cmp::Reverse(item.status.lag.events), (item.account.clone(), item.endpoint.clone()));
+    items.sort_by_cached_key(place);
+    if let Some((lag, name)) = after {
+        let seen = items.partition_point(|item| place(item) <= (std::cmp::Reverse(lag), name.clone()));
+        items.drain(..seen);
+    }
+    let cursor = |item: &Listed| format!("{}/{}/{}", item.status.lag.events, item.account, item.endpoint);
+    Ok(Read(List::cut(items, page.limit(), cursor)))
+}
+
+async fn listed(api: &Api, endpoint: &Endpoint, state: Option<EndpointState>) -> Option<Listed> {
+    // One that is just being deleted is not loaded any more.
+    let status = api.deliver.status(endpoint.id).await?;
+    let is_asked_for = state.is_none_or(|state| status.state == state);
+    is_asked_for.then(|| Listed { account: endpoint.account_name.clone(), endpoint: endpoint.name.clone(), status })
+}
+
+/// All endpoints, by account and name.
+struct Endpoints<'a> {
+    api: &'a Api,
+    after: Option<AccountName>,
+    read: std::collections::VecDeque<Arc<Endpoint>>,
+    /// The cursor of the endpoint before the one that was given last.
+    before_this: Option<String>,
+    given: Option<String>,
+}
+
+impl<'a> Endpoints<'a> {
+    fn new(api: &'a Api, after: Option<(AccountName, EndpointName)>) -> Self {
+        let mut read = std::collections::VecDeque::new();
+        let given = after.as_ref().map(|(account, endpoint)| format!("{account}/{endpoint}"));
+        let (account, endpoint) = after.unzip();
+        if let (Some(account), Some(endpoint)) = (&account, &endpoint)
+            && let Some(account) = api.accounts.account(account)
+        {
+            read.extend(account.endpoints.values().filter(|one| one.name > *endpoint).map(Arc::clone));
+        }
+        Self { api, after: account, read, before_this: None, given }
+    }
+
+    fn next(&mut self) -> Option<Arc<Endpoint>> {
+        while self.read.is_empty() {
+            let accounts = self.api.accounts.accounts("", self.after.as_ref(), ACCOUNTS_AT_ONCE);
+            self.after = Some(accounts.last()?.name.clone());
+            self.read.extend(accounts.iter().flat_map(|account| account.endpoints.values()).map(Arc::clone));
+        }
+        let endpoint = self.read.pop_front()?;
+        self.before_this = self.given.replace(format!("{}/{}", endpoint.account_name, endpoint.name));
+        Some(endpoint)
+    }
+}
+
+fn read_name(text: &str) -> Option<(AccountName, EndpointName)> {
+    let (account, endpoint) = text.split_once('/')?;
+    Some((AccountName::parse(account).ok()?, EndpointName::parse(endpoint).ok()?))
+}
+
+/// How all endpoints do, in numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Census {
+    pub(super) by_state: BTreeMap<EndpointState, u64>,
+    /// Endpoints in trouble.
+    pub(super) troubled: u64,
+    /// The first of them.
+    pub(super) troubles: Vec<Trouble>,
+}
+
+/// Asks every endpoint how it does.
+pub(super) async fn census(api: &Api) -> Census {
+    let mut census = Census::default();
+    let mut walk = Endpoints::new(api, None);
+    while let Some(endpoint) = walk.next() {
+        let Some(status) = api.deliver.status(endpoint.id).await else { continue };
+        *census.by_state.entry(status.state).or_default() += 1;
+        if !is_trouble(&status) {
+            continue;
+        }
+        census.troubled += 1;
+        if census.troubles.len() < TROUBLES_MAX {
+            census.troubles.push(trouble(&endpoint, &status));
+        }
+    }
+    census
+}
+
+/// Whether somebody ought to look at it: what a person paused or switched off is as it should be.
+fn is_trouble(status: &EndpointStatus) -> bool {
+    match status.state {
+        EndpointState::BackingOff | EndpointState::Held => true,
+        EndpointState::Disabled => status.problem.as_ref().is_some_and(|problem| problem.code == RECEIVER_GONE),
+        EndpointState::Live | EndpointState::CatchingUp | EndpointState::Paused => false,
+    }
+}
+
+fn trouble(endpoint: &Endpoint, status: &EndpointStatus) -> Trouble {
+    let told = status.problem.as_ref();
+    let detail = told.map(|problem| format!("{}: {}", problem.title, problem.detail)).unwrap_or_default();
+    Trouble {
+        code: told.map_or("endpoint_in_trouble", |problem| problem.code).to_owned(),
+        title: format!("{}/{} does not take its events: {} wait", endpoint.account_name, endpoint.name, status.lag.events),
+        detail,
+        account: Some(endpoint.account_name.to_string()),
+        endpoint: Some(endpoint.name.to_string()),
+    }
+}
+
+/// Returns whether an account's endpoint is of this name, for lists that name one.
+pub(super) fn named(account: &crate::accounts::Account, name: &EndpointName) -> Result<Arc<Endpoint>, Problem> {
+    let endpoint = account.endpoints.get(name).map(Arc::clone);
+    endpoint.ok_or_else(|| failure::endpoint_not_found(name))
+}
+
+const ACCOUNTS_AT_ONCE: usize = 1_000;
+const TROUBLES_MAX: usize = 20;
+const RECEIVER_GONE: &str = "receiver_gone";

@@ -1,0 +1,213 @@
+//! Endpoints: where an account's events are sent to.
+//!
+//! Not how that goes (see `conduct`) nor what requests are signed with (see `secret`). Secrets are never read
+//! back: where one is kept, `passwordSet`, `tokenSet` or `valueSet` says so, and a write that leaves it out
+//! keeps it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::answer::{Changed, Current, Read, Removed, Written};
+use super::body::{Json, Patch};
+use super::call::Call;
+use super::changed::{Revision, Setting, condition};
+use super::failure::{invalid, ours};
+use super::query::{List, Page};
+use crate::accounts::{
+    Accounts, Auth, Condition, Endpoint, EndpointDraft, EndpointSettings, Error, Format, Order, Signing,
+};
+use crate::model::{AccountName, EndpointName, Permission, SettingKind};
+use crate::web::json::{from_value, merge};
+use crate::web::{Input, Problem};
+
+impl Input for EndpointDraft {
+    const ADDED_ON_READING: &'static [&'static str] = &["/name", "/revision", "/updatedAt", "/updatedBy"];
+}
+
+/// An endpoint as it is read.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Endpoint")]
+pub(super) struct View {
+    /// Its name.
+    name: EndpointName,
+    #[serde(flatten)]
+    settings: Shown,
+    #[serde(flatten)]
+    revision: Revision,
+}
+
+/// The settings of an endpoint as they are read, without any secret.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "EndpointSettings")]
+pub(super) struct Shown {
+    /// Where requests go.
+    url: String,
+    /// Whether anything is sent; events wait meanwhile.
+    enabled: bool,
+    /// How hooklog shows a receiver who it is.
+    auth: ShownAuth,
+    /// How requests are signed.
+    signing: Signing,
+    /// Which deliveries keep their order.
+    order: Order,
+    /// What the body of a request looks like.
+    format: Format,
+    /// Requests under way at once, at most.
+    max_in_flight: u32,
+    /// How long a receiver may take to answer; null where the operator's setting holds.
+    timeout_ms: Option<u64>,
+    /// Headers sent with every request beside hooklog's own.
+    headers: BTreeMap<String, String>,
+}
+
+/// How hooklog shows a receiver who it is, as it is read.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase", tag = "type")]
+#[schemars(rename = "Auth")]
+pub(super) enum ShownAuth {
+    /// Not at all.
+    None,
+    /// `Authorization: Basic`.
+    Basic {
+        /// The login.
+        username: String,
+        /// A password is kept.
+        password_set: bool,
+    },
+    /// `Authorization: Bearer`.
+    Bearer {
+        /// A token is kept.
+        token_set: bool,
+    },
+    /// A header of the receiver's choice.
+    Header {
+        /// Its name.
+        name: String,
+        /// A value is kept.
+        value_set: bool,
+    },
+}
+
+impl Shown {
+    pub(super) fn of(settings: &EndpointSettings) -> Self {
+        Self {
+            url: settings.url.clone(),
+            enabled: settings.enabled,
+            auth: match &settings.auth {
+                Auth::None => ShownAuth::None,
+                Auth::Basic { username, .. } => ShownAuth::Basic { username: username.clone(), password_set: true },
+                Auth::Bearer { .. } => ShownAuth::Bearer { token_set: true },
+                Auth::Header { name, .. } => ShownAuth::Header { name: name.clone(), value_set: true },
+            },
+            signing: settings.signing,
+            order: settings.order,
+            format: settings.format,
+            max_in_flight: settings.max_in_flight,
+            timeout_ms: settings.timeout_ms,
+            headers: settings.headers.clone(),
+        }
+    }
+
+    /// Merges a change into the settings as they are read. `auth` of another type takes the place of the
+    /// present one: its members say nothing about the other's.
+    pub(super) fn changed(&self, mut change: Value) -> Result<Value, Problem> {
+        let mut value = serde_json::to_value(self).map_err(|error| ours(&error))?;
+        let asked = change.pointer("/auth/type").filter(|asked| Some(*asked) != value.pointer("/auth/type"));
+        if asked.is_some()
+            && let (Some(members), Some(auth)) = (value.as_object_mut(), change.get_mut("auth"))
+        {
+            members.insert("auth".to_owned(), auth.take());
+            if let Some(change) = change.as_object_mut() {
+                change.remove("auth");
+            }
+        }
+        merge(&mut value, change);
+        Ok(value)
+    }
+}
+
+impl View {
+    fn of(accounts: &Accounts, endpoint: &Endpoint) -> Self {
+        Self {
+            name: endpoint.name.clone(),
+            settings: Shown::of(&endpoint.settings.value),
+            revision: Revision::of(accounts, &endpoint.settings),
+        }
+    }
+}
+
+pub(super) async fn list(call: Call, (page,): (Page,)) -> Result<Read<List<View>>, Problem> {
+    let account = call.account()?;
+    let after = page.read_after(|after| EndpointName::parse(after).ok())?;
+    let rest = account.endpoints.values().filter(|endpoint| after.as_ref().is_none_or(|after| endpoint.name > *after));
+    let items = rest.take(page.limit() + 1).map(|endpoint| View::of(&call.api.accounts, endpoint)).collect();
+    Ok(Read(List::cut(items, page.limit(), |last: &View| last.name.to_string())))
+}
+
+pub(super) async fn get(call: Call, (): ()) -> Result<Current<View>, Problem> {
+    let value = View::of(&call.api.accounts, &*call.endpoint()?);
+    Ok(Current { revision: value.revision.revision.clone(), value })
+}
+
+pub(super) async fn put(call: Call, Json(draft): Json<EndpointDraft>) -> Result<Written<View>, Problem> {
+    let account = call.account()?;
+    let name = EndpointName::parse(call.segment("endpoint")).map_err(|problem| invalid("", &problem.to_string()))?;
+    let present = account.endpoints.get(&name).map(|endpoint| &**endpoint);
+    let condition = wanted(&call, &name, present).await?;
+    let (endpoint, is_new) = write(&call, &account.name, &name, draft, condition).await?.map_err(|error| call.refused(error))?;
+    let value = View::of(&call.api.accounts, &endpoint);
+    let made_at = is_new.then(|| format!("/api/v1/accounts/{}/endpoints/{name}", account.name));
+    Ok(Written { made_at, revision: value.revision.revision.clone(), value })
+}
+
+pub(super) async fn patch(call: Call, patch: Patch<EndpointDraft>) -> Result<Changed<View>, Problem> {
+    loop {
+        let endpoint = call.endpoint()?;
+        let asked = wanted(&call, &endpoint.name, Some(&endpoint)).await?;
+        let value = Shown::of(&endpoint.settings.value).changed(patch.change.clone())?;
+        let draft: EndpointDraft = from_value(value)?;
+        // What was merged holds for what was read, whatever the writer asked for.
+        let at = Condition::At(endpoint.settings.revision);
+        match write(&call, &endpoint.account_name, &endpoint.name, draft, at).await? {
+            Ok((endpoint, _)) => {
+                let value = View::of(&call.api.accounts, &endpoint);
+                return Ok(Changed { revision: value.revision.revision.clone(), value });
+            }
+            Err(Error::Changed { .. }) if asked == Condition::None => {}
+            Err(error) => return Err(call.refused(error)),
+        }
+    }
+}
+
+pub(super) async fn delete(call: Call, (): ()) -> Result<Removed, Problem> {
+    let endpoint = call.endpoint()?;
+    let condition = wanted(&call, &endpoint.name, Some(&endpoint)).await?;
+    let accounts = &call.api.accounts;
+    let deleted = accounts.delete_endpoint(&endpoint.account_name, &endpoint.name, condition, &call.who()?).await;
+    deleted.map(|()| Removed).map_err(|error| call.refused(error))
+}
+
+async fn write(
+    call: &Call,
+    account: &AccountName,
+    name: &EndpointName,
+    draft: EndpointDraft,
+    condition: Condition,
+) -> Result<Result<(Arc<Endpoint>, bool), Error>, Problem> {
+    let who = call.who()?;
+    let may_move_secrets = call.also_may(Permission::Secrets);
+    Ok(call.api.accounts.put_endpoint(account, name, draft, condition, &who, may_move_secrets).await)
+}
+
+async fn wanted(call: &Call, name: &EndpointName, present: Option<&Endpoint>) -> Result<Condition, Problem> {
+    let revision = present.map(|endpoint| endpoint.settings.revision);
+    let wanted = condition(&call.headers, &call.api.accounts, revision)?;
+    let account = present.map(|endpoint| endpoint.account);
+    let setting = Setting { account, kind: SettingKind::Endpoint, name: name.as_str(), revision };
+    wanted.settle(call, &setting, present.map(|endpoint| &endpoint.settings)).await
+}

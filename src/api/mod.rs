@@ -1,0 +1,97 @@
+//! The admin API: everything that can be done to hooklog over HTTP, and its OpenAPI document.
+//!
+//! One table, [`routes`], names every route with the permission it needs, what it takes and what it answers;
+//! the router, the document and the test that calls every route with every kind of token all come from it.
+//! Not the rules themselves: `accounts` decides what a setting may be, `deliver` how an endpoint does, `log`
+//! what is kept. There is no private way in: what the console or a command can do, this can do.
+//!
+//! ```text
+//! listener ─▶ router ─▶ route: token ─▶ account ─▶ permission ─▶ query, body ─▶ handler ─▶ answer
+//!                                 └──────────┴──────────┴────────────┴────────────┴─▶ problem
+//! ```
+
+mod health;
+
+mod routes;
+
+mod account;
+mod capture;
+mod conduct;
+mod delivery;
+mod endpoint;
+mod event;
+mod me;
+mod process;
+mod replay;
+mod secret;
+mod token;
+mod trial;
+
+mod answer;
+mod body;
+mod call;
+mod changed;
+mod delivering;
+mod failure;
+mod query;
+mod route;
+mod stretch;
+
+mod openapi;
+mod receiving;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::accounts::Accounts;
+use crate::log;
+use crate::runtime::Clock;
+use crate::telemetry::Metrics;
+use crate::web::{BodyLimits, Identify};
+
+pub use self::health::{Health, Trouble};
+pub use self::openapi::{document, document_text};
+
+/// What an operator may choose about the API. Plain, checked values.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How large the body of a request may be, and how long it may come.
+    pub body: BodyLimits,
+    /// Whether `/metrics` asks for the operator's token: it does off loopback.
+    pub metrics_need_token: bool,
+}
+
+/// The parts that the API speaks to. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    /// All settings.
+    pub accounts: Accounts,
+    /// Everything that is kept.
+    pub log: log::Handle,
+    /// How endpoints do.
+    pub deliver: delivering::Handle,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What time it is.
+    pub clock: Clock,
+    /// Whether the process is ready, and what is not well.
+    pub health: Health,
+    /// Who a token is.
+    pub tokens: Arc<dyn Identify>,
+    /// What the operator chose.
+    pub options: Options,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Api").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Makes the router of the admin listener.
+#[must_use]
+pub fn router(api: Api) -> axum::Router {
+    route::router(Arc::new(api))
+}

@@ -1,0 +1,427 @@
+//! The only place that wires: build, run, drain.
+//!
+//! Not a part with rules of its own. Every part is built from its checked options, handed its neighbours
+//! through handles and ports, and run with the one shutdown signal. Listeners are bound here and passed in.
+//!
+//! ```text
+//! log ─▶ accounts ─▶ dispatch ─▶ deliver ─▶ listeners ─▶ (signal, failure, panic) ─▶ drain ─▶ close
+//! ```
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::service::Service;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::accounts::{self, Accounts, KeySource};
+use crate::api::{self, Api};
+use crate::deliver::{self, send};
+use crate::dispatch::{self, Dispatch};
+use crate::ingest::{self, Ingest};
+use crate::log::{self, Log};
+use crate::model::{Timestamp, Who};
+use crate::runtime::{Clock, Random, Shutdown, ShutdownTrigger, Tasks, blocking, boot_id, shutdown};
+use crate::security::{AddressRules, ApiToken, TokenHash, TokenKind};
+use crate::settings::{ListenerSettings, MasterKeySource, Settings};
+use crate::telemetry::Metrics;
+use crate::web::{self, Listener, Problem, Surroundings, TlsConfig};
+
+/// Why a process could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] log::Error),
+    /// The accounts.
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
+    /// A listener's certificate.
+    #[error(transparent)]
+    Tls(#[from] web::TlsError),
+    /// An address is taken, or not ours.
+    #[error("cannot listen on {address}: {problem}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        problem: io::Error,
+    },
+    /// The operator's token cannot be read or made.
+    #[error("the operator's token {} cannot be read or made: {problem}", .path.display())]
+    OperatorToken {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        problem: io::Error,
+    },
+    /// The machine.
+    #[error("the machine does not give what is needed: {0}")]
+    Machine(#[from] io::Error),
+    /// A part has panicked: a bug in hooklog.
+    #[error("a part of the program has panicked; the log lines before say where")]
+    Panicked,
+}
+
+/// A process that is ready: everything is open and bound, nothing is answered yet.
+pub struct App {
+    log: Log,
+    tasks: Tasks,
+    /// Given first: nothing new begins.
+    trigger: ShutdownTrigger,
+    /// Given last: what is still under way is cut off.
+    last_trigger: ShutdownTrigger,
+    shutdown: Shutdown,
+    clock: Clock,
+    random: Random,
+    metrics: Metrics,
+    dispatch: Dispatch,
+    deliver: deliver::Handle,
+    accounts: Accounts,
+    ingest: Option<TcpListener>,
+    admin: Option<TcpListener>,
+    addresses: (SocketAddr, SocketAddr),
+    settings: Settings,
+    health: api::Health,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Opens the log and everything above it, and binds both listeners.
+    ///
+    /// # Errors
+    /// Whatever keeps the process from starting, in words that say what to do.
+    pub async fn build(settings: Settings) -> Result<Self, Error> {
+        let clock = Clock::system();
+        let mut random = Random::from_machine()?;
+        let metrics = Metrics::new();
+        let tasks = Tasks::new();
+        let (trigger, shutdown) = shutdown();
+        let (last_trigger, stop) = crate::runtime::shutdown();
+        let boot = boot_id(&mut random);
+
+        let ingest = bind(settings.ingest.listener.address).await?;
+        let admin = bind(settings.admin.address).await?;
+        let addresses = (ingest.local_addr()?, admin.local_addr()?);
+        let log = Log::open(&settings.log_options(), clock.clone(), &mut random, metrics.log.clone())?;
+        let rules = AddressRules::new(settings.deliver.allow_addresses.clone());
+        let accounts = open_accounts(&settings, &rules, &log, &clock, &mut random)?;
+        let dispatch = Dispatch::new(log.handle());
+        let sender = send::Sender::start(
+            sender_options(&settings, rules),
+            clock.clone(),
+            &metrics.deliver,
+            &tasks,
+            stop.clone(),
+        );
+        let parts = deliver::Parts {
+            log: log.handle(),
+            accounts: accounts.clone(),
+            source: Arc::new(dispatch.clone()),
+            sender,
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            shutdown: shutdown.clone(),
+            metrics: metrics.deliver.clone(),
+        };
+        let deliver = deliver::Handle::new(deliver_options(&settings), parts, boot, random.split());
+        accounts.observe(Arc::new(deliver.clone()));
+        let health = api::Health::new();
+        Ok(Self {
+            log,
+            tasks,
+            trigger,
+            last_trigger,
+            shutdown,
+            clock,
+            random,
+            metrics,
+            dispatch,
+            deliver,
+            accounts,
+            ingest: Some(ingest),
+            admin: Some(admin),
+            addresses,
+            settings,
+            health,
+        })
+    }
+
+    /// Returns the addresses of the ingest and the admin listener.
+    #[must_use]
+    pub const fn addresses(&self) -> (SocketAddr, SocketAddr) {
+        self.addresses
+    }
+
+    /// Runs until a signal, a failed log or a panic; then stops taking in, finishes what is in flight and closes.
+    ///
+    /// # Errors
+    /// What ended it, unless it was a signal.
+    pub async fn run(mut self) -> Result<(), Error> {
+        let log = self.log.handle();
+        // Followed from before the endpoints read their heads, so that no event falls between the two.
+        self.start_dispatch();
+        self.deliver.start().await?;
+        self.start_retention();
+        let listeners = Tasks::new();
+        self.start_listeners(&listeners)?;
+        self.health.set_ready();
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), head = %log.head(), "ready");
+
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let ended = tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
+            problem = log.failed() => Err(Error::Log(problem)),
+            () = self.tasks.a_panic() => Err(Error::Panicked),
+            () = listeners.a_panic() => Err(Error::Panicked),
+        };
+        self.health.set_draining();
+        tracing::info!("stopping: nothing is taken in any more, what is in flight is finished");
+        self.trigger.give();
+        self.drain(&listeners, if ended.is_ok() { self.settings.shutdown_timeout } else { FAILED_DRAIN }).await;
+        let closed = self.log.close().await.map_err(Error::Log);
+        ended.and(closed)
+    }
+
+    /// Waits for what is under way, and cuts off what takes too long: it is done again at the next start.
+    async fn drain(&self, listeners: &Tasks, wait: Duration) {
+        let answered = async {
+            listeners.all_ended().await;
+            self.deliver.all_ended().await;
+        };
+        if tokio::time::timeout(wait, answered).await.is_err() {
+            tracing::warn!(deliveries = self.deliver.running(), "some work is cut off; it is done again after a start");
+        }
+        self.last_trigger.give();
+        if tokio::time::timeout(CUT_OFF, self.tasks.all_ended()).await.is_err() {
+            tracing::warn!(running = self.tasks.running(), "some tasks did not end");
+        }
+    }
+
+    fn start_dispatch(&self) {
+        let (dispatch, deliver, shutdown) = (self.dispatch.clone(), self.deliver.clone(), self.shutdown.clone());
+        self.tasks.spawn(async move {
+            if let Err(problem) = dispatch::follow(dispatch, deliver, shutdown).await {
+                tracing::error!(%problem, "live events cannot be read; endpoints read them by account");
+            }
+        });
+    }
+
+    fn start_retention(&self) {
+        let (log, deliver, clock) = (self.log.handle(), self.deliver.clone(), self.clock.clone());
+        let mut shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(RETENTION_EVERY) => {}
+                    () = shutdown.given() => return,
+                }
+                let needs = deliver.clone();
+                match blocking(move || needs.needs_from()).await {
+                    Ok(lowest) => log.hold(lowest),
+                    Err(problem) => tracing::error!(%problem, "what is still needed cannot be told"),
+                }
+                if let Err(problem) = log.retain(Timestamp(clock.wall_ms())).await {
+                    tracing::error!(%problem, "old events cannot be removed");
+                }
+            }
+        });
+    }
+
+    fn start_listeners(&mut self, listeners: &Tasks) -> Result<(), Error> {
+        let options = ingest::Options {
+            body_bytes_max: self.settings.ingest.body_bytes_max,
+            event_bytes_max: self.settings.ingest.event_bytes_max,
+            body_timeout: BODY_TIMEOUT,
+            tokens: self.settings.ingest.tokens.iter().map(|token| TokenHash::of(token.expose())).collect(),
+        };
+        let parts = ingest::Parts {
+            log: self.log.handle(),
+            accounts: self.accounts.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics.ingest.clone(),
+        };
+        let ingest = Ingest::new(options, parts, self.random.split());
+        let is_admin_loopback = self.settings.admin.is_loopback();
+        let router = api::router(Api {
+            accounts: self.accounts.clone(),
+            log: self.log.handle(),
+            deliver: self.deliver.clone(),
+            metrics: self.metrics.clone(),
+            clock: self.clock.clone(),
+            health: self.health.clone(),
+            tokens: Arc::new(Tokens(self.accounts.clone())),
+            options: api::Options {
+                body: web::BodyLimits { bytes_max: API_BODY_BYTES_MAX, timeout: BODY_TIMEOUT },
+                metrics_need_token: !is_admin_loopback,
+            },
+        });
+        let (ingest_socket, admin_socket) = (self.ingest.take(), self.admin.take());
+        let (ingest_settings, admin_settings) = (self.settings.ingest.listener.clone(), self.settings.admin.clone());
+        if let (Some(ingest_socket), Some(admin_socket)) = (ingest_socket, admin_socket) {
+            self.listen(listeners, ingest_socket, &ingest_settings, ingest)?;
+            self.listen(listeners, admin_socket, &admin_settings, web::tower(router))?;
+        }
+        Ok(())
+    }
+
+    fn listen<S, B>(
+        &mut self,
+        listeners: &Tasks,
+        socket: TcpListener,
+        settings: &ListenerSettings,
+        service: S,
+    ) -> Result<(), Error>
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Future: Send, Error: Into<Problem>>,
+        S: Clone + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + Send + 'static,
+    {
+        let surroundings =
+            Surroundings { clock: self.clock.clone(), random: self.random.split(), tasks: listeners.clone() };
+        let mut listener = Listener::new(socket, service, listener_options(self.settings.shutdown_timeout), surroundings);
+        if let Some(files) = &settings.tls {
+            listener = listener.with_tls(TlsConfig::from_files(&files.certificate, &files.key)?);
+        }
+        let shutdown = self.shutdown.clone();
+        listeners.spawn(async move {
+            if let Err(problem) = listener.run(shutdown).await {
+                tracing::warn!(%problem, "a listener did not end well");
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Says who a token is: the port of `web`, answered by `accounts`.
+struct Tokens(Accounts);
+
+impl web::Identify for Tokens {
+    fn identify(&self, token: &str) -> Option<web::Identity> {
+        self.0.identify(token).map(|identity| match identity {
+            accounts::Identity::Operator { who, expires_at } => web::Identity::Operator(match who {
+                Who::Token { id, name } => Some(Arc::new(web::TokenInfo { id, name, expires_at })),
+                Who::Operator | Who::System => None,
+            }),
+            accounts::Identity::Account { account, name, permissions, who, expires_at } => {
+                let (id, token_name) = match who {
+                    Who::Token { id, name } => (id, name),
+                    Who::Operator | Who::System => (String::new(), String::new()),
+                };
+                web::Identity::Account(Arc::new(web::AccountToken {
+                    account,
+                    account_name: name,
+                    permissions,
+                    info: web::TokenInfo { id, name: token_name, expires_at },
+                }))
+            }
+        })
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|problem| Error::Bind { address, problem })
+}
+
+fn open_accounts(
+    settings: &Settings,
+    rules: &AddressRules,
+    log: &Log,
+    clock: &Clock,
+    random: &mut Random,
+) -> Result<Accounts, Error> {
+    let operator_token = match &settings.operator_token {
+        Some(token) => TokenHash::of(token.expose()),
+        None => operator_token(&settings.data, random)?,
+    };
+    let options = accounts::Options {
+        directory: settings.data.clone(),
+        key: match &settings.master_key {
+            MasterKeySource::File(path) => KeySource::File(path.clone()),
+            MasterKeySource::Given(key) => KeySource::Given(key.clone()),
+        },
+        operator_token,
+        https_only: settings.deliver.is_https_only,
+        address_rules: rules.clone(),
+    };
+    Ok(Accounts::open(options, log.handle(), clock.clone(), random.split())?)
+}
+
+/// Reads the operator's token, or makes one at the first start.
+fn operator_token(directory: &Path, random: &mut Random) -> Result<TokenHash, Error> {
+    let path = directory.join(OPERATOR_TOKEN_FILE);
+    let failed = |problem| Error::OperatorToken { path: path.clone(), problem };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(TokenHash::of(text.trim())),
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
+            let token = ApiToken::make(TokenKind::Operator, random);
+            let mut file =
+                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+            let written = file.write_all(format!("{}\n", token.expose()).as_bytes()).and_then(|()| file.sync_all());
+            written.map_err(failed)?;
+            Ok(token.hash())
+        }
+        Err(problem) => Err(failed(problem)),
+    }
+}
+
+fn sender_options(settings: &Settings, rules: AddressRules) -> send::Options {
+    send::Options {
+        rules,
+        trust: send::Trust::of_this_machine(),
+        connect_timeout: settings.deliver.connect_timeout,
+        idle_timeout: IDLE_TIMEOUT,
+        idle_max: IDLE_MAX,
+    }
+}
+
+fn deliver_options(settings: &Settings) -> deliver::Options {
+    let in_flight_max = settings.deliver.in_flight_max.resolve(descriptors_max());
+    deliver::Options {
+        retry_schedule: settings.deliver.retry_schedule.iter().copied().collect(),
+        timeout: settings.deliver.timeout,
+        in_flight_max: usize::try_from(in_flight_max).unwrap_or(usize::MAX),
+        refusals_in_a_row_max: settings.deliver.refusals_in_a_row,
+    }
+}
+
+fn listener_options(drain_timeout: Duration) -> web::Options {
+    web::Options {
+        connections_max: 10_000,
+        head_bytes_max: 32 << 10,
+        head_timeout: Duration::from_secs(10),
+        idle_timeout: Duration::from_secs(75),
+        write_timeout: Duration::from_secs(30),
+        drain_timeout,
+    }
+}
+
+/// Descriptors that the process may open; what the system does not tell counts as few.
+fn descriptors_max() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+const OPERATOR_TOKEN_FILE: &str = "operator.token";
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+const API_BODY_BYTES_MAX: usize = 1 << 20;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+const IDLE_MAX: usize = 2_048;
+const RETENTION_EVERY: Duration = Duration::from_secs(60);
+/// What running deliveries get after the log has failed.
+const FAILED_DRAIN: Duration = Duration::from_secs(5);
+/// What tasks get to notice that they are cut off.
+const CUT_OFF: Duration = Duration::from_secs(2);

@@ -1,0 +1,90 @@
+//! The road to one receiver, step by step: resolve, admit, connect, secure.
+//!
+//! Not the request. Each step says itself what went wrong, so that a delivery and the Test tell the same
+//! story; the Test only looks at the clock in between.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+
+use super::stream::Stream;
+use super::{Shared, connect, tls};
+use crate::deliver::outcome::{AttemptError, Failure};
+use crate::security::{Host, Scheme, Target};
+
+/// The road to one receiver.
+#[derive(Debug)]
+pub(in crate::deliver) struct Road {
+    shared: Arc<Shared>,
+    target: Target,
+}
+
+impl Road {
+    pub(super) const fn new(shared: Arc<Shared>, target: Target) -> Self {
+        Self { shared, target }
+    }
+
+    /// Returns where it leads.
+    pub(in crate::deliver) const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Finds the addresses of the receiver.
+    pub(in crate::deliver) async fn resolve(&self) -> Result<Vec<IpAddr>, Failure> {
+        match self.target.host() {
+            Host::Address(address) => Ok(vec![*address]),
+            Host::Name(name) => self.shared.resolver.resolve(name).await,
+        }
+    }
+
+    /// Forgets what is known of the receiver's name, so that it is asked for anew.
+    pub(in crate::deliver) fn forget(&self) {
+        if let Host::Name(name) = self.target.host() {
+            self.shared.resolver.forget(name);
+        }
+    }
+
+    /// Keeps those addresses that may be connected to.
+    pub(in crate::deliver) fn admit(&self, addresses: &[IpAddr]) -> Result<Vec<SocketAddr>, Failure> {
+        connect::admit(addresses, self.target.port(), &self.shared.options.rules)
+    }
+
+    /// Connects to one of them.
+    pub(in crate::deliver) async fn connect(&self, candidates: &[SocketAddr]) -> Result<TcpStream, Failure> {
+        let options = &self.shared.options;
+        connect::connect(candidates, &options.rules, options.connect_timeout).await
+    }
+
+    /// Makes the connection safe, where the address says so.
+    pub(in crate::deliver) async fn secure(&self, stream: TcpStream) -> Result<Stream, Failure> {
+        match self.target.scheme() {
+            Scheme::Http => Ok(Stream::plain(stream)),
+            Scheme::Https => {
+                let stream = tls::handshake(&self.shared.tls, &self.server_name()?, stream).await?;
+                Ok(Stream::tls(stream))
+            }
+        }
+    }
+
+    /// The name that the certificate has to be for: the one in the address, whatever it resolved to.
+    fn server_name(&self) -> Result<ServerName<'static>, Failure> {
+        match self.target.host() {
+            Host::Address(address) => Ok(ServerName::from(*address)),
+            Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| {
+                let detail = format!("{name} is no name that a certificate can be for");
+                Failure::without_answer(AttemptError::TlsError, detail)
+            }),
+        }
+    }
+}
+
+/// Writes a time as people say it.
+pub(super) fn in_words(duration: Duration) -> String {
+    match duration.as_millis() {
+        ms if ms.is_multiple_of(1000) => format!("{} s", ms / 1000),
+        ms => format!("{ms} ms"),
+    }
+}

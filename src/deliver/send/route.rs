@@ -1,0 +1,279 @@
+//! The route to one endpoint: its address, its headers, its connections.
+//!
+//! Not its settings: those that change make a new route, and the old one's connections end with it. One
+//! deadline covers a whole request, whatever it is spent on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use tokio::time::timeout;
+
+use super::message::{Credentials, Message, SigningKey};
+use super::pool::Pool;
+use super::request::Template;
+use super::road::in_words;
+use super::{Answer, Connection, Road, Shared};
+use crate::deliver::outcome::{AttemptError, AttemptOutcome, DELIVERED, Failure};
+use crate::model::{AccountName, EndpointName, Timestamp};
+use crate::security::Target;
+use crate::telemetry::{DeliverMetrics, OutcomeLabel};
+
+/// Everything of an endpoint's settings that its requests depend on.
+#[derive(Debug, Clone)]
+pub struct RouteSettings {
+    /// The account's name.
+    pub account: AccountName,
+    /// The endpoint's name.
+    pub endpoint: EndpointName,
+    /// Where requests go.
+    pub target: Target,
+    /// How hooklog shows the receiver who it is.
+    pub credentials: Credentials,
+    /// Headers sent with every request beside hooklog's own.
+    pub headers: BTreeMap<String, String>,
+    /// The keys that requests are signed with; none, and they are not signed.
+    pub signing: Vec<SigningKey>,
+    /// How long a whole request may take, from the first question to DNS to the last byte of the answer.
+    pub timeout: Duration,
+    /// How many idle connections are kept at most: as many as requests are under way at once.
+    pub connections_max: usize,
+}
+
+/// Why settings make no route.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRoute {
+    /// A header cannot be sent: its name or value is none, or it says how a request is framed.
+    #[error("the header {name:?} cannot be sent")]
+    Header {
+        /// Its name.
+        name: String,
+    },
+    /// The address has a path that HTTP cannot write.
+    #[error("the path of the address cannot be sent")]
+    Path,
+}
+
+impl InvalidRoute {
+    pub(super) fn header(name: &str) -> Self {
+        Self::Header { name: name.to_owned() }
+    }
+}
+
+/// The route to one endpoint; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Route(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    road: Road,
+    template: Template,
+    pool: Pool,
+    timeout: Duration,
+}
+
+/// A request that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempted {
+    /// When it began: its `webhook-timestamp`, to the millisecond.
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+}
+
+impl Route {
+    pub(super) fn new(shared: Arc<Shared>, settings: RouteSettings) -> Result<Self, InvalidRoute> {
+        let template = Template::new(&settings)?;
+        let pool = shared.idle.pool(settings.connections_max);
+        let road = Road::new(Arc::clone(&shared), settings.target);
+        Ok(Self(Arc::new(Inner { shared, road, template, pool, timeout: settings.timeout })))
+    }
+
+    /// Sends a message and says how that ended; dropped before its end, it closes its connection.
+    ///
+    /// A connection that was idle and turns out to be dead is replaced once, at once, and not counted.
+    pub async fn send(&self, message: &Message) -> Attempted {
+        let Shared { clock, metrics, stop, .. } = &*self.0.shared;
+        let (at, begun) = (Timestamp(clock.wall_ms()), clock.monotonic());
+        let under_way = UnderWay::new(&metrics.in_flight);
+        let mut stop = stop.clone();
+        let outcome = tokio::select! {
+            biased;
+            outcome = self.send_in_time(message, at) => outcome,
+            () = stop.given() => cancelled(),
+        };
+        drop(under_way);
+        let duration = clock.monotonic().since(begun);
+        metrics.count(&outcome, duration);
+        Attempted { at, duration, outcome }
+    }
+
+    async fn send_in_time(&self, message: &Message, at: Timestamp) -> AttemptOutcome {
+        let stage = Stage::default();
+        match timeout(self.0.timeout, self.send_once_alive(message, at, &stage)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(failure)) => AttemptOutcome::Failed(failure),
+            Err(_elapsed) => AttemptOutcome::Failed(stage.too_late(self.0.timeout)),
+        }
+    }
+
+    async fn send_once_alive(
+        &self,
+        message: &Message,
+        at: Timestamp,
+        stage: &Stage,
+    ) -> Result<AttemptOutcome, Failure> {
+        if let Some(connection) = self.0.pool.take().await {
+            stage.reach(Stage::ANSWER);
+            if let Some(outcome) = self.send_on_used(connection, message, at).await {
+                return outcome;
+            }
+        }
+        let mut connection = self.connect(stage).await?;
+        stage.reach(Stage::ANSWER);
+        let response = connection.send(self.request(message, at)).await.map_err(|broken| broken.explain())?;
+        Ok(self.finish(connection, response, at).await)
+    }
+
+    /// Sends on a connection that was idle; `None` where it was dead.
+    async fn send_on_used(
+        &self,
+        mut connection: Connection,
+        message: &Message,
+        at: Timestamp,
+    ) -> Option<Result<AttemptOutcome, Failure>> {
+        let clock = &self.0.shared.clock;
+        let begun = clock.monotonic();
+        match connection.send(self.request(message, at)).await {
+            Ok(response) => Some(Ok(self.finish(connection, response, at).await)),
+            Err(broken) if broken.is_unanswered_end() && clock.monotonic().since(begun) < AT_ONCE => None,
+            Err(broken) => Some(Err(broken.explain())),
+        }
+    }
+
+    async fn finish(
+        &self,
+        mut connection: Connection,
+        response: http::Response<hyper::body::Incoming>,
+        at: Timestamp,
+    ) -> AttemptOutcome {
+        let answer = Answer::read(&mut connection, response, at).await;
+        if answer.is_whole {
+            self.0.pool.keep(connection).await;
+        }
+        answer.outcome
+    }
+
+    async fn connect(&self, stage: &Stage) -> Result<Connection, Failure> {
+        let road = &self.0.road;
+        stage.reach(Stage::RESOLVE);
+        let addresses = road.resolve().await?;
+        let candidates = road.admit(&addresses)?;
+        stage.reach(Stage::CONNECT);
+        let stream = road.connect(&candidates).await?;
+        stage.reach(Stage::SECURE);
+        let stream = road.secure(stream).await?;
+        Connection::open(stream, self.0.shared.clock.monotonic()).await
+    }
+
+    /// Returns the way to the receiver, for who wants to watch every step of it.
+    pub(in crate::deliver) fn road(&self) -> &Road {
+        &self.0.road
+    }
+
+    /// Makes the request that carries a message.
+    pub(in crate::deliver) fn request(&self, message: &Message, at: Timestamp) -> Request<Full<Bytes>> {
+        self.0.template.request(message, at)
+    }
+
+    /// Returns what all routes share.
+    pub(in crate::deliver) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+}
+
+/// What a request is spending its time on.
+#[derive(Debug, Default)]
+struct Stage(AtomicU8);
+
+impl Stage {
+    const RESOLVE: u8 = 0;
+    const CONNECT: u8 = 1;
+    const SECURE: u8 = 2;
+    const ANSWER: u8 = 3;
+
+    fn reach(&self, stage: u8) {
+        self.0.store(stage, Ordering::Relaxed);
+    }
+
+    fn too_late(&self, after: Duration) -> Failure {
+        let what = match self.0.load(Ordering::Relaxed) {
+            Self::RESOLVE => "the name servers gave no answer",
+            Self::CONNECT => "there was no connection",
+            Self::SECURE => "the TLS handshake was not finished",
+            _ => "there was no answer",
+        };
+        Failure::without_answer(AttemptError::Timeout, format!("{what} within {}", in_words(after)))
+    }
+}
+
+fn cancelled() -> AttemptOutcome {
+    let detail = "hooklog ended the request because it is ending itself";
+    AttemptOutcome::Failed(Failure::without_answer(AttemptError::Cancelled, detail))
+}
+
+/// The counters of requests, found once.
+pub(super) struct AttemptMetrics {
+    in_flight: Gauge,
+    seconds: Histogram,
+    delivered: Counter,
+    failed: [(AttemptError, Counter); AttemptError::ALL.len()],
+}
+
+impl AttemptMetrics {
+    pub(super) fn new(metrics: &DeliverMetrics) -> Self {
+        let counter = |label| metrics.attempts.get_or_create(&OutcomeLabel::new(label)).clone();
+        Self {
+            in_flight: metrics.in_flight.clone(),
+            seconds: metrics.seconds.clone(),
+            delivered: counter(DELIVERED),
+            failed: AttemptError::ALL.map(|error| (error, counter(error.code()))),
+        }
+    }
+
+    fn count(&self, outcome: &AttemptOutcome, duration: Duration) {
+        self.seconds.observe(duration.as_secs_f64());
+        let error = outcome.error();
+        let counter = self.failed.iter().find(|(failed, _)| Some(*failed) == error).map(|(_, counter)| counter);
+        counter.unwrap_or(&self.delivered).inc();
+    }
+}
+
+/// Counts a request as under way until it ends or is dropped.
+struct UnderWay<'a>(&'a Gauge);
+
+impl<'a> UnderWay<'a> {
+    fn new(gauge: &'a Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// A dead connection shows at once. What takes longer may be a receiver that ended over this very event.
+const AT_ONCE: Duration = Duration::from_secs(1);
