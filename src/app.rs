@@ -187,6 +187,7 @@ impl App {
             _ = interrupt.recv() => Ok(()),
             problem = log.failed() => Err(Error::Log(problem)),
             () = self.tasks.a_panic() => Err(Error::Panicked),
+            () = self.deliver.a_panic() => Err(Error::Panicked),
             () = listeners.a_panic() => Err(Error::Panicked),
         };
         self.health.set_draining();

@@ -18,4 +18,8 @@ pub mod web;
 
 pub mod ingest;
 
+pub mod deliver;
+
+pub mod dispatch;
+
 pub mod settings;

@@ -3,7 +3,6 @@
 //! No rows of their own: an endpoint says whether an event is settled, the log has every request of it. A page
 //! looks at a bounded number of (event, endpoint) pairs, whatever the filters leave of them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,13 +13,14 @@ use super::conduct::named;
 use super::delivering::{AttemptError, AttemptRecord, Whereabouts};
 use super::event::{read_offset, record_at};
 use super::failure::{invalid_parameter, of_log, ours};
+use super::pairs::{Cursor, Found, Pairs};
 use super::query::{Direction, List, Order, Page, Parameters, Range};
-use super::stretch::{Stretch, Walk, expired};
+use super::sequences::Numbers;
+use super::stretch::{Stretch, expired};
 use crate::accounts::{Account, Endpoint};
-use crate::log::{Course, Handle, IndexRow};
+use crate::log::{Course, Handle};
 use crate::model::limits::PAGE_ROWS_MAX;
 use crate::model::{Attempt, EndpointName, EventId, EventType, Offset, Sequence, Timestamp};
-use crate::runtime::blocking;
 use crate::web::{Code, Problem};
 
 /// What became of an event at an endpoint.
@@ -153,7 +153,8 @@ struct Pair {
 
 impl Pair {
     /// Reads what the log has of a pair. Blocks.
-    fn read(log: &Handle, endpoint: &Arc<Endpoint>, offset: Offset, row: Option<IndexRow>) -> Result<Self, Problem> {
+    fn read(log: &Handle, endpoint: &Arc<Endpoint>, offset: Offset) -> Result<Self, Problem> {
+        let row = log.index_at(endpoint.account, offset).map_err(of_log)?;
         let record = row.map(|row| log.record(row.position)).transpose().map_err(of_log)?.flatten();
         let event = record.as_ref().map(|record| log.event(record)).transpose().map_err(of_log)?;
         let (event_type, id) = event.map(|(event_type, event)| (event_type, event.id)).unzip();
@@ -219,9 +220,8 @@ pub(super) async fn get(call: Call, (): ()) -> Result<Read<Whole>, Problem> {
     let whereabouts = whereabouts(&call, &endpoint, offset).await?;
     let (pair, oldest) = call
         .look_up(move |log| {
-            let row = log.index_at(account.id, offset).map_err(of_log)?;
             let oldest = log.oldest_offset(account.id).map_err(of_log)?;
-            Ok((Pair::read(log, &endpoint, offset, row)?, oldest))
+            Ok((Pair::read(log, &endpoint, offset)?, oldest))
         })
         .await?;
     let outcome = pair.outcome(whereabouts).ok_or_else(|| expired(offset, oldest))?;
@@ -248,23 +248,7 @@ pub(super) async fn list(
     by_sequence(&call, &endpoint, &filter, order.direction(), &page).await.map(Read)
 }
 
-/// Where a page of deliveries ended: an event, and the endpoint's name where the event has more than one.
-struct Cursor {
-    offset: Offset,
-    endpoint: EndpointName,
-}
-
-impl Cursor {
-    fn read(text: &str) -> Option<Self> {
-        let (offset, endpoint) = text.split_once('/')?;
-        Some(Self { offset: read_offset(offset)?, endpoint: EndpointName::parse(endpoint).ok()? })
-    }
-
-    fn of(pair: &Pair) -> String {
-        format!("{}/{}", pair.offset, pair.endpoint.name)
-    }
-}
-
+/// Lists by the account's offsets, for one endpoint or several.
 async fn by_offset(
     call: &Call,
     account: &Account,
@@ -275,53 +259,119 @@ async fn by_offset(
     page: &Page,
 ) -> Result<List<View>, Problem> {
     let after = page.read_after(Cursor::read)?;
-    let (id, from, to) = (account.id, range.from()?, range.to()?);
-    let stretch = call.look_up(move |log| Stretch::resolve(log, id, from, to)).await?;
-    let mut items = Vec::new();
-    let mut last: Option<String> = page.after.clone();
-    let mut looked_at = 0;
-    // The event at which the page before ended may have more endpoints: the walk begins with it once more.
-    let mut behind = after.as_ref().map(|after| match direction {
-        Direction::Newest => after.offset.next(),
-        Direction::Oldest => after.offset.previous(),
+    let (account, from, to) = (account.id, range.from()?, range.to()?);
+    let count_max = filter.looks_at(page);
+    let found = call.look_up(move |log| {
+        let stretch = Stretch::resolve(log, account, from, to)?;
+        Pairs { account, endpoints, stretch, direction, after, count_max }.read(log)
     });
-    loop {
-        let endpoints = endpoints.clone();
-        let rows = call
-            .look_up(move |log| {
-                let mut walk = Walk::new(log, id, stretch, direction, behind);
-                let mut pairs = Vec::new();
-                while pairs.len() < PAIRS_AT_ONCE
-                    && let Some(row) = walk.next()?
-                {
-                    let of_row = endpoints.iter().filter(|one| row.offset > one.settings.value.after);
-                    pairs.extend(of_row.map(|endpoint| (Arc::clone(endpoint), row)));
-                    behind = Some(row.offset);
-                    if walk.is_tired() {
-                        break;
-                    }
-                }
-                Ok((pairs, behind, walk.is_tired()))
-            })
-            .await?;
-        let (pairs, reached, is_tired) = rows;
-        let is_end = reached == behind && !is_tired;
-        for (endpoint, row) in pairs {
-            let is_seen = after.as_ref().is_some_and(|after| after.offset == row.offset && endpoint.name <= after.endpoint);
-            if is_seen {
-                continue;
-            }
-            if items.len() == page.limit() || looked_at == PAGE_ROWS_MAX {
+    let Found { pairs, has_more } = found.await?;
+    let mut items = Vec::new();
+    let mut last = None;
+    for some in pairs.chunks(PAIRS_AT_ONCE) {
+        for (cursor, view) in look_at(call, some).await? {
+            if items.len() == page.limit() {
                 return Ok(List { items, next: last });
             }
-            looked_at += 1;
-            let pair = look_at(call, endpoint, row).await?;
-            last = Some(Cursor::of(&pair.0));
-            items.extend(wanted(filter, &pair));
+            last = Some(cursor.to_string());
+            items.extend(view.filter(|view| filter.wants(view)));
         }
-        if is_end {
-            return Ok(List { items, next: None });
+    }
+    Ok(List { items, next: last.filter(|_| has_more) })
+}
+
+/// Lists by the sequence numbers of one endpoint: every number is answered, those that no event got too.
+async fn by_sequence(
+    call: &Call,
+    endpoint: &Arc<Endpoint>,
+    filter: &Filter,
+    direction: Direction,
+    page: &Page,
+) -> Result<List<View>, Problem> {
+    let after = page.read_after(|after| after.parse().ok().map(Sequence))?;
+    let (from, to) = (filter.from_sequence, filter.to_sequence);
+    let (count_max, of) = (filter.looks_at(page), Arc::clone(endpoint));
+    let numbers = call.look_up(move |log| Numbers::read(log, &of, from, to, direction, after, count_max)).await?;
+    let mut items = Vec::new();
+    let mut last = None;
+    for some in numbers.items.chunks(PAIRS_AT_ONCE) {
+        let given = some.iter().filter_map(|(_, offset)| *offset);
+        let pairs: Vec<Cursor> = given.map(|offset| Cursor { offset, endpoint: Arc::clone(endpoint) }).collect();
+        let mut views = look_at(call, &pairs).await?.into_iter();
+        for (sequence, offset) in some {
+            let view = match offset {
+                Some(_) => views.next().and_then(|(_, view)| view),
+                None => Some(View::unused(endpoint, *sequence)),
+            };
+            if items.len() == page.limit() {
+                return Ok(List { items, next: last });
+            }
+            last = Some(sequence.to_string());
+            let numbered = view.map(|view| View { sequence: Some(*sequence), ..view });
+            items.extend(numbered.filter(|view| filter.wants(view)));
         }
-        behind = reached;
+    }
+    Ok(List { items, next: last.filter(|_| numbers.has_more) })
+}
+
+/// Finds out what became of some pairs; nothing of those that are no longer known.
+async fn look_at(call: &Call, pairs: &[Cursor]) -> Result<Vec<(Cursor, Option<View>)>, Problem> {
+    let mut asked = Vec::with_capacity(pairs.len());
+    for pair in pairs {
+        // Asked first: what is settled meanwhile has its rows on disk when they are read.
+        asked.push((pair.clone(), whereabouts(call, &pair.endpoint, pair.offset).await?));
+    }
+    call.look_up(move |log| {
+        let look = |(cursor, whereabouts): (Cursor, Whereabouts)| {
+            let pair = Pair::read(log, &cursor.endpoint, cursor.offset)?;
+            let view = pair.outcome(whereabouts).map(|outcome| pair.view(outcome));
+            Ok((cursor, view))
+        };
+        asked.into_iter().map(look).collect()
+    })
+    .await
+}
+
+async fn whereabouts(call: &Call, endpoint: &Endpoint, offset: Offset) -> Result<Whereabouts, Problem> {
+    // Every endpoint is loaded from its command on until the process ends.
+    call.api.deliver.whereabouts(endpoint.id, offset).await.ok_or_else(|| Problem::new(Code::ShuttingDown))
+}
+
+impl Filter {
+    fn wants(&self, view: &View) -> bool {
+        self.outcome.is_none_or(|outcome| view.outcome == outcome)
+            && self.error.is_none_or(|error| view.error == Some(error))
+    }
+
+    /// Returns how many pairs a page looks at: one more than it shows, or as many as it may where some are left out.
+    fn looks_at(&self, page: &Page) -> usize {
+        let leaves_out = self.outcome.is_some() || self.error.is_some();
+        if leaves_out { PAGE_ROWS_MAX } else { page.limit() + 1 }
     }
 }
+
+impl View {
+    fn unused(endpoint: &Endpoint, sequence: Sequence) -> Self {
+        Self {
+            endpoint: endpoint.name.clone(),
+            offset: None,
+            sequence: Some(sequence),
+            id: None,
+            event_type: None,
+            outcome: Outcome::Unused,
+            attempt_count: 0,
+            error: None,
+            status: None,
+            last_attempt_at: None,
+        }
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::new(Code::DeliveryNotFound)
+}
+
+/// Pairs whose rows are read in one go.
+const PAIRS_AT_ONCE: usize = 64;
+/// Requests of one event that are shown: an outage of days makes no more, because only probes go out then.
+const ATTEMPTS_MAX: usize = 1_000;

@@ -33,8 +33,10 @@ mod call;
 mod changed;
 mod delivering;
 mod failure;
+mod pairs;
 mod query;
 mod route;
+mod sequences;
 mod stretch;
 
 mod openapi;

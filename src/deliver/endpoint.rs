@@ -21,12 +21,11 @@ use super::machine::{
 use super::registry::{Mailbox, Shared};
 use super::source::DecidedEvent;
 use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem};
-use super::test::{Attempted, Line, attempt};
+use super::line::{Attempted, Line};
 use crate::accounts::{self, Endpoint, Halt, JobState};
 use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Offset, Position, Sequence, Timestamp};
 use crate::runtime::{Random, blocking};
-use crate::telemetry::OutcomeLabel;
 
 /// What a loop is told.
 pub(super) enum Message {
@@ -207,7 +206,7 @@ impl Loaded {
                 Action::Attempt { course, offset, attempt: number, sequence, is_probe: _ } => {
                     let line = Arc::clone(&self.line);
                     waits.attempts.push(Box::pin(async move {
-                        let attempted = attempt(&line, course, offset, number, sequence).await;
+                        let attempted = line.attempt(course, offset, number, sequence).await;
                         (course, offset, attempted)
                     }));
                 }
@@ -302,10 +301,7 @@ impl Loaded {
     }
 
     fn ended(&mut self, (course, offset, attempted): Ended, actions: &mut Vec<Action>) {
-        let Attempted { result, row, outcome, failure } = attempted;
-        if let Some(outcome) = outcome {
-            self.shared.parts.metrics.attempts.get_or_create(&OutcomeLabel::new(outcome)).inc();
-        }
+        let Attempted { result, row, failure } = attempted;
         match failure {
             Some((failure, detail)) => {
                 self.last_failure = Some(failure);

@@ -11,16 +11,16 @@
 
 mod machine;
 
-pub mod format;
-pub mod outcome;
-pub mod probe;
-pub mod send;
-
 mod endpoint;
+mod line;
 mod registry;
 mod source;
 mod status;
-mod test;
+
+pub mod attempt;
+pub mod format;
+pub mod outcome;
+pub mod send;
 
 pub use self::machine::{Decision, Outcome, State, Whereabouts};
 pub use self::registry::{Handle, Options, Parts};
@@ -28,4 +28,3 @@ pub use self::source::{Body, DecidedEvent, Made, Source};
 pub use self::status::{
     EndpointState, EndpointStatus, Lag, LastFailure, LedgerSince, LedgerView, ReplayProgress, StatusProblem,
 };
-pub use self::test::TestDraft;

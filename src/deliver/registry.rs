@@ -13,7 +13,6 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use super::endpoint::{Loaded, Message, run};
 use super::machine::{Decision, Whereabouts};
-use super::outcome::AttemptError;
 use super::send::Sender;
 use super::source::Source;
 use super::status::EndpointStatus;
@@ -64,6 +63,7 @@ pub(super) struct Shared {
     pub(super) boot: [u8; 16],
     pub(super) in_flight: Arc<Semaphore>,
     random: std::sync::Mutex<Random>,
+    loops: Tasks,
     loaded: RwLock<Registry>,
 }
 
@@ -105,6 +105,7 @@ impl Handle {
             boot,
             in_flight,
             random: std::sync::Mutex::new(random),
+            loops: Tasks::new(),
             loaded: RwLock::default(),
         }))
     }
@@ -175,6 +176,22 @@ impl Handle {
         self.ask(endpoint, |reply| Message::Whereabouts { offset, reply }).await?
     }
 
+    /// Returns how many loops run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.0.loops.running()
+    }
+
+    /// Waits until every loop has ended, as they do after the shutdown signal.
+    pub async fn all_ended(&self) {
+        self.0.loops.all_ended().await;
+    }
+
+    /// Waits until a loop has panicked.
+    pub async fn a_panic(&self) {
+        self.0.loops.a_panic().await;
+    }
+
     /// Returns the lowest position of the log that some endpoint still needs; none where none does.
     ///
     /// # Errors
@@ -194,10 +211,6 @@ impl Handle {
             };
         }
         Ok(lowest)
-    }
-
-    pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.0
     }
 
     async fn ask<T>(&self, endpoint: EndpointId, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Option<T> {
@@ -232,7 +245,7 @@ impl Handle {
         // The head may have moved between reading it and being told of it.
         mailbox.head.fetch_max(self.0.parts.log.account_head(account).0, Ordering::AcqRel);
         mailbox.head_moved.notify_one();
-        self.0.parts.tasks.spawn(run(loaded, mailbox, receiver));
+        self.0.loops.spawn(run(loaded, mailbox, receiver));
         Ok(())
     }
 
@@ -334,11 +347,6 @@ impl Shared {
                 tracing::error!(%account, endpoint = %name, %problem, "an endpoint could not be switched off");
             }
         });
-    }
-
-    /// The words for a problem of an endpoint.
-    pub(super) fn title(error: AttemptError) -> String {
-        error.title().to_owned()
     }
 }
 

@@ -56,6 +56,12 @@ impl Reading {
         self.asked.is_some()
     }
 
+    /// Returns whether nothing is asked for or about to be.
+    #[cfg(test)]
+    pub(super) const fn is_at_rest(&self) -> bool {
+        self.asked.is_none() && self.again_at.is_none() && self.faults_from.is_none()
+    }
+
     pub(super) fn ask_faults_from(&mut self, offset: Offset) {
         self.faults_from = Some(self.faults_from.map_or(offset, |from| from.min(offset)));
     }

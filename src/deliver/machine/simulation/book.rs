@@ -134,6 +134,9 @@ impl Book {
             self.probe = None;
         }
         let is_live = course == CourseId::Live;
+        if matches!(result, AttemptResult::Delivered | AttemptResult::Filtered | AttemptResult::Gone) {
+            self.attempts.remove(&(course, offset));
+        }
         match result {
             AttemptResult::Delivered => {
                 self.tally.delivered += u64::from(is_live);
@@ -170,7 +173,10 @@ impl Book {
                     let is_in_trouble = self.state == Some(State::BackingOff) && machine.circuit.is_open();
                     assert!(*is_probe || !is_in_trouble, "an endpoint in trouble is only probed");
                 }
-                Action::Write { sequences, .. } => self.check_rows(sequences),
+                Action::Write { sequences, saved, .. } => {
+                    self.check_rows(sequences);
+                    self.check_retries(saved);
+                }
                 Action::Changed(state) => self.state = Some(*state),
                 Action::Disable => self.is_enabled = false,
                 Action::Read { .. } | Action::ReplayEnded { .. } => {}
@@ -202,6 +208,15 @@ impl Book {
         assert_eq!(known, offset, "number {sequence} names two events");
         let known = *self.numbers.entry(offset).or_insert(sequence);
         assert_eq!(known, sequence, "event {offset} has two numbers");
+    }
+
+    /// What was tried in vain is written down with its count.
+    fn check_retries(&self, saved: &Saved) {
+        let retries: BTreeMap<_, _> = saved.live.retries.iter().map(|retry| (retry.offset, retry.attempts)).collect();
+        let tried = self.attempts.iter().filter(|((course, _), _)| *course == CourseId::Live);
+        for ((_, offset), attempts) in tried.filter(|((_, offset), _)| !saved.live.cursor.is_settled(*offset)) {
+            assert_eq!(retries.get(offset), Some(attempts), "attempts of {offset} are written down");
+        }
     }
 
     fn check_rows(&mut self, rows: &[(Sequence, Offset)]) {

@@ -32,7 +32,7 @@ impl Log {
         Self {
             events: Vec::new(),
             keys: 1 + random.below(12),
-            fault_chance: if random.chance(0.3) { 0.05 } else { 0.0 },
+            fault_chance: if random.chance(0.5) { 0.05 } else { 0.0 },
             filter_chance: if random.chance(0.6) { 0.2 } else { 0.0 },
             gone_to: Offset(0),
             revision: 1,

@@ -47,6 +47,8 @@ pub(super) struct World {
     last_job: u64,
     /// How many more outside events there are before everything is mended.
     trials_left: u64,
+    /// The chain's revision when the machine was last told of a change.
+    told_revision: u64,
     is_mended: bool,
     pub(super) steps: u64,
 }
@@ -75,6 +77,8 @@ enum Happening {
     Trial,
     /// Everything is put right.
     Mend,
+    /// The endpoint is switched on, whatever was done with it before.
+    SwitchOn,
 }
 
 impl World {
@@ -117,6 +121,7 @@ impl World {
             job: None,
             last_job: 0,
             trials_left: 5 + random.below(80),
+            told_revision: 1,
             is_mended: false,
             steps: 0,
             random,
@@ -189,6 +194,10 @@ impl World {
             Happening::Append => self.append(),
             Happening::Trial => self.suffer(),
             Happening::Mend => self.mend(),
+            Happening::SwitchOn => {
+                self.set_enabled(true);
+                self.set_paused(false);
+            }
         }
     }
 
@@ -213,10 +222,25 @@ impl World {
         if is_small || self.steps % 16 == 0 {
             self.machine.audit();
         }
+        if told == Input::RightsChanged {
+            self.told_revision = self.log.revision;
+        }
+        self.check_faults();
         if let Input::StopReplay(stopped) = told {
             self.job = self.job.filter(|job| job.replay != stopped);
         }
         actions.into_iter().for_each(|action| self.act(action));
+    }
+
+    /// Nothing is held for a fault that the chain, as the machine knows it, does not make any more.
+    fn check_faults(&self) {
+        let is_settled = self.machine.is_moving() && self.told_revision == self.log.revision;
+        for course in self.machine.courses().filter(|course| is_settled && course.reading.is_at_rest()) {
+            for offset in course.faults.keys() {
+                let outcome = self.log.decide(*offset).outcome;
+                assert!(matches!(outcome, Outcome::Fault | Outcome::Gone), "{offset} is held, but is {outcome:?}");
+            }
+        }
     }
 
     fn act(&mut self, action: Action) {
@@ -323,7 +347,7 @@ impl World {
         }
         self.trials_left -= 1;
         let (pause, next) =
-            if self.trials_left > 0 { (self.any_pause(), Happening::Trial) } else { (3_600_000, Happening::Mend) };
+            if self.trials_left > 0 { (self.any_pause(), Happening::Trial) } else { (100, Happening::Mend) };
         self.soon(pause, next);
     }
 
@@ -411,6 +435,7 @@ impl World {
             random: self.random.split(),
         };
         self.machine = Machine::start(start, self.now());
+        self.told_revision = self.log.revision;
         if let Some(trace) = &self.trace {
             trace.borrow_mut().push_back(format!("{:>12.3} {ending:?}", self.at as f64 / 1e9));
         }
@@ -443,8 +468,8 @@ impl World {
         self.receiver.mood = Mood::Healthy;
         self.log.mend();
         self.command(Input::RightsChanged);
-        self.set_enabled(true);
-        self.set_paused(false);
+        // By then the last answer of the old receiver has come, and whatever it was has been done.
+        self.soon(30_000, Happening::SwitchOn);
     }
 
     fn command(&mut self, input: Input) {

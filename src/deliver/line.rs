@@ -1,0 +1,190 @@
+//! One endpoint's way out: ask for the body, send it, say what came of it.
+//!
+//! Not when: the machine says that. A line is made anew when settings change; requests under way end on the
+//! one they began with. The body is asked for at every attempt and never kept.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use tokio::sync::Semaphore;
+
+use super::attempt::{AttemptRecord, Sent, body_hash};
+use super::format::BodyFormat;
+use super::machine::{AttemptResult, CourseId};
+use super::outcome::{AttemptOutcome, Verdict};
+use super::registry::Shared;
+use super::send::{Credentials, InvalidRoute, Message, Route, RouteSettings, SigningKey};
+use super::source::{Body, Made, Source};
+use super::status::LastFailure;
+use crate::accounts::{self, Accounts, Endpoint, EndpointSettings, Format};
+use crate::log::{Course, OutcomeRow};
+use crate::model::{Attempt, Offset, Sequence, Timestamp};
+use crate::security::Target;
+
+/// Why a line cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LineError {
+    /// The settings name something that is not there, or an address that the rules forbid by now.
+    #[error(transparent)]
+    Settings(#[from] accounts::Error),
+    /// A header or path cannot be sent.
+    #[error(transparent)]
+    Route(#[from] InvalidRoute),
+}
+
+/// The way out of one endpoint.
+pub(super) struct Line {
+    endpoint: Arc<Endpoint>,
+    route: Route,
+    source: Arc<dyn Source>,
+    in_flight: Arc<Semaphore>,
+}
+
+/// What came of an attempt.
+pub(super) struct Attempted {
+    /// What the machine is told.
+    pub(super) result: AttemptResult,
+    /// What is written down; nothing where no request was made.
+    pub(super) row: Option<OutcomeRow>,
+    /// What went wrong, with a sentence for people.
+    pub(super) failure: Option<(LastFailure, String)>,
+}
+
+impl Line {
+    pub(super) fn new(shared: &Shared, endpoint: &Arc<Endpoint>) -> Result<Self, LineError> {
+        let settings = &endpoint.settings.value;
+        let target = shared.parts.accounts.check_url(&settings.url)?;
+        let route = shared.parts.sender.route(route_settings(shared, endpoint, settings, target)?)?;
+        Ok(Self {
+            endpoint: Arc::clone(endpoint),
+            route,
+            source: Arc::clone(&shared.parts.source),
+            in_flight: Arc::clone(&shared.in_flight),
+        })
+    }
+
+    /// Makes one request of an event, if there is something to send.
+    pub(super) async fn attempt(
+        &self,
+        course: CourseId,
+        offset: Offset,
+        attempt: Attempt,
+        sequence: Option<Sequence>,
+    ) -> Attempted {
+        // The whole process sends so many at once; whoever waits here has not begun.
+        let Ok(_permit) = self.in_flight.acquire().await else { return without_request(AttemptResult::Cancelled) };
+        let made = match self.source.body(&self.endpoint, offset) {
+            Body::Ready(made) => made,
+            Body::Filtered => return without_request(AttemptResult::Filtered),
+            Body::Fault => return without_request(AttemptResult::Fault),
+            Body::Later => return without_request(AttemptResult::Later),
+            Body::Gone => return without_request(AttemptResult::Gone),
+        };
+        let sent = Sent { attempt, sequence, format: self.format(), body_hash: body_hash(&made.body) };
+        let position = made.position;
+        let ended = self.route.send(&message(*made, course, offset, attempt, sequence)).await;
+        let result = result(&ended.outcome);
+        let failure = failure(&ended.outcome, ended.at.plus(ended.duration));
+        // What we ended ourselves is nobody's attempt and is not shown as one.
+        let row = (result != AttemptResult::Cancelled).then(|| OutcomeRow::Attempt {
+            endpoint: self.endpoint.id,
+            offset,
+            course: match course {
+                CourseId::Live => Course::Live,
+                CourseId::Replay(replay) => Course::Replay(replay.0),
+            },
+            attempt,
+            position,
+            value: AttemptRecord::new(ended.at, ended.duration, sent, ended.outcome).encode(),
+        });
+        Attempted { result, row, failure }
+    }
+
+    fn format(&self) -> BodyFormat {
+        match self.endpoint.settings.value.format {
+            Format::Envelope => BodyFormat::Envelope,
+        }
+    }
+}
+
+/// Everything of an endpoint's settings that its requests depend on.
+pub(super) fn route_settings(
+    shared: &Shared,
+    endpoint: &Endpoint,
+    settings: &EndpointSettings,
+    target: Target,
+) -> Result<RouteSettings, accounts::Error> {
+    let accounts = &shared.parts.accounts;
+    let now = Timestamp(shared.parts.clock.wall_ms());
+    Ok(RouteSettings {
+        account: endpoint.account_name.clone(),
+        endpoint: endpoint.name.clone(),
+        target,
+        credentials: credentials(accounts, settings)?,
+        headers: settings.headers.clone(),
+        signing: accounts
+            .signing_secrets(settings, now)?
+            .into_iter()
+            .map(|(key, secret)| SigningKey { secret, valid_until: key.valid_until })
+            .collect(),
+        timeout: settings.timeout_ms.map_or(shared.options.timeout, std::time::Duration::from_millis),
+        connections_max: usize::try_from(settings.max_in_flight).unwrap_or(usize::MAX),
+    })
+}
+
+fn credentials(accounts: &Accounts, settings: &EndpointSettings) -> Result<Credentials, accounts::Error> {
+    Ok(match accounts.credentials(settings)? {
+        accounts::Credentials::None => Credentials::None,
+        accounts::Credentials::Basic { username, password } => Credentials::Basic { username, password },
+        accounts::Credentials::Bearer { token } => Credentials::Bearer { token },
+        accounts::Credentials::Header { name, value } => Credentials::Header { name, value },
+    })
+}
+
+fn message(made: Made, course: CourseId, offset: Offset, attempt: Attempt, sequence: Option<Sequence>) -> Message {
+    Message {
+        id: made.id,
+        event_type: made.event_type,
+        version: made.version,
+        occurred_at: made.occurred_at,
+        offset: Some(offset),
+        sequence,
+        attempt,
+        key: made.key,
+        traceparent: made.traceparent,
+        is_test: false,
+        replay: match course {
+            CourseId::Live => None,
+            CourseId::Replay(replay) => Some(ByteString::from(replay.0.to_string())),
+        },
+        body: made.body,
+    }
+}
+
+fn result(outcome: &AttemptOutcome) -> AttemptResult {
+    let (retry_after, status) = match outcome {
+        AttemptOutcome::Delivered { .. } => (None, None),
+        AttemptOutcome::Failed(failure) => (failure.retry_after, failure.status),
+    };
+    match outcome.verdict() {
+        Verdict::Delivered => AttemptResult::Delivered,
+        Verdict::EndpointInTrouble => AttemptResult::Trouble { retry_after },
+        Verdict::EventRefused => AttemptResult::Refused { status: status.unwrap_or(0), retry_after },
+        Verdict::Gone410 => AttemptResult::Unwanted,
+        Verdict::Cancelled => AttemptResult::Cancelled,
+    }
+}
+
+fn failure(outcome: &AttemptOutcome, at: Timestamp) -> Option<(LastFailure, String)> {
+    match outcome {
+        AttemptOutcome::Delivered { .. } => None,
+        AttemptOutcome::Failed(failure) => {
+            let last = LastFailure { at, error: failure.error.code(), status: failure.status };
+            Some((last, failure.detail.clone()))
+        }
+    }
+}
+
+const fn without_request(result: AttemptResult) -> Attempted {
+    Attempted { result, row: None, failure: None }
+}
