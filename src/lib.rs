@@ -22,4 +22,10 @@ pub mod deliver;
 
 pub mod dispatch;
 
+pub mod api;
+
 pub mod settings;
+
+pub mod cli;
+
+pub mod app;

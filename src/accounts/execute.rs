@@ -490,7 +490,7 @@ impl Accounts {
     }
 
     /// Where an address leads, as far as a secret cares; none where it cannot be read.
-    fn origin(&self, url: &str) -> Option<(crate::security::Scheme, String)> {
+    pub(super) fn origin(&self, url: &str) -> Option<(crate::security::Scheme, String)> {
         self.check_url(url).ok().map(|target| (target.scheme(), format!("{}:{}", target.authority(), target.port())))
     }
 

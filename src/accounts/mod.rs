@@ -10,6 +10,7 @@ mod error;
 mod execute;
 mod job;
 mod keystore;
+mod rehearse;
 mod state;
 mod token;
 
@@ -39,6 +40,7 @@ pub use self::error::Error;
 pub use self::execute::{Condition, NewToken, ReplayDraft};
 pub use self::job::{JobState, ReplaySettings};
 pub use self::keystore::{KeyId, KeySource, KeystoreError};
+pub use self::rehearse::Rehearsal;
 pub use self::state::{Account, Endpoint, Revised};
 pub use self::token::{TokenDraft, TokenSettings};
 

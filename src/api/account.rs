@@ -71,8 +71,8 @@ pub(super) async fn put(call: Call, Json(settings): Json<AccountSettings>) -> Re
     let present = call.api.accounts.account(&name);
     check_agreed(&call, present.as_deref().map(|account| &account.settings.value), &settings)?;
     let condition = wanted(&call, present.as_deref()).await?;
-    let put = call.api.accounts.put_account(&name, settings, condition, &call.who()?);
-    let (account, is_new) = put.await.map_err(|error| call.refused(error))?;
+    let put = call.api.accounts.put_account(&name, settings, condition, &call.who()?).await;
+    let (account, is_new) = put.map_err(|error| call.refused(error))?;
     let value = View::of(&call.api.accounts, &account);
     let made_at = is_new.then(|| format!("/api/v1/accounts/{name}"));
     Ok(Written { made_at, revision: value.revision.revision.clone(), value })

@@ -4,14 +4,15 @@
 //! looks at a bounded number of (event, endpoint) pairs, whatever the filters leave of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::answer::Read;
 use super::call::Call;
 use super::conduct::named;
 use super::delivering::{AttemptError, AttemptRecord, Whereabouts};
-use super::event::{read_offset, record_at};
+use super::event::read_offset;
 use super::failure::{invalid_parameter, of_log, ours};
 use super::pairs::{Cursor, Found, Pairs};
 use super::query::{Direction, List, Order, Page, Parameters, Range};
@@ -132,6 +133,7 @@ pub(super) struct Filter {
     /// Only those with this outcome.
     outcome: Option<Outcome>,
     /// Only those whose last request failed with this.
+    #[serde(default, deserialize_with = "error_of_code")]
     error: Option<AttemptError>,
     /// From this sequence number of the endpoint on.
     from_sequence: Option<Sequence>,
@@ -140,6 +142,15 @@ pub(super) struct Filter {
 }
 
 impl Parameters for Filter {}
+
+fn error_of_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AttemptError>, D::Error> {
+    let wrong = || {
+        let codes: Vec<&str> = AttemptError::ALL.iter().map(|error| error.code()).collect();
+        serde::de::Error::custom(format_args!("must be one of {}", codes.join(", ")))
+    };
+    let code = Option::<String>::deserialize(deserializer)?;
+    code.map(|code| AttemptError::of_code(&code).ok_or_else(wrong)).transpose()
+}
 
 /// One event for one endpoint, as far as the log knows.
 struct Pair {
@@ -192,6 +203,12 @@ impl Pair {
         }
     }
 
+    /// Whether it is settled and the request that settled it is not on disk: the endpoint's next write has it.
+    fn is_half_written(&self, whereabouts: Whereabouts) -> bool {
+        let has_success = self.last().is_some_and(|last| last.error.is_none());
+        whereabouts == Whereabouts::Settled && self.is_kept && !has_success
+    }
+
     fn view(&self, outcome: Outcome) -> View {
         let last = self.last();
         View {
@@ -216,15 +233,11 @@ pub(super) async fn get(call: Call, (): ()) -> Result<Read<Whole>, Problem> {
     if !is_of_endpoint {
         return Err(not_found());
     }
-    // Asked first: what is settled meanwhile has its rows on disk when they are read.
-    let whereabouts = whereabouts(&call, &endpoint, offset).await?;
-    let (pair, oldest) = call
-        .look_up(move |log| {
-            let oldest = log.oldest_offset(account.id).map_err(of_log)?;
-            Ok((Pair::read(log, &endpoint, offset)?, oldest))
-        })
-        .await?;
-    let outcome = pair.outcome(whereabouts).ok_or_else(|| expired(offset, oldest))?;
+    let (pair, outcome) = look_at_one(&call, Cursor { offset, endpoint }, &mut { PATIENCE }).await?;
+    let Some(outcome) = outcome else {
+        let oldest = call.look_up(move |log| log.oldest_offset(account.id).map_err(of_log)).await?;
+        return Err(expired(offset, oldest));
+    };
     let attempts = pair.attempts.iter().map(|(course, record)| AttemptView::of(*course, record)).collect();
     Ok(Read(Whole { view: pair.view(outcome), attempts }))
 }
@@ -266,10 +279,9 @@ async fn by_offset(
         Pairs { account, endpoints, stretch, direction, after, count_max }.read(log)
     });
     let Found { pairs, has_more } = found.await?;
-    let mut items = Vec::new();
-    let mut last = None;
+    let (mut items, mut last, mut patience) = (Vec::new(), None, PATIENCE);
     for some in pairs.chunks(PAIRS_AT_ONCE) {
-        for (cursor, view) in look_at(call, some).await? {
+        for (cursor, view) in look_at(call, some, &mut patience).await? {
             if items.len() == page.limit() {
                 return Ok(List { items, next: last });
             }
@@ -292,12 +304,11 @@ async fn by_sequence(
     let (from, to) = (filter.from_sequence, filter.to_sequence);
     let (count_max, of) = (filter.looks_at(page), Arc::clone(endpoint));
     let numbers = call.look_up(move |log| Numbers::read(log, &of, from, to, direction, after, count_max)).await?;
-    let mut items = Vec::new();
-    let mut last = None;
+    let (mut items, mut last, mut patience) = (Vec::new(), None, PATIENCE);
     for some in numbers.items.chunks(PAIRS_AT_ONCE) {
         let given = some.iter().filter_map(|(_, offset)| *offset);
         let pairs: Vec<Cursor> = given.map(|offset| Cursor { offset, endpoint: Arc::clone(endpoint) }).collect();
-        let mut views = look_at(call, &pairs).await?.into_iter();
+        let mut views = look_at(call, &pairs, &mut patience).await?.into_iter();
         for (sequence, offset) in some {
             let view = match offset {
                 Some(_) => views.next().and_then(|(_, view)| view),
@@ -315,21 +326,45 @@ async fn by_sequence(
 }
 
 /// Finds out what became of some pairs; nothing of those that are no longer known.
-async fn look_at(call: &Call, pairs: &[Cursor]) -> Result<Vec<(Cursor, Option<View>)>, Problem> {
+async fn look_at(
+    call: &Call,
+    pairs: &[Cursor],
+    patience: &mut u32,
+) -> Result<Vec<(Cursor, Option<View>)>, Problem> {
     let mut asked = Vec::with_capacity(pairs.len());
     for pair in pairs {
-        // Asked first: what is settled meanwhile has its rows on disk when they are read.
         asked.push((pair.clone(), whereabouts(call, &pair.endpoint, pair.offset).await?));
     }
-    call.look_up(move |log| {
-        let look = |(cursor, whereabouts): (Cursor, Whereabouts)| {
-            let pair = Pair::read(log, &cursor.endpoint, cursor.offset)?;
-            let view = pair.outcome(whereabouts).map(|outcome| pair.view(outcome));
-            Ok((cursor, view))
+    let look = |log: &Handle, (cursor, whereabouts): (Cursor, Whereabouts)| {
+        Ok((Pair::read(log, &cursor.endpoint, cursor.offset)?, cursor, whereabouts))
+    };
+    let read = move |log: &Handle| asked.into_iter().map(|asked| look(log, asked)).collect::<Result<Vec<_>, _>>();
+    let mut views = Vec::with_capacity(pairs.len());
+    for (pair, cursor, whereabouts) in call.look_up(read).await? {
+        let (pair, outcome) = if pair.is_half_written(whereabouts) {
+            look_at_one(call, cursor.clone(), patience).await?
+        } else {
+            let outcome = pair.outcome(whereabouts);
+            (pair, outcome)
         };
-        asked.into_iter().map(look).collect()
-    })
-    .await
+        views.push((cursor, outcome.map(|outcome| pair.view(outcome))));
+    }
+    Ok(views)
+}
+
+/// Finds out what became of one pair, waiting a moment where that is just being written down.
+async fn look_at_one(call: &Call, cursor: Cursor, patience: &mut u32) -> Result<(Pair, Option<Outcome>), Problem> {
+    let whereabouts = whereabouts(call, &cursor.endpoint, cursor.offset).await?;
+    loop {
+        let Cursor { offset, endpoint } = cursor.clone();
+        let pair = call.look_up(move |log| Pair::read(log, &endpoint, offset)).await?;
+        if !pair.is_half_written(whereabouts) || *patience == 0 {
+            let outcome = pair.outcome(whereabouts);
+            return Ok((pair, outcome));
+        }
+        *patience -= 1;
+        tokio::time::sleep(WRITTEN_AGAIN_AFTER).await;
+    }
 }
 
 async fn whereabouts(call: &Call, endpoint: &Endpoint, offset: Offset) -> Result<Whereabouts, Problem> {
@@ -371,6 +406,9 @@ fn not_found() -> Problem {
     Problem::new(Code::DeliveryNotFound)
 }
 
+/// How often one request waits for rows that are being written.
+const PATIENCE: u32 = 10;
+const WRITTEN_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// Pairs whose rows are read in one go.
 const PAIRS_AT_ONCE: usize = 64;
 /// Requests of one event that are shown: an outage of days makes no more, because only probes go out then.

@@ -6,8 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
+
+use super::Api;
+use super::conduct::{Census, census};
+use crate::runtime::Monotonic;
 
 /// One thing that is not well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -35,6 +40,8 @@ pub struct Health(Arc<Inner>);
 struct Inner {
     phase: AtomicU8,
     troubles: Mutex<BTreeMap<(String, Option<String>, Option<String>), Trouble>>,
+    /// How endpoints did, and when they were asked.
+    counted: tokio::sync::Mutex<Option<(Monotonic, Census)>>,
 }
 
 impl Health {
@@ -75,6 +82,20 @@ impl Health {
         self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    /// Returns how endpoints did within the last moments: who asks without a token cannot make it work harder.
+    pub(super) async fn census(&self, api: &Api) -> Census {
+        let mut counted = self.0.counted.lock().await;
+        let now = api.clock.monotonic();
+        if let Some((at, census)) = &*counted
+            && now.since(*at) < CENSUS_AGE_MAX
+        {
+            return census.clone();
+        }
+        let census = census(api).await;
+        *counted = Some((now, census.clone()));
+        census
+    }
+
     pub(super) fn phase(&self) -> Phase {
         match self.0.phase.load(Ordering::Acquire) {
             0 => Phase::Starting,
@@ -95,6 +116,7 @@ pub(super) enum Phase {
 
 /// Things that may be noted at once; whoever reads them needs the first few.
 const TROUBLES_MAX: usize = 100;
+const CENSUS_AGE_MAX: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

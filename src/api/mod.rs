@@ -25,7 +25,6 @@ mod process;
 mod replay;
 mod secret;
 mod token;
-mod trial;
 
 mod answer;
 mod body;

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::client::{Client, Request};
-use super::column::{Column, bytes, text, time};
+use super::column::{Column, bytes, count, text, time};
 use super::connection::ConnectionArguments;
 use super::context::Context;
 use super::exit::{Exit, Failure};
@@ -22,7 +22,9 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// List captures, the newest first
-    #[command(after_help = "Examples:\n  hooklog capture list --limit 10\n  hooklog capture list --direction oldest -o json")]
+    #[command(
+        after_help = "Examples:\n  hooklog capture list --limit 10\n  hooklog capture list --direction oldest -o json"
+    )]
     List {
         /// Which end comes first
         #[arg(long, value_enum)]
@@ -44,8 +46,10 @@ impl Arguments {
 
 const COLUMNS: &[Column] = &[
     time("RECORDED", "/recordedAt"),
+    count("POSITION", "/position"),
     text("PATH", "/path"),
     text("ACCOUNT", "/account"),
     text("REASON", "/reason"),
+    text("DETAIL", "/detail"),
     bytes("SIZE", "/bytes"),
 ];

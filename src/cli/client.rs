@@ -139,7 +139,8 @@ impl Client {
         }
         if request.body.is_some() {
             let is_patch = request.method == Method::PATCH;
-            message = message.header(CONTENT_TYPE, if is_patch { "application/merge-patch+json" } else { "application/json" });
+            message = message
+                .header(CONTENT_TYPE, if is_patch { "application/merge-patch+json" } else { "application/json" });
         }
         let body = request.body.as_ref().map(Value::to_string).unwrap_or_default();
         let message = message
@@ -205,7 +206,9 @@ impl Client {
             (Error::Refused { .. }, true) => {
                 "is `hooklog serve` running? Start it, or say where it is with --url or HOOKLOG_URL"
             }
-            (Error::Refused { .. } | Error::Unreachable { .. }, _) => "is that where the admin API is? See --url and HOOKLOG_URL",
+            (Error::Refused { .. } | Error::Unreachable { .. }, _) => {
+                "is that where the admin API is? See --url and HOOKLOG_URL"
+            }
             (Error::Tls { .. }, _) => "is its certificate one that this machine trusts?",
             (Error::Broken { .. } | Error::Slow { .. } | Error::TooLarge { .. }, _) => "is it hooklog's admin API?",
         };

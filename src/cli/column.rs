@@ -101,7 +101,9 @@ impl Column {
             (Kind::Ms, value) => value.as_u64().map_or_else(|| brief(value), show_ms),
             (Kind::Bytes, value) => value.as_u64().map_or_else(|| brief(value), show_bytes),
             (Kind::Count, value) => value.as_u64().map_or_else(|| brief(value), show_count),
-            (Kind::Share, value) => value.as_f64().map_or_else(|| brief(value), |part| format!("{:.0} %", part * 100.0)),
+            (Kind::Share, value) => {
+                value.as_f64().map_or_else(|| brief(value), |part| format!("{:.0} %", part * 100.0))
+            }
             (Kind::Text | Kind::State | Kind::Time, value) => brief(value),
         }
     }
@@ -196,14 +198,24 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_people_say_them() {
-        for (value, expected) in
-            [(0, "0 ms"), (999, "999 ms"), (1512, "1.5 s"), (61_000, "1 min 1 s"), (7_260_000, "2 h 1 min"), (90_000_000, "1 d 1 h")]
-        {
+        for (value, expected) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1512, "1.5 s"),
+            (61_000, "1 min 1 s"),
+            (7_260_000, "2 h 1 min"),
+            (90_000_000, "1 d 1 h"),
+        ] {
             assert_eq!(show_ms(value), expected);
         }
-        for (value, expected) in
-            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (1 << 30, "1.0 GiB"), (u64::MAX, "1638.3 PiB")]
-        {
+        for (value, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            (1 << 30, "1.0 GiB"),
+            (u64::MAX, "1638.3 PiB"),
+        ] {
             assert_eq!(show_bytes(value), expected);
         }
         for (value, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {

@@ -13,7 +13,10 @@ use super::console::{Console, Format};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::problem;
-use super::{account, capture, completions, delivery, endpoint, event, receive, replay, simulate, status, token};
+use super::{
+    account, capture, completions, config, delivery, endpoint, event, log, openapi, receive, replay, serve, simulate,
+    status, token,
+};
 
 /// A webhook sender with a durable log: nothing accepted is lost, and everything can be sent again.
 #[derive(Debug, Parser)]
@@ -36,6 +39,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Arguments),
     Status(status::Arguments),
     Receive(receive::Arguments),
     Simulate(simulate::Arguments),
@@ -46,12 +50,16 @@ enum Command {
     Delivery(delivery::Arguments),
     Replay(replay::Arguments),
     Capture(capture::Arguments),
+    Log(log::Arguments),
+    Config(config::Arguments),
+    Openapi(openapi::Arguments),
     Completions(completions::Arguments),
 }
 
 impl Command {
     async fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         match self {
+            Self::Serve(arguments) => arguments.run(context).await,
             Self::Status(arguments) => arguments.run(context).await,
             Self::Receive(arguments) => arguments.run(context).await,
             Self::Simulate(arguments) => arguments.run(context).await,
@@ -62,6 +70,9 @@ impl Command {
             Self::Delivery(arguments) => arguments.run(context).await,
             Self::Replay(arguments) => arguments.run(context).await,
             Self::Capture(arguments) => arguments.run(context).await,
+            Self::Log(arguments) => arguments.run(context).await,
+            Self::Config(arguments) => arguments.run(context),
+            Self::Openapi(arguments) => arguments.run(context),
             Self::Completions(arguments) => arguments.run(context),
         }
     }

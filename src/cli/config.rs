@@ -1,17 +1,20 @@
 //! `hooklog config`: which settings hold, and where each comes from.
 
+use super::column::{Column, text};
 use super::configuration::ConfigurationArguments;
 use super::console::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::column::{Column, text};
 use crate::settings;
 
 /// Show and check the settings
 #[derive(Debug, clap::Args)]
-#[command(subcommand_required = true, after_help = "Examples:
+#[command(
+    subcommand_required = true,
+    after_help = "Examples:
   hooklog config show                     what holds, with where it comes from; secrets hidden
-  hooklog config check --config new.toml  exit code 2 where something is wrong")]
+  hooklog config check --config new.toml  exit code 2 where something is wrong"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     verb: Verb,

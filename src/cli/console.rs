@@ -173,8 +173,7 @@ impl Console {
     /// # Shape
     /// `length` steps; a template of indicatif.
     pub(crate) fn progress(&self, length: Option<u64>, template: &str) -> ProgressBar {
-        let target =
-            if self.error_is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if self.error_is_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(length, target);
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style.progress_chars("━╸─"));
@@ -272,7 +271,11 @@ pub(crate) fn pretty(value: &Value) -> String {
 /// Writes a line of comma-separated values (RFC 4180, but for the line's end).
 fn csv_line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> String {
     let quoted = cells.map(|cell| {
-        if cell.contains(['"', ',', '\n', '\r']) { Cow::Owned(format!("\"{}\"", cell.replace('"', "\"\""))) } else { cell }
+        if cell.contains(['"', ',', '\n', '\r']) {
+            Cow::Owned(format!("\"{}\"", cell.replace('"', "\"\"")))
+        } else {
+            cell
+        }
     });
     quoted.collect::<Vec<_>>().join(",")
 }

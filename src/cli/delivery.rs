@@ -30,6 +30,7 @@ enum Verb {
     #[command(after_help = "Examples:
   hooklog delivery list acme --since 2h
   hooklog delivery list acme/crm --outcome delivered --from 41 --to 80
+  hooklog delivery list acme/crm --from-sequence 5 --to-sequence 8     what became of numbers 5 to 7
   hooklog delivery list acme/crm --error timeout -o csv")]
     List {
         /// The account, or one of its endpoints
@@ -44,6 +45,12 @@ enum Verb {
         /// Which end comes first
         #[arg(long, value_enum)]
         direction: Option<Direction>,
+        /// From this sequence number on (included); needs an endpoint
+        #[arg(long, value_name = "N")]
+        from_sequence: Option<u64>,
+        /// Up to this sequence number (not included); needs an endpoint
+        #[arg(long, value_name = "N")]
+        to_sequence: Option<u64>,
         #[command(flatten)]
         range: Range,
         #[command(flatten)]
@@ -61,11 +68,13 @@ impl Arguments {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let mut client = Client::new(&self.connection.resolve(&context.environment)?, context.tasks.clone())?;
         match self.verb {
-            Verb::List { address, outcome, error, direction, range, portion } => {
+            Verb::List { address, outcome, error, direction, from_sequence, to_sequence, range, portion } => {
                 let request = Request::get(format!("/accounts/{}/deliveries", address.account))
                     .query_where("endpoint", address.endpoint)
                     .query_where("outcome", outcome)
                     .query_where("error", error)
+                    .query_where("fromSequence", from_sequence)
+                    .query_where("toSequence", to_sequence)
                     .query(range.query(context.now()))
                     .query(direction.map(Direction::query));
                 client.print(context, &request, &portion, COLUMNS).await?;
@@ -94,14 +103,17 @@ const COLUMNS: &[Column] = &[
     state("OUTCOME", "/outcome"),
     count("ATTEMPTS", "/attemptCount"),
     text("ERROR", "/error"),
+    text("STATUS", "/status"),
     time("LAST ATTEMPT", "/lastAttemptAt"),
     text("ID", "/id"),
 ];
 const ATTEMPTS: &[Column] = &[
     count("ATTEMPT", "/attempt"),
     time("AT", "/at"),
-    count("STATUS", "/status"),
+    text("STATUS", "/status"),
     ms("TOOK", "/durationMs"),
     text("ERROR", "/error"),
+    text("DETAIL", "/detail"),
+    text("REPLAY", "/replay"),
     text("ANSWER", "/answer"),
 ];

@@ -163,7 +163,10 @@ impl Send {
     fn body(&self) -> Result<(Media, Bytes), Failure> {
         if let Some(file) = &self.file {
             let bytes = read_input(file)?;
-            return Ok((media_of(&bytes).map_err(|refusal| Failure::usage(format!("{file} {refusal}")))?, bytes.into()));
+            return Ok((
+                media_of(&bytes).map_err(|refusal| Failure::usage(format!("{file} {refusal}")))?,
+                bytes.into(),
+            ));
         }
         let data: Map<String, Value> = serde_json::from_str(&self.data)
             .map_err(|reason| Failure::usage(format!("--data must be a JSON object: {reason}")))?;

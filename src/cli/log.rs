@@ -16,11 +16,14 @@ use crate::telemetry::Metrics;
 
 /// Look at the log of a data directory, check it, mend a copy of it
 #[derive(Debug, clap::Args)]
-#[command(subcommand_required = true, after_help = "Examples:
+#[command(
+    subcommand_required = true,
+    after_help = "Examples:
   hooklog log stats --data /var/lib/hooklog
   hooklog log verify                        exit code 3 where something is damaged
   hooklog log repair --to ./repaired        shows what a repair would do
-  hooklog log repair --to ./repaired --yes  does it, on the copy; the original stays as it is")]
+  hooklog log repair --to ./repaired --yes  does it, on the copy; the original stays as it is"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -137,7 +140,8 @@ const STATS: &[Column] = &[
     bytes("DISK FREE", "/diskFreeBytes"),
     bytes("RESERVE", "/diskReserveBytes"),
 ];
-const VERIFIED: &[Column] = &[count("RECORDS", "/records"), count("EVENTS", "/events"), text("COMPLETE", "/isComplete")];
+const VERIFIED: &[Column] =
+    &[count("RECORDS", "/records"), count("EVENTS", "/events"), text("COMPLETE", "/isComplete")];
 const DAMAGE: &[Column] = &[count("POSITION", "/position"), text("PROBLEM", "/problem")];
 const FINDINGS: &[Column] = &[
     count("READABLE UP TO", "/end"),

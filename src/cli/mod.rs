@@ -25,6 +25,12 @@ mod client;
 mod http;
 mod ingest;
 
+mod configuration;
+mod serve;
+mod config;
+mod log;
+mod openapi;
+
 mod account;
 mod capture;
 mod completions;

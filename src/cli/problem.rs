@@ -118,7 +118,8 @@ pub(crate) fn hint(code: &str, status: u16) -> Option<&'static str> {
     }
 }
 
-const TOKEN_HINT: &str = "set HOOKLOG_TOKEN, say --token-file FILE, or --data DIR where hooklog serve keeps operator.token";
+const TOKEN_HINT: &str =
+    "set HOOKLOG_TOKEN, say --token-file FILE, or --data DIR where hooklog serve keeps operator.token";
 /// Characters shown of an answer that is no problem document.
 const EXCERPT_CHARACTERS: usize = 400;
 /// Places at fault that are shown to people.

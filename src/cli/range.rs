@@ -149,7 +149,12 @@ mod tests {
     fn a_range_is_asked_for_as_the_contract_says() {
         check(None, None, None, &[]);
         check(Some("41"), Some("80"), None, &[("fromOffset", "41"), ("toOffset", "80")]);
-        check(Some("41"), Some("2026-03-02T09:00:00Z"), None, &[("fromOffset", "41"), ("toTime", "2026-03-02T09:00:00.000Z")]);
+        check(
+            Some("41"),
+            Some("2026-03-02T09:00:00Z"),
+            None,
+            &[("fromOffset", "41"), ("toTime", "2026-03-02T09:00:00.000Z")],
+        );
         check(None, Some("80"), Some("2h"), &[("fromTime", "2026-03-02T07:14:07.000Z"), ("toOffset", "80")]);
     }
 

@@ -145,10 +145,10 @@ async fn wait_for(client: &mut Client, context: &mut Context, replay: &JobAddres
     verdict(&job)
 }
 
-/// A replay is a yes when it came to its end and gave nothing up.
+/// A replay is a yes when it came to its end and left nothing out.
 fn verdict(job: &Value) -> Result<Exit, Failure> {
     match word(job, "/state") {
-        "completed" => Ok(Exit::answer(number(job, "/counts/givenUp") == 0)),
+        "completed" => Ok(Exit::answer(number(job, "/counts/givenUp") == 0 && number(job, "/counts/expired") == 0)),
         "cancelled" => Ok(Exit::No),
         _ => {
             let title = ["/problem/detail", "/problem/title"].map(|pointer| word(job, pointer));
@@ -196,7 +196,10 @@ const COLUMNS: &[Column] = &[
     count("MATCHED", "/counts/matched"),
     count("DELIVERED", "/counts/delivered"),
     count("GIVEN UP", "/counts/givenUp"),
+    count("EXPIRED", "/counts/expired"),
     count("REMAINING", "/counts/remaining"),
+    count("FROM", "/from/offset"),
+    count("TO", "/to/offset"),
     time("CREATED", "/createdAt"),
     text("BY", "/createdBy"),
     text("PROBLEM", "/problem/title"),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::client::{Client, Request};
-use super::column::{Column, bytes, count, text, time};
+use super::column::{Column, bytes, count, state, text, time};
 use super::connection::ConnectionArguments;
 use super::console::Format;
 use super::context::Context;
@@ -42,7 +42,8 @@ fn verdict(problems: &[Value]) -> Vec<String> {
     if problems.is_empty() {
         return vec!["All is well.".to_owned()];
     }
-    let mut lines = vec![if problems.len() == 1 { "1 problem:".to_owned() } else { format!("{} problems:", problems.len()) }];
+    let mut lines =
+        vec![if problems.len() == 1 { "1 problem:".to_owned() } else { format!("{} problems:", problems.len()) }];
     for problem in problems {
         let member = |name| problem.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let code = member("code").unwrap_or_default();
@@ -53,7 +54,10 @@ fn verdict(problems: &[Value]) -> Vec<String> {
             (Some(account), None) => Some(format!("hooklog endpoint list {account}")),
             (None, _) => None,
         };
-        let next = member("next").map(str::to_owned).or(address).or_else(|| hint(code, 0).filter(|next| *next != HERE).map(str::to_owned));
+        let next = member("next")
+            .map(str::to_owned)
+            .or(address)
+            .or_else(|| hint(code, 0).filter(|next| *next != HERE).map(str::to_owned));
         lines.extend(next.map(|next| format!("  next: {next}")));
     }
     lines
@@ -62,15 +66,14 @@ fn verdict(problems: &[Value]) -> Vec<String> {
 /// The command that is just running is no advice.
 const HERE: &str = "hooklog status";
 const COLUMNS: &[Column] = &[
-    text("STATE", "/state"),
+    state("STATE", "/state"),
     count("HEAD", "/head"),
     count("OLDEST", "/oldest"),
     time("OLDEST AT", "/oldestAt"),
     bytes("LOG SIZE", "/bytes"),
-    bytes("DISK USED", "/disk/usedBytes"),
-    bytes("DISK CAP", "/disk/capBytes"),
     bytes("DISK FREE", "/disk/freeBytes"),
-    text("DISK FORECAST", "/disk/forecast"),
+    bytes("DISK RESERVE", "/disk/reserveBytes"),
+    count("ACCOUNTS", "/accounts"),
     text("ENDPOINTS", "/endpoints"),
     text("VERSIONS", "/versions"),
 ];

@@ -150,7 +150,8 @@ const COLUMNS: &[Column] = &[
     text("NAME", "/name"),
     text("PERMISSIONS", "/permissions"),
     time("EXPIRES", "/expiresAt"),
-    time("LAST USED", "/lastUsedAt"),
+    time("CREATED", "/createdAt"),
+    text("BY", "/createdBy"),
 ];
 const CREATED: &[Column] = &[
     text("TOKEN", "/token"),

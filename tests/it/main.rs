@@ -1,3 +1,17 @@
-//! Black box.
+//! Black box: the real binary, a real database, real sockets.
+//!
+//! Not the rules of single parts: those are tested beside the parts. What stands here is what a user can see.
+#![expect(clippy::disallowed_methods, reason = "tests drive a process from outside, with its own clock and tasks")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says where")]
 
 mod house;
+
+mod http;
+mod receiver;
+mod server;
+
+mod bad_input;
+mod crash;
+mod delivery;
+mod operation;
+mod replay;

@@ -86,7 +86,9 @@ enum Verb {
         settings: Settings,
     },
     /// Show how an endpoint is doing: its state, what waits, its ledger
-    #[command(after_help = "Examples:\n  hooklog endpoint status acme/crm\n  hooklog endpoint status acme/crm -o json | jq .ledger")]
+    #[command(
+        after_help = "Examples:\n  hooklog endpoint status acme/crm\n  hooklog endpoint status acme/crm -o json | jq .ledger"
+    )]
     Status {
         /// The endpoint
         endpoint: EndpointAddress,
@@ -102,6 +104,14 @@ enum Verb {
     /// Go on sending where it stopped
     #[command(after_help = "Examples:\n  hooklog endpoint resume acme/crm")]
     Resume {
+        /// The endpoint
+        endpoint: EndpointAddress,
+        #[command(flatten)]
+        rehearsal: Rehearsal,
+    },
+    /// Send one request at once to an endpoint in trouble, instead of waiting for its next probe
+    #[command(after_help = "Examples:\n  hooklog endpoint retry acme/crm")]
+    Retry {
         /// The endpoint
         endpoint: EndpointAddress,
         #[command(flatten)]
@@ -152,6 +162,10 @@ impl Arguments {
             Verb::Resume { endpoint, rehearsal } => {
                 let request = Request::post(format!("{}/resume", endpoint.path()), json!({"from": "cursor"}));
                 change(&mut client, context, rehearsal, request, &format!("{endpoint} goes on where it stopped")).await
+            }
+            Verb::Retry { endpoint, rehearsal } => {
+                let request = Request::post(format!("{}/retry", endpoint.path()), json!({}));
+                change(&mut client, context, rehearsal, request, &format!("{endpoint} is tried at once")).await
             }
             Verb::Secret(show) => show.run(&mut client, context).await,
             Verb::Rotate(rotate) => rotate.run(&mut client, context).await,

@@ -86,10 +86,12 @@ fn print(context: &mut Context, found: &Value) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Finds the secret that was made last.
+/// Finds the secret that no newer one is about to replace.
 fn newest(found: &Value) -> Option<&str> {
     let keys = found.get("keys")?.as_array()?.iter().filter(|key| key.get("secret").is_some());
-    let newest = keys.max_by_key(|key| key.get("createdAt").and_then(Value::as_str).unwrap_or_default());
+    let ends = |key: &&Value| key.get("validUntil").is_some_and(|until| !until.is_null());
+    let made = |key: &Value| key.get("createdAt").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let newest = keys.max_by(|one, other| (!ends(one), made(one)).cmp(&(!ends(other), made(other))));
     newest?.get("secret")?.as_str()
 }
 
@@ -108,10 +110,11 @@ mod tests {
     use super::newest;
 
     #[test]
-    fn the_newest_secret_is_the_one_made_last() {
+    fn the_newest_secret_is_the_one_that_does_not_end() {
         let keys = json!({"keys": [
-            {"id": "a", "scheme": "v1", "secret": "whsec_old", "createdAt": "2026-03-01T00:00:00.000Z"},
-            {"id": "b", "scheme": "v1", "secret": "whsec_new", "createdAt": "2026-03-02T00:00:00.000Z"},
+            {"id": "b", "scheme": "v1", "secret": "whsec_new", "createdAt": "2026-03-02T00:00:00.000Z", "validUntil": null},
+            {"id": "a", "scheme": "v1", "secret": "whsec_old", "createdAt": "2026-03-02T00:00:00.000Z",
+                "validUntil": "2026-03-03T00:00:00.000Z"},
             {"id": "c", "scheme": "v1a", "publicKey": "whpk_x", "createdAt": "2026-03-03T00:00:00.000Z"}]});
         assert_eq!(newest(&keys), Some("whsec_new"));
         assert_eq!(newest(&json!({"keys": []})), None);

@@ -161,7 +161,18 @@ mod tests {
         check("basic:ino:a:b", Some(json!({"type": "basic", "username": "ino", "password": "a:b"})));
         check("bearer:a:b", Some(json!({"type": "bearer", "token": "a:b"})));
         check("header:x-key:a:b", Some(json!({"type": "header", "name": "x-key", "value": "a:b"})));
-        for bad in ["", "none:x", "basic", "basic:ino", "basic::x", "basic:ino:", "bearer", "bearer:", "header:x", "digest:a:b"] {
+        for bad in [
+            "",
+            "none:x",
+            "basic",
+            "basic:ino",
+            "basic::x",
+            "basic:ino:",
+            "bearer",
+            "bearer:",
+            "header:x",
+            "digest:a:b",
+        ] {
             check(bad, None);
         }
     }

@@ -133,7 +133,8 @@ impl Arguments {
 
     fn options(&self) -> Result<Options, Failure> {
         let read = |secret: &TextOrFile| {
-            SigningSecret::parse(secret.read()?.trim()).map_err(|refusal| Failure::usage(format!("--secret: {refusal}")))
+            SigningSecret::parse(secret.read()?.trim())
+                .map_err(|refusal| Failure::usage(format!("--secret: {refusal}")))
         };
         Ok(Options {
             secrets: self.secrets.iter().map(read).collect::<Result<_, _>>()?,
@@ -224,8 +225,10 @@ fn announce(context: &mut Context, address: SocketAddr) -> Result<(), Failure> {
 fn tell_gaps(context: &mut Context, watch: &mut GapWatch, receiver: &Receiver) {
     let now: Monotonic = context.clock.monotonic();
     for gap in watch.look(receiver.gaps(), now) {
-        let address = plain(&gap.endpoint).into_owned();
-        context.console.warn(&format!("{gap} has not arrived; see hooklog delivery list {address}"));
+        let Gap { endpoint, first, last } = &gap;
+        let end = last.saturating_add(1);
+        let look = format!("hooklog delivery list {endpoint} --from-sequence {first} --to-sequence {end}");
+        context.console.warn(&format!("{gap} has not arrived; see {look}"));
     }
 }
 

@@ -63,7 +63,8 @@ impl Case {
     }
 
     fn signed(&self, now: Timestamp) -> [(&'static str, String); 3] {
-        let signature = sign(&EventId::parse("evt_1").unwrap(), now, BODY.as_bytes(), std::slice::from_ref(&self.secret));
+        let signature =
+            sign(&EventId::parse("evt_1").unwrap(), now, BODY.as_bytes(), std::slice::from_ref(&self.secret));
         [
             ("webhook-id", "evt_1".to_owned()),
             ("webhook-timestamp", now.seconds().to_string()),
@@ -113,8 +114,13 @@ async fn gaps_and_duplicates_are_of_what_was_accepted() {
     let gaps: Vec<_> = case.receiver.gaps().iter().map(ToString::to_string).collect();
     assert_eq!(gaps, ["acme/crm sequence 1", "acme/crm sequence 4"]);
     assert_eq!(case.receiver.tally().duplicates, 1);
-    let forged = case.post(&[("hooklog-account", "acme"), ("hooklog-endpoint", "crm"), ("hooklog-sequence", "4")]).await;
-    assert_eq!((forged, case.receiver.gaps().len()), (StatusCode::UNAUTHORIZED, 2), "what is not verified fills no gap");
+    let forged =
+        case.post(&[("hooklog-account", "acme"), ("hooklog-endpoint", "crm"), ("hooklog-sequence", "4")]).await;
+    assert_eq!(
+        (forged, case.receiver.gaps().len()),
+        (StatusCode::UNAUTHORIZED, 2),
+        "what is not verified fills no gap"
+    );
     for sequence in [1, 4] {
         case.deliver(sequence).await;
     }
@@ -141,7 +147,10 @@ async fn it_is_told_of_every_delivery() {
     case.deliver(7).await;
     case.post(&[("hooklog-replay", "job_1")]).await;
     let first = deliveries.recv().await.unwrap();
-    assert_eq!((first.check.clone(), first.header("hooklog-sequence"), first.status), (Check::Verified, Some("7"), 200));
+    assert_eq!(
+        (first.check.clone(), first.header("hooklog-sequence"), first.status),
+        (Check::Verified, Some("7"), 200)
+    );
     assert_eq!(first.body.unwrap(), BODY);
     let second = deliveries.recv().await.unwrap();
     assert!(matches!(&second.check, Check::Refused(reason) if reason.contains("webhook-id")), "{:?}", second.check);
@@ -182,8 +191,12 @@ async fn the_end_waits_for_numbers_that_are_under_way() {
 #[tokio::test]
 async fn only_posts_are_deliveries() {
     let mut case = Case::start(verifying).await;
-    let request = Request::get(case.http.target("/").unwrap()).header("host", "localhost").body(Full::new(Bytes::new())).unwrap();
+    let request =
+        Request::get(case.http.target("/").unwrap()).header("host", "localhost").body(Full::new(Bytes::new())).unwrap();
     let answer = case.http.send(request, Duration::from_secs(5)).await.unwrap();
-    assert_eq!((answer.status, answer.headers.get("allow").unwrap().to_str().unwrap()), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
+    assert_eq!(
+        (answer.status, answer.headers.get("allow").unwrap().to_str().unwrap()),
+        (StatusCode::METHOD_NOT_ALLOWED, "POST")
+    );
     assert_eq!(case.receiver.tally().received, 0);
 }

@@ -118,7 +118,8 @@ impl Office {
         let id = event_id(happened.at_ms, self.digest, self.events);
         let id = std::str::from_utf8(&id).expect("an id is ASCII");
         write(Envelope { id, account: self.account.as_str() }, &self.floor, happened);
-        let interaction = happened.interaction.and_then(|slot| self.floor.interactions.get(usize::try_from(slot).ok()?));
+        let interaction =
+            happened.interaction.and_then(|slot| self.floor.interactions.get(usize::try_from(slot).ok()?));
         let simulated = Simulated {
             account,
             kind: happened.kind.as_str(),

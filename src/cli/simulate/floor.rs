@@ -100,7 +100,8 @@ impl Floor {
         let Some(slot) = happened.interaction else { return };
         let interaction = interaction_of(&mut self.interactions, slot);
         let is_over = interaction.next == Next::Over;
-        let is_freed = is_over || matches!(happened.kind, Kind::CallDeclined | Kind::CallMissed) || is_transfer(happened.kind);
+        let is_freed =
+            is_over || matches!(happened.kind, Kind::CallDeclined | Kind::CallMissed) || is_transfer(happened.kind);
         if is_freed && let Some(agent) = interaction.agent.take() {
             self.agent(agent).duty = Duty::Ready;
         }

@@ -309,7 +309,8 @@ impl Interaction {
         let last = pick(&LAST_NAMES, random).login;
         // Numbers that the French regulator keeps for films: they belong to nobody.
         let phone = format!("+336399{:05}", 8_000 + customer % 2_000);
-        let mut members = |arguments: std::fmt::Arguments<'_>| json.write_fmt(arguments).expect("a String takes all text");
+        let mut members =
+            |arguments: std::fmt::Arguments<'_>| json.write_fmt(arguments).expect("a String takes all text");
         members(format_args!(
             "\"interaction\":{{\"id\":\"i_{number}\",\"flow\":\"{flow}\",\"channel\":\"{channel}\",\
              \"direction\":\"{direction}\",\"originalRouting\":\"{routing}\",\"currentRouting\":\"{routing}\",\
@@ -317,10 +318,15 @@ impl Interaction {
         ));
         match self.flow {
             Flow::Voice => members(format_args!("\"number\":\"{phone}\",\"country\":\"FR\"")),
-            Flow::Messaging => members(format_args!("\"handle\":\"wa:{}\",\"country\":\"FR\"", &phone.trim_start_matches('+'))),
+            Flow::Messaging => {
+                members(format_args!("\"handle\":\"wa:{}\",\"country\":\"FR\"", &phone.trim_start_matches('+')))
+            }
             Flow::Email => members(format_args!("\"email\":\"{last}.{customer}@example.com\",\"country\":\"FR\"")),
         }
-        members(format_args!("}},\"lineNumber\":\"+3319900{:04}\",\"card\":{{\"id\":\"c_{customer}\"}}", 100 + self.queue));
+        members(format_args!(
+            "}},\"lineNumber\":\"+3319900{:04}\",\"card\":{{\"id\":\"c_{customer}\"}}",
+            100 + self.queue
+        ));
         if customer % 3 == 0 {
             members(format_args!(",\"case\":{{\"id\":\"k_{}\"}}", customer / 3));
         }

@@ -84,7 +84,8 @@ impl<'a> Scene<'a> {
             Kind::MessagingStarted | Kind::MessageReceived | Kind::EmailReceived | Kind::CallAbandoned => true,
             _ => false,
         };
-        let by_system = matches!(self.kind, Kind::CallQueued | Kind::CallPresented | Kind::CallMissed | Kind::CallOverflowed);
+        let by_system =
+            matches!(self.kind, Kind::CallQueued | Kind::CallPresented | Kind::CallMissed | Kind::CallOverflowed);
         match self.agent {
             _ if by_customer => actor.text("kind", "CUSTOMER"),
             Some(agent) if !by_system => {
@@ -218,7 +219,11 @@ impl<'a> Scene<'a> {
             Kind::EmailReceived | Kind::EmailSent => {
                 let is_sent = self.kind == Kind::EmailSent;
                 data.display("mailbox", format_args!("support@{account}.example"));
-                let words = if is_sent { choose(&AGENT_WORDS, contact.flavour) } else { choose(&CUSTOMER_WORDS, contact.flavour) };
+                let words = if is_sent {
+                    choose(&AGENT_WORDS, contact.flavour)
+                } else {
+                    choose(&CUSTOMER_WORDS, contact.flavour)
+                };
                 message(data, contact, if is_sent { "AGENT" } else { "CUSTOMER" }, words);
                 data.object("email", |email| email.text("subject", choose(&SUBJECTS, contact.flavour)));
             }

@@ -97,7 +97,8 @@ pub(super) async fn send(
         probe.target(&path)
     });
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
-    let mut producer = Producer { plan, centre, targets, routes, waiting: Vec::new(), tally, clock: context.clock.clone() };
+    let mut producer =
+        Producer { plan, centre, targets, routes, waiting: Vec::new(), tally, clock: context.clock.clone() };
     producer.waiting.resize_with(producer.targets.len(), || None);
     producer.produce(stop).await;
     drop(producer);
@@ -149,7 +150,8 @@ impl Producer {
     async fn produce_one(&mut self) {
         // Which account comes next is known only after the event is written.
         let mut body = Vec::new();
-        let simulated = if self.plan.is_raw { self.centre.next_hook(&mut body) } else { self.centre.next_event(&mut body) };
+        let simulated =
+            if self.plan.is_raw { self.centre.next_hook(&mut body) } else { self.centre.next_event(&mut body) };
         let account = simulated.account;
         Tally::add(&self.tally.sent, 1);
         let (Some(waiting), Some(target)) = (self.waiting.get_mut(account), self.targets.get(account)) else { return };

@@ -61,8 +61,10 @@ fn an_event_is_what_ingest_takes() {
         assert!(event["actor"]["kind"].is_string(), "{event}");
         let key = event["data"].pointer("/interaction/id").or_else(|| event["data"].pointer("/agent/id"));
         assert!(key.is_some_and(Value::is_string), "every event has a lane: {event}");
-        assert_eq!(simulated.interaction.map(|number| format!("i_{number}")).as_deref(),
-            event["data"].pointer("/interaction/id").and_then(Value::as_str));
+        assert_eq!(
+            simulated.interaction.map(|number| format!("i_{number}")).as_deref(),
+            event["data"].pointer("/interaction/id").and_then(Value::as_str)
+        );
         let again = serde_json::from_slice::<BTreeMap<String, Value>>(json).unwrap();
         assert_eq!(again.keys().collect::<Vec<_>>(), ["actor", "data", "id", "occurredAt", "type", "version"]);
     }
@@ -98,8 +100,14 @@ fn an_unknown_shape_has_other_names_and_the_same_ids() {
         let (mut hook, mut event) = (Vec::new(), Vec::new());
         assert_eq!(centre.next_hook(&mut hook), known.next_event(&mut event));
         let (hook, event) = (parse(&hook), parse(&event));
-        assert_eq!((&hook["eventId"], &hook["client"], &hook["content"]), (&event["id"], &"acme".into(), &event["data"]));
-        assert_eq!(hook["eventName"].as_str().unwrap(), event["type"].as_str().unwrap().replace('.', "_").to_uppercase());
+        assert_eq!(
+            (&hook["eventId"], &hook["client"], &hook["content"]),
+            (&event["id"], &"acme".into(), &event["data"])
+        );
+        assert_eq!(
+            hook["eventName"].as_str().unwrap(),
+            event["type"].as_str().unwrap().replace('.', "_").to_uppercase()
+        );
         assert!(hook.get("type").is_none() && hook.get("data").is_none() && hook.get("accountId").is_none());
     }
 }
@@ -127,7 +135,10 @@ fn check_course(course: &[&str]) {
     let ends = ["call.ended", "messaging.ended", "messaging.archived", "email.sent", "email.archived"];
     if let Some(end) = course.iter().position(|kind| ends.contains(kind)) {
         let after = &course[end + 1..];
-        assert!(after.iter().all(|kind| kind.starts_with("post_interaction.") || *kind == "qualification.saved"), "{course:?}");
+        assert!(
+            after.iter().all(|kind| kind.starts_with("post_interaction.") || *kind == "qualification.saved"),
+            "{course:?}"
+        );
     }
     for pair in course.windows(2) {
         let allowed = match pair[1] {

@@ -47,7 +47,10 @@ fn reply(status: u16, body: &Value) -> Reply {
 }
 
 fn problem(status: u16, code: &str) -> Reply {
-    reply(status, &json!({"type": format!("/problems/{code}"), "code": code, "title": "No", "status": status, "instance": "01J"}))
+    reply(
+        status,
+        &json!({"type": format!("/problems/{code}"), "code": code, "title": "No", "status": status, "instance": "01J"}),
+    )
 }
 
 #[tokio::test]
@@ -127,8 +130,25 @@ async fn an_endpoint_is_set_from_flags_over_a_file() {
     std::fs::write(&file, r#"{"order": "strict", "maxInFlight": 4}"#).unwrap();
     let server = Server::answering(200, r#"{"name": "crm"}"#).await;
     let file = file.display().to_string();
-    let line = ["endpoint", "set", "acme/crm", "https://a.example/x", "--from", &file, "--max-in-flight", "2",
-        "--timeout", "5s", "--auth", "bearer:t", "--header", "x-a=1", "--replace", "--if-match", "r1"];
+    let line = [
+        "endpoint",
+        "set",
+        "acme/crm",
+        "https://a.example/x",
+        "--from",
+        &file,
+        "--max-in-flight",
+        "2",
+        "--timeout",
+        "5s",
+        "--auth",
+        "bearer:t",
+        "--header",
+        "x-a=1",
+        "--replace",
+        "--if-match",
+        "r1",
+    ];
     assert_eq!(against(&server, &line).await.exit, 0);
     let asked = &server.asked()[0];
     assert_eq!(asked.line(), "PUT /api/v1/accounts/acme/endpoints/crm");
@@ -190,12 +210,17 @@ async fn a_test_that_failed_is_a_no() {
 
 #[tokio::test]
 async fn the_newest_secret_can_be_had_alone() {
-    let keys = json!({"keys": [{"id": "k1", "scheme": "v1", "secret": "whsec_a", "createdAt": "2026-03-02T00:00:00.000Z"}]});
+    let keys =
+        json!({"keys": [{"id": "k1", "scheme": "v1", "secret": "whsec_a", "createdAt": "2026-03-02T00:00:00.000Z"}]});
     let server = Server::answering(200, keys.to_string()).await;
     assert_eq!(against(&server, &["endpoint", "secret", "acme/crm", "--bare"]).await.out, "whsec_a\n");
     let ran = against(&server, &["endpoint", "rotate", "acme/crm", "--overlap", "2h"]).await;
     assert_eq!((ran.exit, server.asked()[1].json()), (0, json!({"overlapMs": 7_200_000})));
-    assert_eq!(against(&server, &["endpoint", "rotate", "acme/crm", "--overlap", "0"]).await.exit, 2, "it has to be agreed to");
+    assert_eq!(
+        against(&server, &["endpoint", "rotate", "acme/crm", "--overlap", "0"]).await.exit,
+        2,
+        "it has to be agreed to"
+    );
 }
 
 #[tokio::test]
@@ -216,7 +241,11 @@ async fn a_server_that_is_not_there_is_told_with_advice() {
     drop(free);
     let ran = run(&["status"], &[("HOOKLOG_URL", &url)], None).await;
     assert_eq!(ran.exit, 1);
-    assert!(ran.error.contains("is `hooklog serve` running?") && ran.error.contains("nothing listens"), "{}", ran.error);
+    assert!(
+        ran.error.contains("is `hooklog serve` running?") && ran.error.contains("nothing listens"),
+        "{}",
+        ran.error
+    );
     let server = Server::answering(200, "<html>").await;
     let ran = against(&server, &["status"]).await;
     assert!(ran.exit == 1 && ran.error.contains("is it hooklog's admin API?"), "{}", ran.error);
@@ -227,7 +256,8 @@ async fn status_is_a_yes_or_a_no() {
     let server = Server::answering(200, r#"{"head": 41, "bytes": 2048, "problems": []}"#).await;
     let ran = against(&server, &["status"]).await;
     assert!(ran.exit == 0 && ran.out.contains("2.0 KiB") && ran.out.ends_with("All is well.\n"), "{}", ran.out);
-    let server = Server::answering(200, r#"{"problems": [{"title": "Full", "account": "acme", "endpoint": "crm"}]}"#).await;
+    let server =
+        Server::answering(200, r#"{"problems": [{"title": "Full", "account": "acme", "endpoint": "crm"}]}"#).await;
     let ran = against(&server, &["status"]).await;
     assert!(ran.exit == 3 && ran.out.contains("next: hooklog endpoint status acme/crm"), "{}", ran.out);
 }
@@ -251,11 +281,15 @@ async fn a_replay_is_waited_for() {
         let look = if asked.method == "GET" { looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst) } else { 0 };
         let (state, delivered) = if look < 2 { ("running", look * 10) } else { ("completed", 39) };
         let status = if asked.method == "POST" { 201 } else { 200 };
-        reply(status, &json!({"id": "job_1", "state": state, "progress": 0.5,
-            "counts": {"matched": 39, "delivered": delivered, "givenUp": 0, "remaining": 39 - delivered}}))
+        reply(
+            status,
+            &json!({"id": "job_1", "state": state, "progress": 0.5,
+            "counts": {"matched": 39, "delivered": delivered, "givenUp": 0, "remaining": 39 - delivered}}),
+        )
     })
     .await;
-    let ran = against(&server, &["replay", "start", "acme/crm", "--from", "41", "--to", "80", "--wait", "-o", "json"]).await;
+    let ran =
+        against(&server, &["replay", "start", "acme/crm", "--from", "41", "--to", "80", "--wait", "-o", "json"]).await;
     assert_eq!(ran.exit, 0, "{}", ran.error);
     assert_eq!(server.asked()[0].json(), json!({"endpoint": "crm", "from": {"offset": 41}, "to": {"offset": 80}}));
     assert_eq!(server.lines()[1], "GET /api/v1/accounts/acme/replays/job_1");
@@ -269,7 +303,11 @@ async fn events_are_sent_from_flags_and_files() {
         "results": [{"id": "evt_1", "offset": 41, "duplicate": false}]});
     let server = Server::answering(202, taken.to_string()).await;
     let send = |more: &[&'static str]| {
-        let line: Vec<_> = ["event", "send", "acme", "--ingest", &server.url].iter().chain(more).map(|word| (*word).to_owned()).collect();
+        let line: Vec<_> = ["event", "send", "acme", "--ingest", &server.url]
+            .iter()
+            .chain(more)
+            .map(|word| (*word).to_owned())
+            .collect();
         async move { run(&line.iter().map(String::as_str).collect::<Vec<_>>(), &[], None).await }
     };
     let ran = send(&["--type", "call.ended", "--data", r#"{"a": 1}"#, "--id", "evt_1", "--keep-first"]).await;
@@ -309,7 +347,8 @@ async fn simulate(server: &Server, more: &[&str]) -> (u8, Value, String) {
 #[tokio::test]
 async fn simulated_traffic_keeps_the_order_of_each_account() {
     let server = Server::start(|asked| reply(202, &taken(asked))).await;
-    let line = ["--accounts", "acme,globex,initech", "--rate", "0", "--count", "600", "--batch", "7", "--connections", "2"];
+    let line =
+        ["--accounts", "acme,globex,initech", "--rate", "0", "--count", "600", "--batch", "7", "--connections", "2"];
     let (exit, sum, _) = simulate(&server, &line).await;
     assert_eq!((exit, &sum["sent"], &sum["accepted"]), (0, &600.into(), &600.into()), "{sum}");
     let mut seen = std::collections::BTreeMap::<String, Vec<String>>::new();

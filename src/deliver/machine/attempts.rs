@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::model::Offset;
 
+use super::Machine;
 use super::action::{Action, GivenUp};
 use super::backoff;
 use super::circuit::{Cause, Trouble};
@@ -15,7 +16,6 @@ use super::course::{Course, Flight};
 use super::input::{AttemptResult, CourseId, Now};
 use super::lanes::{EntryId, Reason, Standing};
 use super::ledger::Settlement;
-use super::Machine;
 
 impl Machine {
     pub(super) fn attempt_ended(
@@ -102,13 +102,9 @@ impl Machine {
         trial.refusals += 1;
         let refusals = trial.refusals;
         let offset = course.lanes.entry(flight.entry).offset;
-        self.wait_or_give_up(
-            ended.course,
-            flight.entry,
-            Refusal { refusals, retry_after, status: Some(status) },
-            now,
-        );
-        let is_new = !self.refused_in_row.iter().any(|(course, refused, _)| (*course, *refused) == (ended.course, offset));
+        self.wait_or_give_up(ended.course, flight.entry, Refusal { refusals, retry_after, status: Some(status) }, now);
+        let is_new =
+            !self.refused_in_row.iter().any(|(course, refused, _)| (*course, *refused) == (ended.course, offset));
         if is_new && !was_in_row {
             self.refused_in_row.push((ended.course, offset, before));
             if self.refused_in_row.len() >= self.policy.refusals_in_a_row_max.max(1) as usize {

@@ -152,8 +152,7 @@ mod tests {
     fn the_fifth_trouble_in_a_row_opens_and_a_success_between_starts_anew() {
         let mut random = Random::from_seed(1);
         let mut circuit = Circuit::default();
-        let opened: Vec<_> =
-            (0..5).map(|_| circuit.trouble(answer(false, false), Monotonic(0), &mut random)).collect();
+        let opened: Vec<_> = (0..5).map(|_| circuit.trouble(answer(false, false), Monotonic(0), &mut random)).collect();
         assert_eq!(opened, [false, false, false, false, true]);
         circuit.success();
         assert!(!circuit.is_open());

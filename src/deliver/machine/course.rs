@@ -345,7 +345,6 @@ impl Course {
         }
         self.faults.clear();
         self.fault_row = FaultRow::default();
-        self.reading.forget_faults();
         self.read_to = self.cursor.low();
         self.settled_ahead = u64::from(self.cursor.settled_above());
     }
@@ -377,7 +376,10 @@ impl Course {
             self.lanes.entries().filter(|entry| is_meant(&entry.standing)).map(|entry| entry.offset).collect()
         };
         assert_eq!(self.flights().collect::<std::collections::BTreeSet<_>>(), standing(|it| *it == Standing::InFlight));
-        assert_eq!(self.faults.keys().copied().collect::<std::collections::BTreeSet<_>>(), standing(|it| *it == Standing::Faulted));
+        assert_eq!(
+            self.faults.keys().copied().collect::<std::collections::BTreeSet<_>>(),
+            standing(|it| *it == Standing::Faulted)
+        );
         let is_known = |offset: &Offset| !self.cursor.is_settled(*offset);
         assert!(self.trials.keys().all(is_known), "tries of settled events are forgotten");
         self.ledger().check().expect("the ledger adds up");

@@ -132,12 +132,7 @@ impl Lanes {
 
     /// Returns where the entries are; none of them is unread.
     pub(super) const fn waiting(&self) -> Waiting {
-        Waiting {
-            unread: 0,
-            queued: self.counts.queued,
-            in_flight: self.counts.in_flight,
-            held: self.counts.held,
-        }
+        Waiting { unread: 0, queued: self.counts.queued, in_flight: self.counts.in_flight, held: self.counts.held }
     }
 
     pub(super) fn entry(&self, id: EntryId) -> &Entry {
@@ -425,7 +420,8 @@ fn number_of_last(rows: usize) -> NonZeroU32 {
 impl Lanes {
     /// Counts everything anew and compares it with what is kept.
     pub(super) fn audit(&self) {
-        let (mut waiting, mut active, mut ready, mut timers) = (Waiting::default(), 0, BTreeSet::new(), BTreeSet::new());
+        let (mut waiting, mut active, mut ready, mut timers) =
+            (Waiting::default(), 0, BTreeSet::new(), BTreeSet::new());
         let ids = (1..=self.entries.len()).map(|number| EntryId(number_of_last(number)));
         for id in ids.filter(|id| matches!(self.entries[id.index()], Slot::Taken(_))) {
             let entry = self.entry(id);

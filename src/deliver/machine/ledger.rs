@@ -54,13 +54,7 @@ impl Tally {
 
     pub(super) fn decode(reader: &mut Reader) -> Result<Self, CodecError> {
         let mut count = || reader.fixed().map(u64::from_be_bytes);
-        Ok(Self {
-            delivered: count()?,
-            filtered: count()?,
-            given_up: count()?,
-            expired: count()?,
-            skipped: count()?,
-        })
+        Ok(Self { delivered: count()?, filtered: count()?, given_up: count()?, expired: count()?, skipped: count()? })
     }
 }
 

@@ -19,8 +19,6 @@ pub(super) struct Reading {
     asked: Option<Asked>,
     /// From which offset on faulted events are to be asked for again.
     faults_from: Option<Offset>,
-    /// Whether the chain has changed while a stretch was asked for: its faults may be of the old one.
-    is_asked_before_change: bool,
     /// When to try again, after an answer with nothing in it.
     again_at: Option<Monotonic>,
 }
@@ -41,11 +39,6 @@ enum Purpose {
 }
 
 impl Reading {
-    pub(super) fn forget_faults(&mut self) {
-        self.faults_from = None;
-        self.is_asked_before_change = false;
-    }
-
     /// Returns when to try again, if the last answer had nothing in it.
     pub(super) const fn again_at(&self) -> Option<Monotonic> {
         self.again_at
@@ -106,15 +99,13 @@ impl Course {
             self.reading.again_at = Some(now.plus(AGAIN_AFTER));
         }
         self.take(from, decisions, now);
-        if std::mem::take(&mut self.reading.is_asked_before_change) {
-            self.reading.ask_faults_from(Offset::default());
-        }
     }
 
     /// Hears that the chain has changed: what it could not answer is asked again.
     pub(super) fn rights_changed(&mut self) {
         self.fault_row.chain_changed();
-        self.reading.is_asked_before_change = self.reading.is_under_way();
+        // What is asked for at this moment may still be of the old chain; its faults are included, because this
+        // is looked at only when the answer is in.
         self.reading.ask_faults_from(Offset::default());
     }
 

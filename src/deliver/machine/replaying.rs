@@ -6,11 +6,11 @@
 
 use crate::model::Offset;
 
+use super::Machine;
 use super::action::Action;
 use super::course::{Course, Stretch};
 use super::input::{CourseId, Now, Order, ReplayId};
 use super::saved::{SavedCourse, SavedReplay};
-use super::Machine;
 
 /// A replay that runs, or whose end is not on record yet.
 #[derive(Debug)]

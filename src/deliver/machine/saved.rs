@@ -81,13 +81,7 @@ impl Saved {
     /// The state of an endpoint that has got nothing yet and starts behind an offset.
     #[must_use]
     pub const fn new(boot: Boot, since: Since) -> Self {
-        Self {
-            boot,
-            since,
-            sequences: SavedSequences::NONE,
-            live: SavedCourse::at(since.offset),
-            replay: None,
-        }
+        Self { boot, since, sequences: SavedSequences::NONE, live: SavedCourse::at(since.offset), replay: None }
     }
 
     /// Writes the state as it is kept on disk.
@@ -231,11 +225,7 @@ mod tests {
             |((boot, offset, time, [next, ceiling, floor]), live, replay)| Saved {
                 boot: Boot(boot),
                 since: Since { offset: Offset(offset), time: Timestamp(time) },
-                sequences: SavedSequences {
-                    next: Sequence(next),
-                    ceiling: Sequence(ceiling),
-                    floor: Sequence(floor),
-                },
+                sequences: SavedSequences { next: Sequence(next), ceiling: Sequence(ceiling), floor: Sequence(floor) },
                 live,
                 replay,
             },
@@ -265,7 +255,8 @@ mod tests {
         }
         let tally = Tally { delivered: 1, filtered: 2, given_up: 3, expired: 4, skipped: 5 };
         let retry = SavedRetry { offset: Offset(101), attempts: 7, refusals: 2, due: None };
-        let later = SavedRetry { offset: Offset(104), attempts: 1, refusals: 1, due: Some(Timestamp(1_772_442_847_512)) };
+        let later =
+            SavedRetry { offset: Offset(104), attempts: 1, refusals: 1, due: Some(Timestamp(1_772_442_847_512)) };
         let mut dense = Cursor::at(Offset(9));
         (11..140).step_by(2).for_each(|offset| assert!(dense.settle(Offset(offset))));
         Saved {

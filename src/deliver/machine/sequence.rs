@@ -143,11 +143,7 @@ impl Sequences {
     }
 
     pub(super) const fn saved(&self) -> SavedSequences {
-        SavedSequences {
-            next: Sequence(self.next),
-            ceiling: Sequence(self.ceiling),
-            floor: Sequence(self.floor),
-        }
+        SavedSequences { next: Sequence(self.next), ceiling: Sequence(self.ceiling), floor: Sequence(self.floor) }
     }
 
     /// Hears that the rows up to this number are written.

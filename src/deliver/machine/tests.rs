@@ -7,8 +7,8 @@ use crate::model::{Offset, Sequence, Timestamp};
 use crate::runtime::{Monotonic, Random};
 
 use super::{
-    Action, AttemptResult, Boot, CourseId, Decision, Input, Machine, Now, Order, Outcome, Policy, ReplayId, SPAN, Saved,
-    SavedCourse, Since, Start, State, Whereabouts,
+    Action, AttemptResult, Boot, CourseId, Decision, Input, Machine, Now, Order, Outcome, Policy, ReplayId, SPAN,
+    Saved, SavedCourse, Since, Start, State, Whereabouts,
 };
 
 /// A machine, its clock, and a shell that writes at once.
@@ -111,7 +111,8 @@ impl Rig {
     /// Lets time pass, waking the machine as it asks for it.
     fn pass(&mut self, time: Duration) {
         let end = self.at + time;
-        while let Some(wakeup) = self.machine.next_wakeup().map(|at| Duration::from_nanos(at.0)).filter(|at| *at <= end) {
+        while let Some(wakeup) = self.machine.next_wakeup().map(|at| Duration::from_nanos(at.0)).filter(|at| *at <= end)
+        {
             self.at = self.at.max(wakeup);
             self.tell(Input::Wake);
         }
@@ -192,7 +193,11 @@ fn an_offer_is_taken_only_from_the_next_event_on() {
     rig.tell(Input::Offered { from: Offset(1), decisions: vec![passes(1), passes(2)] });
     assert_eq!(rig.sent(), [1]);
     // The answer overlaps what was offered meanwhile: only what is new is taken.
-    rig.tell(Input::Decided { course: CourseId::Live, from: Offset(1), decisions: vec![passes(1), passes(2), passes(3)] });
+    rig.tell(Input::Decided {
+        course: CourseId::Live,
+        from: Offset(1),
+        decisions: vec![passes(1), passes(2), passes(3)],
+    });
     assert_eq!(rig.machine.ledger().waiting.total(), 3);
     for offset in 1..=3 {
         rig.end(offset, AttemptResult::Delivered);
@@ -215,9 +220,7 @@ fn an_empty_answer_is_asked_again_a_second_later() {
 
 #[test]
 fn each_order_holds_up_what_it_must() {
-    for (order, expected) in
-        [(Order::ByKey, vec![2, 3]), (Order::Strict, vec![]), (Order::None, vec![2, 3, 4])]
-    {
+    for (order, expected) in [(Order::ByKey, vec![2, 3]), (Order::Strict, vec![]), (Order::None, vec![2, 3, 4])] {
         let mut rig = Rig::new(order, 16);
         rig.warm_up(15);
         rig.offer(&[passes(1), passes(2), decided(Outcome::Pass), passes(1)]);
@@ -281,8 +284,10 @@ fn five_troubles_in_a_row_open_and_a_success_between_does_not() {
         rig.end(offset, TROUBLE);
     }
     assert_eq!(rig.states(), []);
+    assert_eq!(rig.machine.ledger().waiting.held, 4, "each waits a moment before it is sent again");
     rig.end(12, TROUBLE);
     assert_eq!(rig.states(), [State::BackingOff]);
+    assert_eq!(rig.machine.ledger().waiting.held, 0, "all wait for the probe instead");
     rig.end(13, AttemptResult::Delivered);
     assert_eq!(rig.states(), [State::Live]);
 }
@@ -485,7 +490,8 @@ fn what_is_our_own_doing_counts_for_nobody() {
     let mut rig = Rig::new(Order::ByKey, 8);
     rig.offer(&[passes(1)]);
     for _ in 0..100 {
-        let attempts: Vec<_> = rig.actions.drain(..).filter(|action| matches!(action, Action::Attempt { .. })).collect();
+        let attempts: Vec<_> =
+            rig.actions.drain(..).filter(|action| matches!(action, Action::Attempt { .. })).collect();
         assert!(matches!(attempts[..], [Action::Attempt { attempt, .. }] if attempt.0 == 1), "{attempts:?}");
         rig.end(1, AttemptResult::Cancelled);
     }

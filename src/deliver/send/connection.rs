@@ -9,13 +9,14 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::task::unconstrained;
 
 use super::stream::{Progress, Stream};
 use super::tls;
@@ -77,9 +78,15 @@ impl Connection {
         move || progress.is_sent()
     }
 
-    /// Looks whether another request can be sent on it, without waiting for anything.
-    pub(super) async fn is_free(&mut self) -> bool {
+    /// Looks whether the other end is still there and another request can be sent, without waiting.
+    pub(super) async fn is_alive(&mut self) -> bool {
         poll_fn(|ctx| Poll::Ready(poll_driver(&mut self.driver, ctx))).await && self.sender.is_ready()
+    }
+
+    /// Looks whether the exchange before is over, and another request could be sent.
+    pub(super) async fn is_free(&mut self) -> bool {
+        // Most often the answer's end has come together with its head, and there is nothing left to do.
+        self.sender.is_ready() || self.is_alive().await
     }
 }
 
@@ -136,15 +143,17 @@ fn io_cause(problem: &hyper::Error) -> Option<&io::Error> {
 /// Waits for something that comes out of a connection, and works on the connection meanwhile.
 ///
 /// The future is asked before the connection, because a body lets the connection go on only once it was
-/// asked, and after it, because that is when there is something new.
+/// asked, and after it, because that is when there is something new. Nothing else can have anything new for
+/// it, so it wakes nobody; and it must not stop for a budget, which it could tell nobody of.
 async fn drive<F: Future>(driver: &mut Option<Box<Driver>>, waiting: F) -> F::Output {
-    let mut waiting = pin!(waiting);
+    let mut waiting = pin!(unconstrained(waiting));
+    let mut asleep = Context::from_waker(Waker::noop());
     poll_fn(|ctx| {
-        if let Poll::Ready(output) = waiting.as_mut().poll(ctx) {
+        if let Poll::Ready(output) = waiting.as_mut().poll(&mut asleep) {
             return Poll::Ready(output);
         }
         poll_driver(driver, ctx);
-        waiting.as_mut().poll(ctx)
+        waiting.as_mut().poll(&mut asleep)
     })
     .await
 }

@@ -125,7 +125,7 @@ impl Pool {
     pub(super) async fn take(&self) -> Option<Connection> {
         loop {
             let mut connection = self.0.pop()?;
-            if connection.is_free().await {
+            if connection.is_alive().await {
                 return Some(connection);
             }
         }

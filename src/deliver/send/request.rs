@@ -1,13 +1,14 @@
 //! A request's headers, from a template that is made once for each route.
 //!
-//! Not the signature itself. On the hot path a request costs a copy of the template, one buffer for all
-//! numbers and times, and the signature; ids and types share the bytes they came in.
+//! Not the signature itself. On the hot path a request costs a copy of the template, whose places are filled
+//! one after the other without looking any name up, and the signature; ids, types and keys share the bytes
+//! they came in.
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use bytestring::ByteString;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use http::uri::PathAndQuery;
@@ -24,8 +25,27 @@ use crate::security::{SigningSecret, sign};
 #[derive(Debug)]
 pub(super) struct Template {
     uri: Uri,
+    /// With a place for everything that an ordinary delivery says of itself.
     headers: HeaderMap,
+    /// What stands at each place, in the order in which the map gives its values.
+    places: Box<[Place]>,
     keys: Keys,
+}
+
+/// What stands at one place of the template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Constant,
+    Id,
+    Timestamp,
+    Signature,
+    Type,
+    Version,
+    OccurredAt,
+    Offset,
+    Sequence,
+    Attempt,
+    Key,
 }
 
 /// The signing keys, those that are used longest first.
@@ -42,11 +62,7 @@ impl Template {
         let mut headers = HeaderMap::with_capacity(HEADERS);
         headers.insert(HOST, value("host", target.authority())?);
         for (name, text) in &settings.headers {
-            let parsed = HeaderName::try_from(name).map_err(|_| InvalidRoute::header(name))?;
-            if FRAMING.contains(&parsed.as_str()) {
-                return Err(InvalidRoute::header(name));
-            }
-            headers.insert(parsed, value(name, text)?);
+            headers.insert(free_name(name)?, value(name, text)?);
         }
         // What follows takes the place of anything of the same name above.
         authenticate(&mut headers, &settings.credentials)?;
@@ -54,30 +70,23 @@ impl Template {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCOUNT, value("hooklog-account", settings.account.as_str())?);
         headers.insert(ENDPOINT, value("hooklog-endpoint", settings.endpoint.as_str())?);
-        // Places for what every request has, so that a copy of the map need not grow for them.
-        for name in [ID, TIMESTAMP, SIGNATURE, TYPE, VERSION, OCCURRED_AT, OFFSET, SEQUENCE, ATTEMPT] {
+        for (name, _) in PLACES {
             headers.insert(name, HeaderValue::from_static(""));
         }
-        let keys = Keys::new(&settings.signing);
-        if keys.secrets.is_empty() {
-            headers.remove(SIGNATURE);
-        }
-        Ok(Self { uri: path.into(), headers, keys })
+        let place = |name| PLACES.iter().find(|(placed, _)| placed == name).map_or(Place::Constant, |(_, place)| *place);
+        let places = headers.keys().map(place).collect();
+        Ok(Self { uri: path.into(), headers, places, keys: Keys::new(&settings.signing) })
     }
 
     /// Makes the request that carries a message at a time.
     pub(super) fn request(&self, message: &Message, at: Timestamp) -> Request<Full<Bytes>> {
         let mut headers = self.headers.clone();
-        headers.insert(ID, shared(message.id.clone().into()));
-        headers.insert(TYPE, shared(message.event_type.clone().into()));
-        self.insert_numbers(&mut headers, message, at);
-        let secrets = self.keys.valid_at(at);
-        if secrets.is_empty() {
-            headers.remove(SIGNATURE);
-        } else {
-            let signature = sign(&message.id, at, &message.body, secrets);
-            headers.insert(SIGNATURE, ours(Bytes::from(signature)));
+        for (value, place) in headers.values_mut().zip(&self.places) {
+            if let Some(text) = self.text(*place, message, at) {
+                *value = text;
+            }
         }
+        self.remove_absent(&mut headers, message, at);
         if message.is_test {
             headers.insert(TEST, HeaderValue::from_static("true"));
         }
@@ -90,51 +99,39 @@ impl Template {
         request
     }
 
-    /// Writes numbers, times and the key into one buffer, of which each header gets its part.
-    fn insert_numbers(&self, headers: &mut HeaderMap, message: &Message, at: Timestamp) {
-        let mut text = Parts { text: BytesMut::with_capacity(NUMBERS_BYTES), ends: [0; PARTS], count: 0 };
-        text.write(format_args!("{}", at.seconds()));
-        text.write(format_args!("{}", message.version));
-        text.write(format_args!("{}", message.occurred_at));
-        text.write(format_args!("{}", message.attempt));
-        text.write(format_args!("{}", message.offset.unwrap_or_default()));
-        text.write(format_args!("{}", message.sequence.unwrap_or_default()));
-        if let Some(key) = &message.key {
-            text.write(format_args!("{}", utf8_percent_encode(key, OUTSIDE_VISIBLE)));
-        }
-        let mut parts = text.split();
-        let mut next = || parts.next().map(ours).expect("as many parts as were written");
-        headers.insert(TIMESTAMP, next());
-        headers.insert(VERSION, next());
-        headers.insert(OCCURRED_AT, next());
-        headers.insert(ATTEMPT, next());
-        let (offset, sequence) = (next(), next());
-        set(headers, OFFSET, message.offset.is_some().then_some(offset));
-        set(headers, SEQUENCE, message.sequence.is_some().then_some(sequence));
-        if message.key.is_some() {
-            headers.insert(KEY, next());
-        }
-    }
-}
-
-/// Texts one behind the other in one buffer.
-struct Parts {
-    text: BytesMut,
-    ends: [usize; PARTS],
-    count: usize,
-}
-
-impl Parts {
-    fn write(&mut self, text: std::fmt::Arguments<'_>) {
-        self.text.write_fmt(text).expect("a buffer that grows takes any text");
-        *self.ends.get_mut(self.count).expect("no more parts are written than there is room for") = self.text.len();
-        self.count += 1;
+    fn text(&self, place: Place, message: &Message, at: Timestamp) -> Option<HeaderValue> {
+        Some(match place {
+            Place::Constant => return None,
+            Place::Id => ours(ByteString::from(message.id.clone()).into_bytes()),
+            Place::Timestamp => HeaderValue::from(at.seconds()),
+            Place::Signature => {
+                let secrets = self.keys.valid_at(at);
+                if secrets.is_empty() {
+                    return None;
+                }
+                ours(sign(&message.id, at, &message.body, secrets).into())
+            }
+            Place::Type => ours(ByteString::from(message.event_type.clone()).into_bytes()),
+            Place::Version => number(message.version),
+            Place::OccurredAt => ours(message.occurred_at.to_string().into()),
+            Place::Offset => HeaderValue::from(message.offset?.0),
+            Place::Sequence => HeaderValue::from(message.sequence?.0),
+            Place::Attempt => number(message.attempt.0),
+            Place::Key => readable(message.key.as_ref()?),
+        })
     }
 
-    fn split(self) -> impl Iterator<Item = Bytes> {
-        let text = self.text.freeze();
-        let mut start = 0;
-        self.ends.into_iter().take(self.count).map(move |end| text.slice(std::mem::replace(&mut start, end)..end))
+    /// Takes away the places that stayed empty: those of unsigned requests, tests, replays and lone events.
+    fn remove_absent(&self, headers: &mut HeaderMap, message: &Message, at: Timestamp) {
+        let absent = [
+            (OFFSET, message.offset.is_none()),
+            (SEQUENCE, message.sequence.is_none()),
+            (KEY, message.key.is_none()),
+            (SIGNATURE, self.keys.valid_at(at).is_empty()),
+        ];
+        for (name, _) in absent.into_iter().filter(|(_, is_absent)| *is_absent) {
+            headers.remove(name);
+        }
     }
 }
 
@@ -164,11 +161,7 @@ fn authenticate(headers: &mut HeaderMap, credentials: &Credentials) -> Result<()
         }
         Credentials::Bearer { token } => (AUTHORIZATION, format!("Bearer {}", token.expose())),
         Credentials::Header { name, value } => {
-            let parsed = HeaderName::try_from(name).map_err(|_| InvalidRoute::header(name))?;
-            if FRAMING.contains(&parsed.as_str()) {
-                return Err(InvalidRoute::header(name));
-            }
-            (parsed, value.expose().clone())
+            (free_name(name)?, value.expose().clone())
         }
     };
     let mut text = value(name.as_str(), &text)?;
@@ -177,15 +170,16 @@ fn authenticate(headers: &mut HeaderMap, credentials: &Credentials) -> Result<()
     Ok(())
 }
 
-fn value(name: &str, text: &str) -> Result<HeaderValue, InvalidRoute> {
-    HeaderValue::from_str(text).map_err(|_| InvalidRoute::header(name))
+/// Reads the name of a header that a setting may name.
+fn free_name(name: &str) -> Result<HeaderName, InvalidRoute> {
+    match HeaderName::try_from(name) {
+        Ok(parsed) if !FRAMING.contains(&parsed.as_str()) => Ok(parsed),
+        Ok(_) | Err(_) => Err(InvalidRoute::header(name)),
+    }
 }
 
-fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
-    match value {
-        Some(value) => drop(headers.insert(name, value)),
-        None => drop(headers.remove(name)),
-    }
+fn value(name: &str, text: &str) -> Result<HeaderValue, InvalidRoute> {
+    HeaderValue::from_str(text).map_err(|_| InvalidRoute::header(name))
 }
 
 /// What a sender gave may hold what no header can; then it is not worth a failed delivery.
@@ -195,12 +189,21 @@ fn insert_if_fit(headers: &mut HeaderMap, name: HeaderName, text: Option<&ByteSt
     }
 }
 
-fn shared(name: ByteString) -> HeaderValue {
-    ours(name.into_bytes())
+/// Nearly all are 1, which needs no memory.
+fn number(number: u32) -> HeaderValue {
+    if number == 1 { HeaderValue::from_static("1") } else { HeaderValue::from(number) }
+}
+
+/// Writes a key so that any header can hold it; most keys can stay as they are.
+fn readable(key: &ByteString) -> HeaderValue {
+    match Cow::from(utf8_percent_encode(key, OUTSIDE_VISIBLE)) {
+        Cow::Borrowed(_) => ours(key.as_bytes().clone()),
+        Cow::Owned(encoded) => ours(encoded.into()),
+    }
 }
 
 fn ours(text: Bytes) -> HeaderValue {
-    HeaderValue::from_maybe_shared(text).expect("ids, types, numbers, times and base64 are visible ASCII")
+    HeaderValue::from_maybe_shared(text).expect("ids, types, times, signatures and encoded keys are visible ASCII")
 }
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -226,5 +229,16 @@ const FRAMING: [&str; 9] =
 const OUTSIDE_VISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Room for the headers of a usual request.
 const HEADERS: usize = 32;
-const PARTS: usize = 7;
-const NUMBERS_BYTES: usize = 128;
+/// What stands in every ordinary delivery, in the order in which it is sent.
+const PLACES: [(HeaderName, Place); 10] = [
+    (ID, Place::Id),
+    (TIMESTAMP, Place::Timestamp),
+    (SIGNATURE, Place::Signature),
+    (TYPE, Place::Type),
+    (VERSION, Place::Version),
+    (OCCURRED_AT, Place::OccurredAt),
+    (OFFSET, Place::Offset),
+    (SEQUENCE, Place::Sequence),
+    (ATTEMPT, Place::Attempt),
+    (KEY, Place::Key),
+];

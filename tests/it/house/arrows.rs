@@ -19,7 +19,8 @@ const fn place(name: &'static str, may_use: &'static [&'static str]) -> Place {
 const HOUSE: &[Place] = &[
     place("runtime", &[]),
     place("model", &[]),
-    place("security", &["model"]),
+    // Functions that make keys are handed a `Random`.
+    place("security", &["model", "runtime"]),
     place("telemetry", &["model"]),
     place("catalog", &["model"]),
     place("mapping", &["model"]),

@@ -228,7 +228,7 @@ impl Book {
 
     /// A row that was on its way when the process was killed may be given anew.
     pub(super) fn killed(&mut self, highest_row: Option<Sequence>) {
-        self.next_row = self.next_row.and(highest_row.map(Sequence::next));
+        self.next_row = self.next_row.and_then(|_| highest_row.map(Sequence::next));
     }
 
     /// Compares the machine's account with what is known here.

@@ -93,7 +93,8 @@ impl Disk {
         for (sequence, offset) in self.rows.range(..=saved.sequences.floor) {
             assert!(saved.live.cursor.is_settled(*offset), "row {sequence} of unsettled {offset} is below the floor");
         }
-        let rows = self.rows.range(saved.sequences.floor.next()..).map(|(sequence, offset)| (*sequence, *offset)).collect();
+        let rows =
+            self.rows.range(saved.sequences.floor.next()..).map(|(sequence, offset)| (*sequence, *offset)).collect();
         Found { saved, rows }
     }
 

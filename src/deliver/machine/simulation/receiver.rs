@@ -77,7 +77,7 @@ impl Receiver {
                 if key.is_some_and(|key| self.poison_keys.contains(&key)) {
                     let retry_after = random.chance(0.2).then(|| Duration::from_secs(random.below(100)));
                     (false, AttemptResult::Refused { status: 422, retry_after }, after)
-                } else if self.breaks_on_every.is_some_and(|every| offset.0 % every == 0) {
+                } else if self.breaks_on_every.is_some_and(|every| offset.0.is_multiple_of(every)) {
                     (false, failed, after)
                 } else {
                     (true, AttemptResult::Delivered, after)

@@ -10,8 +10,8 @@ use crate::model::{Offset, Timestamp};
 use crate::runtime::{Monotonic, Random};
 
 use super::super::{
-    Action, AttemptResult, Boot, CourseId, Decision, Input, Machine, Now, Order, Outcome, Policy, ReplayId, Saved, Since,
-    Start,
+    Action, AttemptResult, Boot, CourseId, Decision, Input, Machine, Now, Order, Outcome, Policy, ReplayId, Saved,
+    Since, Start,
 };
 use super::book::Book;
 use super::disk::Disk;
@@ -75,6 +75,8 @@ enum Happening {
     Append,
     /// Something happens to somebody.
     Trial,
+    /// The chain changes once more.
+    Change,
     /// Everything is put right.
     Mend,
     /// The endpoint is switched on, whatever was done with it before.
@@ -193,6 +195,7 @@ impl World {
             Happening::Tell(..) | Happening::Written(..) | Happening::Body(..) => {}
             Happening::Append => self.append(),
             Happening::Trial => self.suffer(),
+            Happening::Change => self.change_chain(),
             Happening::Mend => self.mend(),
             Happening::SwitchOn => {
                 self.set_enabled(true);
@@ -219,7 +222,7 @@ impl World {
         self.book.check(&self.machine);
         // Counting everything anew costs as much as a hundred steps where much waits.
         let is_small = self.machine.live.lanes.waiting().total() < 20;
-        if is_small || self.steps % 16 == 0 {
+        if is_small || self.steps.is_multiple_of(16) {
             self.machine.audit();
         }
         if told == Input::RightsChanged {
@@ -249,8 +252,10 @@ impl World {
             Action::Read { course, from, limit } => {
                 assert!(limit > 0, "a read asks for something");
                 let answered = if self.random.chance(0.03) { 0 } else { 1 + self.random.below(u64::from(limit) * 2) };
-                let decisions = (from.0..).map(Offset).take(usize::try_from(answered.min(u64::from(limit))).expect("few"));
-                let decisions = decisions.inspect(|offset| assert!(*offset <= self.log.head(), "reads end at the head"));
+                let decisions =
+                    (from.0..).map(Offset).take(usize::try_from(answered.min(u64::from(limit))).expect("few"));
+                let decisions =
+                    decisions.inspect(|offset| assert!(*offset <= self.log.head(), "reads end at the head"));
                 let decisions = decisions.map(|offset| self.log.decide(offset)).collect();
                 let after = self.random.below(30);
                 self.soon(after, Happening::Tell(process, Input::Decided { course, from, decisions }));
@@ -329,7 +334,13 @@ impl World {
             5 => self.restart(Ending::Kill),
             6 => self.restart(Ending::PowerCut),
             7 => self.command(Input::Draining),
-            8 | 9 => self.change_chain(),
+            8 | 9 => {
+                self.change_chain();
+                if self.random.chance(0.5) {
+                    let after = self.random.below(8);
+                    self.soon(after, Happening::Change);
+                }
+            }
             10 => self.set_paused(true),
             11 | 12 => self.set_paused(false),
             13 => self.set_enabled(false),
@@ -353,7 +364,7 @@ impl World {
 
     fn change_chain(&mut self) {
         self.log.revision += 1;
-        self.log.is_broken = self.random.chance(0.15);
+        self.log.is_broken = self.random.chance(0.2);
         self.command(Input::RightsChanged);
     }
 
@@ -397,7 +408,8 @@ impl World {
         job.is_recorded = true;
         let (from, to) = (job.from, job.to);
         for offset in (from.0..to.0).map(Offset) {
-            let is_given_up = self.disk.given_up().any(|given_up| (given_up.replay, given_up.offset) == (replay, offset));
+            let is_given_up =
+                self.disk.given_up().any(|given_up| (given_up.replay, given_up.offset) == (replay, offset));
             let is_taken = self.book.taken.contains(&(CourseId::Replay(replay), offset));
             let may_miss = self.log.was_filtered(offset) || offset <= self.log.gone_to;
             assert!(is_taken || is_given_up || may_miss, "event {offset} is lost in the replay");

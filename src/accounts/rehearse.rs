@@ -1,0 +1,90 @@
+//! Settings that are not saved: made ready for a test, by the same rules as if they were.
+//!
+//! Nothing is kept and nothing enters the log. A secret that a draft leaves out stays, but does not follow to
+//! another scheme, host or port: a test is a request like any other.
+
+use std::sync::Arc;
+
+use super::endpoint::{Auth, EndpointDraft, Signing};
+use super::{Accounts, Credentials, Endpoint, Error};
+use crate::model::{Permission, Timestamp};
+use crate::security::{Secret, SigningSecret, Target};
+
+/// What a test request depends on.
+#[derive(Debug, Clone)]
+pub struct Rehearsal {
+    /// Where it goes.
+    pub target: Target,
+    /// How hooklog shows the receiver who it is.
+    pub credentials: Credentials,
+    /// Headers sent beside hooklog's own.
+    pub headers: std::collections::BTreeMap<String, String>,
+    /// The keys it is signed with; none where it is not signed, or the endpoint has none yet.
+    pub signing: Vec<SigningSecret>,
+    /// How long the receiver may take, in milliseconds.
+    pub timeout_ms: Option<u64>,
+}
+
+impl Accounts {
+    /// Makes saved settings ready for a test.
+    ///
+    /// # Errors
+    /// `Url` where the operator's rules forbid the address by now; `NotFound` where a secret is missing.
+    pub fn rehearse_saved(&self, endpoint: &Endpoint, now: Timestamp) -> Result<Rehearsal, Error> {
+        let settings = &endpoint.settings.value;
+        let secrets = self.signing_secrets(settings, now)?;
+        Ok(Rehearsal {
+            target: self.check_url(&settings.url)?,
+            credentials: self.credentials(settings)?,
+            headers: settings.headers.clone(),
+            signing: secrets.into_iter().map(|(_, secret)| secret).collect(),
+            timeout_ms: settings.timeout_ms,
+        })
+    }
+
+    /// Makes unsaved settings ready for a test, with the secrets of the endpoint they are meant for.
+    ///
+    /// # Errors
+    /// As saving them would.
+    pub fn rehearse(
+        &self,
+        endpoint: Option<&Arc<Endpoint>>,
+        draft: &EndpointDraft,
+        now: Timestamp,
+        may_move_secrets: bool,
+    ) -> Result<Rehearsal, Error> {
+        draft.check()?;
+        let target = self.check_url(&draft.url)?;
+        let kept = endpoint.map(|endpoint| &endpoint.settings.value);
+        let credentials = match draft.auth.secret() {
+            Some(secret) => with_secret(draft, secret.clone()),
+            None if draft.auth == super::AuthDraft::default() => Credentials::None,
+            None => {
+                let stays = kept.filter(|kept| draft.auth.continues(&kept.auth));
+                let Some(kept) = stays else {
+                    let detail = "the secret part is missing, and there is none to stay".to_owned();
+                    return Err(Error::invalid(draft.auth.pointer(), detail));
+                };
+                if !may_move_secrets && self.origin(&kept.url) != self.origin(&draft.url) {
+                    let detail = "a secret is not sent to another scheme, host or port by itself: give it anew";
+                    return Err(Error::Forbidden { missing: Permission::Secrets, detail: detail.to_owned() });
+                }
+                self.credentials(kept)?
+            }
+        };
+        let signing = match (draft.signing, kept) {
+            (Signing::None, _) | (Signing::V1, None) => Vec::new(),
+            (Signing::V1, Some(kept)) => self.signing_secrets(kept, now)?.into_iter().map(|(_, secret)| secret).collect(),
+        };
+        Ok(Rehearsal { target, credentials, headers: draft.headers.clone(), signing, timeout_ms: draft.timeout_ms })
+    }
+}
+
+fn with_secret(draft: &EndpointDraft, secret: Secret<String>) -> Credentials {
+    match draft.auth.keep(super::KeyId(0)) {
+        Auth::None => Credentials::None,
+        Auth::Basic { username, .. } => Credentials::Basic { username, password: secret },
+        Auth::Bearer { .. } => Credentials::Bearer { token: secret },
+        Auth::Header { name, .. } => Credentials::Header { name, value: secret },
+    }
+}

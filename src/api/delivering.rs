@@ -1,0 +1,6 @@
+//! The one place of the API that names delivery.
+
+pub(super) use crate::deliver::Handle;
+pub(super) use crate::deliver::attempt::AttemptRecord;
+pub(super) use crate::deliver::outcome::AttemptError;
+pub(super) use crate::deliver::{EndpointState, EndpointStatus, ReplayProgress, Whereabouts};

@@ -1,0 +1,164 @@
+//! The table of routes: everything that the API can do, each with what it needs.
+//!
+//! Nothing is routed that is not in here, and nothing is in here that is not built. `A` below stands for
+//! `/accounts/{account}`, `E` for an endpoint of it, as in the contract.
+
+use http::Method;
+
+use super::route::{Needs, Route};
+use super::{Options, account, capture, conduct, delivery, endpoint, event, me, process, replay, secret, token};
+use crate::model::Permission;
+use crate::web::Code;
+
+macro_rules! at {
+    () => { "/api/v1" };
+    ($path:literal) => { concat!(at!(), $path) };
+    (A $path:literal) => { concat!(at!(), "/accounts/{account}", $path) };
+    (E $path:literal) => { concat!(at!(), "/accounts/{account}/endpoints/{endpoint}", $path) };
+}
+
+/// Returns every route, in the order of the document.
+pub(super) fn table(options: &Options) -> Vec<Route> {
+    [process_routes(options), account_routes(), token_routes(), endpoint_routes(), history_routes(), replay_routes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+const SETTINGS: Needs = Needs::Permission(Permission::Settings);
+const ACCESS: Needs = Needs::Permission(Permission::Access);
+const SECRETS: Needs = Needs::Permission(Permission::Secrets);
+const HISTORY: Needs = Needs::Permission(Permission::History);
+const REPLAY: Needs = Needs::Permission(Permission::Replay);
+
+fn process_routes(options: &Options) -> Vec<Route> {
+    let metrics_need = if options.metrics_need_token { Needs::Operator } else { Needs::Nothing };
+    vec![
+        Route::reads(at!("/me"), Needs::AnyToken, "Say who a token is", me::get),
+        Route::reads(at!("/status"), Needs::Operator, "Say how everything does", process::status),
+        Route::reads(at!("/problems"), Needs::AnyToken, "List all problem codes", process::codes),
+        Route::reads(at!("/captures"), Needs::Operator, "List what the mapping did not understand", capture::list).says(
+            "Requests to `/hooks` that could not be made events, as they came. A page looks at 10,000 records of the \
+             log and may be empty with a `next`.",
+        ),
+        Route::reads(at!("/openapi.json"), Needs::Nothing, "Return this document", process::openapi),
+        Route::reads("/livez", Needs::Nothing, "Say that the process lives", process::livez),
+        Route::reads("/readyz", Needs::Nothing, "Say whether the process is ready", process::readyz).says(
+            "503 before the first readiness and while draining. A receiver in trouble or a full disk is `degraded` and \
+             still 200, unless `strict=1` asks for more.",
+        ),
+        Route::reads("/metrics", metrics_need, "Return the metrics", process::metrics)
+            .says("In the OpenMetrics text format. On a listener outside loopback an operator's token is needed."),
+        Route::reads("/problems/{code}", Needs::Nothing, "Explain a problem code", process::code)
+            .says("A page with cause and remedy; JSON for who prefers it."),
+    ]
+}
+
+fn account_routes() -> Vec<Route> {
+    vec![
+        Route::reads(at!("/accounts"), Needs::Operator, "List accounts by name", account::list),
+        Route::writes(Method::PUT, at!(A ""), SETTINGS, "Make an account or replace its settings", account::put)
+            .says(
+                "Only an operator makes accounts, and only an operator changes `ratePerSecond` and `labels`. What is \
+                 left out takes its default.",
+            )
+            .fails_with(&[Code::PreconditionFailed, Code::LimitReached]),
+        Route::reads(at!(A ""), SETTINGS, "Return an account's settings", account::get),
+        Route::writes(Method::PATCH, at!(A ""), SETTINGS, "Change an account's settings", account::patch)
+            .fails_with(&[Code::PreconditionFailed]),
+    ]
+}
+
+fn token_routes() -> Vec<Route> {
+    vec![
+        Route::reads(at!("/tokens"), Needs::Operator, "List the operator's tokens", token::list_of_operator),
+        Route::writes(Method::POST, at!("/tokens"), Needs::Operator, "Make an operator's token", token::create_for_operator)
+            .says("The token is in the answer, this once. It may do everything on every account.")
+            .fails_with(&[Code::LimitReached]),
+        Route::writes(Method::DELETE, at!("/tokens/{id}"), ACCESS, "Take a token back", token::delete_anywhere)
+            .says("Any token for an operator; one of the own account for others.")
+            .fails_with(&[Code::TokenNotFound]),
+        Route::reads(at!(A "/tokens"), ACCESS, "List an account's tokens", token::list_of_account),
+        Route::writes(Method::POST, at!(A "/tokens"), ACCESS, "Make a token of an account", token::create_for_account)
+            .says(
+                "The token is in the answer, this once. Whoever has `access` gives out every permission of the account.",
+            )
+            .fails_with(&[Code::LimitReached]),
+        Route::writes(Method::DELETE, at!(A "/tokens/{id}"), ACCESS, "Take a token of an account back", token::delete_of_account)
+            .fails_with(&[Code::TokenNotFound]),
+    ]
+}
+
+fn endpoint_routes() -> Vec<Route> {
+    vec![
+        Route::reads(at!("/endpoints"), Needs::Operator, "List the endpoints of all accounts and how they do", conduct::list),
+        Route::reads(at!(A "/endpoints"), SETTINGS, "List an account's endpoints", endpoint::list),
+        Route::writes(Method::PUT, at!(E ""), SETTINGS, "Make an endpoint or replace its settings", endpoint::put)
+            .says(
+                "A new endpoint gets what comes in from now on. What is left out takes its default, secrets excepted: \
+                 they stay. A kept secret goes to another scheme, host or port only with the permission `secrets`.",
+            )
+            .fails_with(&[Code::PreconditionFailed, Code::LimitReached, Code::InvalidUrl, Code::ForbiddenAddress]),
+        Route::reads(at!(E ""), SETTINGS, "Return an endpoint's settings", endpoint::get)
+            .says("Secrets are never shown: `passwordSet`, `tokenSet` and `valueSet` say that there is one."),
+        Route::writes(Method::PATCH, at!(E ""), SETTINGS, "Change an endpoint's settings", endpoint::patch)
+            .says("`auth` of another type takes the place of the present one as a whole.")
+            .fails_with(&[Code::PreconditionFailed, Code::InvalidUrl, Code::ForbiddenAddress]),
+        Route::writes(Method::DELETE, at!(E ""), SETTINGS, "Delete an endpoint", endpoint::delete)
+            .says("Requests in flight end, and what waits is not sent. A new one of the same name shares nothing with it.")
+            .fails_with(&[Code::PreconditionFailed]),
+        Route::reads(at!(E "/status"), HISTORY, "Say how an endpoint does", conduct::status)
+            .says("`accepted = delivered + filtered + waiting + givenUp + expired + skipped`."),
+        Route::writes(Method::POST, at!(E "/pause"), SETTINGS, "Stop sending to an endpoint", conduct::pause)
+            .says("Events wait; nothing is lost."),
+        Route::writes(Method::POST, at!(E "/resume"), SETTINGS, "Go on sending to an endpoint", conduct::resume)
+            .says("From where it stands: everything that waits is delivered, in order."),
+        Route::writes(Method::POST, at!(E "/retry"), SETTINGS, "Send one request at once", conduct::retry)
+            .says("For an endpoint in trouble, whose next probe would come later."),
+        Route::reads(at!(E "/secret"), SECRETS, "Return the keys that requests are signed with", secret::get),
+        Route::writes(Method::POST, at!(E "/secret/rotate"), SECRETS, "Make a new key", secret::rotate)
+            .says("Keys before it sign too until the overlap ends.")
+            .fails_with(&[Code::LimitReached]),
+        Route::writes(Method::DELETE, at!(E "/secret/{id}"), SECRETS, "Take a key back", secret::delete)
+            .says("One that signs beside a newer one; the newest is rotated instead.")
+            .fails_with(&[Code::InvalidRequest]),
+    ]
+}
+
+fn history_routes() -> Vec<Route> {
+    vec![
+        Route::reads(at!(A "/events"), HISTORY, "List events", event::list)
+            .says(
+                "There are no rights yet: whoever has `history` sees every field. A page looks at 10,000 events and may \
+                 have fewer items with a `next`.",
+            )
+            .fails_with(&[Code::RangeExpired]),
+        Route::reads(at!(A "/events/{id}"), HISTORY, "Return an event", event::get)
+            .says("By its id, or by its offset: `@41`. There are no rights yet: every field is shown.")
+            .fails_with(&[Code::EventNotFound, Code::RangeExpired]),
+        Route::reads(at!(A "/deliveries"), HISTORY, "List what became of events at endpoints", delivery::list)
+            .says(
+                "A page looks at 10,000 deliveries and may have fewer items with a `next`. With `fromSequence` or \
+                 `toSequence`, which need `endpoint`, every number is answered: those that no event got as `unused`.",
+            )
+            .fails_with(&[Code::EndpointNotFound, Code::RangeExpired]),
+        Route::reads(at!(A "/deliveries/{endpoint}/{offset}"), HISTORY, "Return a delivery with its attempts", delivery::get)
+            .fails_with(&[Code::DeliveryNotFound, Code::RangeExpired]),
+    ]
+}
+
+fn replay_routes() -> Vec<Route> {
+    vec![
+        Route::writes(Method::POST, at!(A "/replays"), REPLAY, "Deliver a stretch of the past again", replay::create)
+            .says(
+                "A job of its own: it touches neither the ledger nor the sequence numbers, and its requests carry \
+                 `hooklog-replay`. One runs per endpoint, others queue.",
+            )
+            .fails_with(&[Code::EndpointNotFound, Code::RangeExpired]),
+        Route::reads(at!(A "/replays"), REPLAY, "List replays, the newest first", replay::list),
+        Route::reads(at!(A "/replays/{id}"), REPLAY, "Return a replay", replay::get).fails_with(&[Code::JobNotFound]),
+        Route::writes(Method::POST, at!(A "/replays/{id}/cancel"), REPLAY, "End a replay", replay::cancel)
+            .says("What it has delivered stays delivered.")
+            .fails_with(&[Code::JobNotFound, Code::JobNotCancellable]),
+    ]
+}

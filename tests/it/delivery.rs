@@ -1,0 +1,196 @@
+//! From a posted event to a verified delivery, in order, through trouble and back.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::receiver::Receiver;
+use crate::server::Server;
+
+fn event(number: u64, key: &str) -> Value {
+    json!({
+        "id": format!("evt_{number:06}"), "type": "call.ended", "occurredAt": "2026-03-02T09:14:07.512Z",
+        "actor": { "kind": "USER", "userId": "u_1" },
+        "data": { "interaction": { "id": key }, "n": number, "text": "Pause déjeuner \u{1f600}" },
+    })
+}
+
+#[tokio::test]
+async fn an_event_arrives_signed_with_every_header_of_the_contract() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    server.account("acme").await;
+    let settings = json!({
+        "url": receiver.url(), "auth": { "type": "basic", "username": "ino", "password": "swordfish" },
+        "headers": { "x-team": "crm" },
+    });
+    server.endpoint("acme", "crm", settings).await;
+    receiver.verify_with(&server.secret("acme", "crm").await);
+    let answer = server.post("acme", event(1, "i_7 é")).await;
+    assert_eq!(answer["firstOffset"], 1);
+    let deliveries = receiver.wait_for(1).await;
+    let delivery = &deliveries[0];
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("user-agent", "hooklog/1"),
+        ("webhook-id", "evt_000001"),
+        ("hooklog-account", "acme"),
+        ("hooklog-endpoint", "crm"),
+        ("hooklog-type", "call.ended"),
+        ("hooklog-version", "1"),
+        ("hooklog-occurred-at", "2026-03-02T09:14:07.512Z"),
+        ("hooklog-offset", "1"),
+        ("hooklog-sequence", "1"),
+        ("hooklog-attempt", "1"),
+        ("hooklog-key", "i_7%20%C3%A9"),
+        ("authorization", "Basic aW5vOnN3b3JkZmlzaA=="),
+        ("x-team", "crm"),
+        ("hooklog-test", ""),
+        ("hooklog-replay", ""),
+    ] {
+        assert_eq!(delivery.header(name), value, "{name}: {:?}", delivery.headers);
+    }
+    let body = delivery.json();
+    assert_eq!(body["data"], event(1, "i_7 é")["data"]);
+    assert_eq!((&body["accountId"], &body["test"], &body["actor"]["userId"]), (&json!("acme"), &json!(false), &json!("u_1")));
+    let keys: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected: HashSet<&str> = ["id", "type", "version", "occurredAt", "accountId", "actor", "test", "data"].into();
+    assert_eq!(keys.into_iter().collect::<HashSet<_>>(), expected);
+    let status = server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 1).await;
+    assert_eq!((&status["state"], &status["ledger"]["waiting"]), (&json!("live"), &json!(0)));
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[tokio::test]
+async fn order_by_key_holds_and_numbers_have_no_hole() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url(), "maxInFlight": 32 })).await;
+    receiver.verify_with(&server.secret("acme", "crm").await);
+    for batch in 0..20 {
+        let events: Vec<Value> = (0..100).map(|n| batch * 100 + n).map(|n| event(n, &format!("i_{}", n % 37))).collect();
+        server.post("acme", Value::Array(events)).await;
+    }
+    let deliveries = receiver.wait_for(2_000).await;
+    assert_eq!(deliveries.len(), 2_000, "nothing is sent twice");
+    let mut last: BTreeMap<String, u64> = BTreeMap::new();
+    for delivery in &deliveries {
+        let (key, offset) = (delivery.header("hooklog-key").to_owned(), delivery.number("hooklog-offset"));
+        assert!(last.insert(key.clone(), offset).is_none_or(|last| last < offset), "key {key} is out of order");
+    }
+    let numbers: HashSet<u64> = deliveries.iter().map(|delivery| delivery.number("hooklog-sequence")).collect();
+    assert_eq!(numbers, (1..=2_000).collect());
+}
+
+#[tokio::test]
+async fn an_outage_costs_no_event_and_needs_no_hand() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    let is_down = Arc::new(AtomicBool::new(true));
+    let down = Arc::clone(&is_down);
+    receiver.answer_with(move |_| if down.load(Ordering::Acquire) { 503 } else { 204 });
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    server.post("acme", Value::Array((0..50).map(|n| event(n, &format!("i_{}", n % 5))).collect())).await;
+    let status = server.status_when("acme", "crm", |status| status["state"] == "backing_off").await;
+    assert_eq!(status["problem"]["code"], "http_status");
+    assert_eq!(status["lastFailure"]["status"], 503);
+    assert_eq!(status["ledger"]["waiting"], 50);
+    is_down.store(false, Ordering::Release);
+    let retried = server.api().post("/api/v1/accounts/acme/endpoints/crm/retry", json!({})).await;
+    assert!(retried.status.is_success(), "{retried:?}");
+    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 50).await;
+}
+
+#[tokio::test]
+async fn a_refused_event_holds_its_lane_and_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = crate::server::command(directory.path());
+    command.env("HOOKLOG_DELIVER__RETRY_SCHEDULE", "1s,1s");
+    let server = Server::start_with(command, directory.path());
+    let receiver = Receiver::start().await;
+    let is_poison = Arc::new(AtomicBool::new(true));
+    let poison = Arc::clone(&is_poison);
+    receiver.answer_with(move |delivery| {
+        if delivery.header("webhook-id") == "evt_000003" && poison.load(Ordering::Acquire) { 422 } else { 200 }
+    });
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    // Events 3, 7, 11 … share the lane of the poison one.
+    server.post("acme", Value::Array((0..40).map(|n| event(n, &format!("i_{}", n % 4))).collect())).await;
+    let status = server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 30).await;
+    assert_eq!((&status["ledger"]["waiting"], &status["state"]), (&json!(10), &json!("live")));
+    is_poison.store(false, Ordering::Release);
+    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 40).await;
+    let attempts = server.api().get("/api/v1/accounts/acme/deliveries/crm/4").await.json();
+    assert_eq!(attempts["outcome"], "delivered", "{attempts}");
+    assert_eq!(attempts["attempts"][0]["status"], 422);
+    let last = receiver.deliveries().into_iter().rfind(|delivery| delivery.header("webhook-id") == "evt_000003").unwrap();
+    assert!(last.number("hooklog-attempt") >= 2);
+    assert_eq!(last.header("hooklog-sequence"), "4", "the number stays");
+}
+
+#[tokio::test]
+async fn paused_and_switched_off_wait_and_go_on_from_where_they_stand() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    let mut api = server.api();
+    assert!(api.post("/api/v1/accounts/acme/endpoints/crm/pause", json!({})).await.status.is_success());
+    server.post("acme", event(1, "a")).await;
+    server.status_when("acme", "crm", |status| status["state"] == "paused" && status["ledger"]["waiting"] == 1).await;
+    assert!(api.post("/api/v1/accounts/acme/endpoints/crm/resume", json!({})).await.status.is_success());
+    receiver.wait_for(1).await;
+
+    assert!(api.put("/api/v1/accounts/acme", json!({ "enabled": false })).await.status.is_success());
+    server.post("acme", event(2, "a")).await;
+    server.status_when("acme", "crm", |status| status["state"] == "disabled" && status["ledger"]["waiting"] == 1).await;
+    assert_eq!(receiver.deliveries().len(), 1);
+    assert!(api.put("/api/v1/accounts/acme", json!({})).await.status.is_success());
+    receiver.wait_for(2).await;
+}
+
+#[tokio::test]
+async fn gone_switches_an_endpoint_off_and_enabling_it_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    receiver.answer_with(|_| 410);
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    server.post("acme", event(1, "a")).await;
+    let status = server.status_when("acme", "crm", |status| status["state"] == "disabled").await;
+    assert_eq!(status["problem"]["code"], "receiver_gone");
+    receiver.answer_with(|_| 200);
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 1).await;
+}
+
+#[tokio::test]
+async fn a_rotated_key_signs_beside_the_old_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    let old = server.secret("acme", "crm").await;
+    let rotated = server.api().post("/api/v1/accounts/acme/endpoints/crm/secret/rotate", json!({})).await;
+    assert!(rotated.status.is_success(), "{rotated:?}");
+    let new = server.secret("acme", "crm").await;
+    assert_ne!(old, new);
+    for (number, secret) in [(1, &old), (2, &new)] {
+        receiver.verify_with(secret);
+        server.post("acme", event(number, "a")).await;
+        let deliveries = receiver.wait_for(usize::try_from(number).unwrap()).await;
+        let signatures = deliveries.last().unwrap().header("webhook-signature").split(' ').count();
+        assert_eq!(signatures, 2, "both keys sign during the overlap");
+    }
+}

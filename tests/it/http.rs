@@ -1,0 +1,90 @@
+//! A small HTTP client for tests: one connection, one request at a time.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|problem| panic!("{problem}: {}", String::from_utf8_lossy(&self.body)))
+    }
+}
+
+/// A connection that is opened when it is needed, and again when it was closed.
+pub(crate) struct Client {
+    authority: String,
+    token: Option<String>,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Client {
+    pub(crate) fn new(authority: &str, token: Option<&str>) -> Self {
+        Self { authority: authority.to_owned(), token: token.map(str::to_owned), sender: None }
+    }
+
+    /// Sends a request; an error where the connection breaks.
+    pub(crate) async fn try_send(
+        &mut self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<Answer, String> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", &self.authority)
+            .header("content-type", content_type);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Full::new(body)).unwrap();
+        let mut sender = match self.sender.take() {
+            Some(sender) if !sender.is_closed() => sender,
+            _ => self.connect().await?,
+        };
+        let response = sender.send_request(request).await.map_err(|problem| problem.to_string())?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, 64 << 20).collect().await.map_err(|problem| problem.to_string())?.to_bytes();
+        self.sender = Some(sender);
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
+    }
+
+    pub(crate) async fn send(&mut self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        self.try_send(method, path, "application/json", bytes).await.unwrap()
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn put(&mut self, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, Some(body)).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
+        let stream = TcpStream::connect(&self.authority).await.map_err(|problem| problem.to_string())?;
+        stream.set_nodelay(true).map_err(|problem| problem.to_string())?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|problem| problem.to_string())?;
+        drop(tokio::spawn(connection));
+        Ok(sender)
+    }
+}
