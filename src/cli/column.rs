@@ -96,6 +96,11 @@ impl Column {
         let Some(value) = item.pointer(self.pointer).filter(|value| !value.is_null()) else {
             return "-".to_owned();
         };
+        let shown = self.shown_value(value);
+        if shown.is_empty() { "-".to_owned() } else { shown }
+    }
+
+    fn shown_value(&self, value: &Value) -> String {
         match (self.kind, value) {
             (Kind::Time, Value::String(instant)) => show_time(instant),
             (Kind::Ms, value) => value.as_u64().map_or_else(|| brief(value), show_ms),
@@ -226,7 +231,7 @@ mod tests {
     #[test]
     fn a_value_is_brief_for_people_and_whole_for_programs() {
         let item = json!({"url": "https://a", "lag": {"events": 1200, "ms": 1500}, "bytes": 2048, "progress": 0.25,
-            "labels": {"tier": "gold"}, "types": ["a", "b"], "none": null});
+            "labels": {"tier": "gold"}, "types": ["a", "b"], "none": null, "empty": {}});
         assert_eq!(text("", "/url").shown(&item), "https://a");
         assert_eq!(count("", "/lag/events").shown(&item), "1,200");
         assert_eq!(count("", "/lag/events").raw(&item), "1200");
@@ -237,6 +242,7 @@ mod tests {
         assert_eq!(text("", "/labels").shown(&item), "tier=gold");
         assert_eq!(text("", "/labels").raw(&item), "{\"tier\":\"gold\"}");
         assert_eq!(text("", "/types").shown(&item), "a, b");
+        assert_eq!(text("", "/empty").shown(&item), "-");
         for pointer in ["/none", "/absent", "/url/deeper"] {
             assert_eq!((text("", pointer).shown(&item).as_str(), &*text("", pointer).raw(&item)), ("-", ""));
         }

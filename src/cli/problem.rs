@@ -47,10 +47,11 @@ impl Problem {
     pub(crate) fn lines(&self) -> Vec<String> {
         let code = if self.code().is_empty() { String::new() } else { format!(" ({} {})", self.status, self.code()) };
         let mut lines = vec![format!("{}{code}", self.text("title"))];
-        if !self.text("detail").is_empty() {
+        let errors = self.document.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let says = |error: &Value| error.get("detail").and_then(Value::as_str) == Some(self.text("detail"));
+        if !self.text("detail").is_empty() && !errors.iter().any(says) {
             lines.push(format!("  {}", self.text("detail")));
         }
-        let errors = self.document.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for error in errors.iter().take(ERRORS_SHOWN) {
             let member = |name| error.get(name).and_then(Value::as_str).unwrap_or_default();
             let place = if member("pointer").is_empty() { "the whole body" } else { member("pointer") };

@@ -6,7 +6,10 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 #![expect(clippy::disallowed_methods, reason = "no part of the house: it has the machine's clock and environment")]
 
+mod bench;
+mod build;
 mod check;
+mod demo;
 mod deny;
 mod doc;
 mod setup;
@@ -21,7 +24,15 @@ use crate::steps::{Failure, Outcome};
 use crate::workplace::Workplace;
 
 /// All commands, in the order of the help.
-const COMMANDS: &[Command] = &[setup::COMMAND, check::COMMAND, test::COMMAND, doc::COMMAND];
+const COMMANDS: &[Command] = &[
+    setup::COMMAND,
+    build::COMMAND,
+    demo::COMMAND,
+    check::COMMAND,
+    test::COMMAND,
+    bench::COMMAND,
+    doc::COMMAND,
+];
 
 /// One command of the developer.
 #[derive(Clone, Copy)]

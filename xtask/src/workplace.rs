@@ -46,6 +46,12 @@ impl Workplace {
         self.cache.join("tools")
     }
 
+    /// Returns where cargo puts a program of ours.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        // The one target stands in `.cargo/config.toml`.
+        self.build.join("x86_64-unknown-linux-gnu/release").join(name)
+    }
+
     /// Makes a call of cargo in the checkout that builds in the one build folder.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> process::Command {
         let mut command = cargo();

@@ -21,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Api, Health, Options, router};
+use super::{Api, Health, Options, Trouble, router};
 use crate::accounts::{self, Accounts};
 use crate::deliver::send::{self, Sender, Trust};
 use crate::deliver::{self, Handle, Parts};
@@ -89,7 +89,7 @@ async fn start_with(metrics_need_token: bool, clock: Clock) -> Server {
     let rules = AddressRules::new(vec!["127.0.0.0/8".parse().unwrap()]);
     let options = accounts::Options {
         directory: directory.path().to_owned(),
-        key_file: directory.path().join("master.key"),
+        key: accounts::KeySource::File(directory.path().join("master.key")),
         operator_token: TokenHash::of(OPERATOR),
         https_only: false,
         address_rules: rules.clone(),

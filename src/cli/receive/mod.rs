@@ -15,10 +15,10 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::model::Sequence;
-use crate::runtime::{Monotonic, ShutdownTrigger};
+use crate::runtime::{Monotonic, Shutdown, shutdown};
 use crate::security::SigningSecret;
 
 use self::delivery::COLUMNS;
@@ -98,17 +98,12 @@ impl Arguments {
             context.console.items(COLUMNS, &[])?;
         }
 
-        let (trigger, signal) = context.interruption();
-        let ended = Arc::new(tokio::sync::Notify::new());
-        let serving = {
-            let (receiver, ended) = (receiver.clone(), Arc::clone(&ended));
-            async move {
-                receiver.serve(listener, signal).await;
-                ended.notify_one();
-            }
-        };
-        context.tasks.spawn(serving);
-        self.stop_in_time(context, &receiver, &trigger);
+        let (trigger, signal) = shutdown();
+        let ended = self.serve(context, &receiver, listener, signal);
+        let (_interrupt, interrupted) = context.interruption();
+        let stopping = self.stop_in_time(&receiver, interrupted);
+        tokio::pin!(stopping);
+        let mut missing = None;
         let mut watch = GapWatch::new(self.gap_after.0);
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
@@ -121,6 +116,10 @@ impl Arguments {
                     }
                     context.console.flush()?;
                 }
+                gaps = &mut stopping, if missing.is_none() => {
+                    missing = Some(gaps);
+                    trigger.give();
+                }
                 _ = look.tick() => tell_gaps(context, &mut watch, &receiver),
                 () = ended.notified() => break,
             }
@@ -128,7 +127,7 @@ impl Arguments {
         while let Ok(delivery) = printed.try_recv() {
             self.print(context, &delivery)?;
         }
-        self.sum_up(context, &receiver)
+        self.sum_up(context, receiver.tally(), &missing.unwrap_or_default())
     }
 
     fn options(&self) -> Result<Options, Failure> {
@@ -145,27 +144,34 @@ impl Arguments {
         })
     }
 
-    /// Ends the receiving after so many deliveries, or so long.
-    fn stop_in_time(&self, context: &Context, receiver: &Receiver, trigger: &Arc<ShutdownTrigger>) {
-        let (receiver, trigger) = (receiver.clone(), Arc::clone(trigger));
-        let (count, duration) = (self.count, self.duration);
+    /// Starts to receive, and returns what tells when that has ended.
+    fn serve(&self, context: &Context, receiver: &Receiver, listener: TcpListener, signal: Shutdown) -> Arc<Notify> {
+        let ended = Arc::new(Notify::new());
+        let (receiver, tell) = (receiver.clone(), Arc::clone(&ended));
         context.tasks.spawn(async move {
-            let enough = async {
-                match count {
-                    Some(count) => receiver.received(count).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let long_enough = async {
-                match duration {
-                    Some(Span(duration)) => tokio::time::sleep(duration).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! { () = enough => {}, () = long_enough => {} }
-            receiver.settled(SETTLE_WITHIN).await;
-            trigger.give();
+            receiver.serve(listener, signal).await;
+            tell.notify_one();
         });
+        ended
+    }
+
+    /// Waits until there were enough deliveries, or long enough, or somebody interrupts; returns what is missing
+    /// then and does not come in the moments after.
+    async fn stop_in_time(&self, receiver: &Receiver, mut interrupted: Shutdown) -> Vec<Gap> {
+        let enough = async {
+            match self.count {
+                Some(count) => receiver.received(count).await,
+                None => std::future::pending().await,
+            }
+        };
+        let long_enough = async {
+            match self.duration {
+                Some(Span(duration)) => tokio::time::sleep(duration).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { () = enough => {}, () = long_enough => {}, () = interrupted.given() => {} }
+        receiver.settled(SETTLE_WITHIN).await
     }
 
     fn print(&self, context: &mut Context, delivery: &Delivery) -> Result<(), Failure> {
@@ -184,9 +190,7 @@ impl Arguments {
     }
 
     /// Tells what came of all deliveries: as data where nothing else was printed, else as a message.
-    fn sum_up(&self, context: &mut Context, receiver: &Receiver) -> Result<Exit, Failure> {
-        let tally = receiver.tally();
-        let gaps = receiver.gaps();
+    fn sum_up(&self, context: &mut Context, tally: Tally, gaps: &[Gap]) -> Result<Exit, Failure> {
         let gaps_in_words: Vec<_> = gaps.iter().map(Gap::to_string).collect();
         let sum = json!({"received": tally.received, "accepted": tally.accepted, "verified": tally.verified,
             "unverified": tally.unverified, "duplicates": tally.duplicates, "tests": tally.tests,

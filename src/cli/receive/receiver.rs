@@ -193,8 +193,8 @@ impl Receiver {
         }
     }
 
-    /// Waits until nothing is missing below what has arrived now, or the time is over.
-    pub async fn settled(&self, within: Duration) {
+    /// Waits until nothing is missing below what has arrived now, or the time is over; returns what still is.
+    pub async fn settled(&self, within: Duration) -> Vec<Gap> {
         let newest = self.newest();
         let limit = |account: &str, endpoint: &str| {
             newest.get(account).and_then(|endpoints| endpoints.get(endpoint)).copied().unwrap_or(0)
@@ -205,6 +205,7 @@ impl Receiver {
             }
         };
         drop(tokio::time::timeout(within, wait).await);
+        self.gaps_below(limit)
     }
 
     fn newest(&self) -> BTreeMap<String, BTreeMap<String, u64>> {

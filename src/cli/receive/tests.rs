@@ -179,13 +179,12 @@ async fn the_end_waits_for_numbers_that_are_under_way() {
     let (done, mut ended) = mpsc::channel(1);
     waiting.spawn(async move {
         receiver.received(2).await;
-        receiver.settled(Duration::from_secs(30)).await;
-        done.send(()).await.unwrap();
+        done.send(receiver.settled(Duration::from_secs(30)).await).await.unwrap();
     });
     case.deliver(5).await;
     case.deliver(2).await;
-    ended.recv().await.unwrap();
-    assert_eq!(case.receiver.gaps().len(), 1, "4 is missing, and came later than the end was asked for");
+    assert_eq!(ended.recv().await.unwrap(), [], "nothing is missing below 3");
+    assert_eq!(case.receiver.gaps().len(), 1, "that 4 is missing was seen after the end was asked for");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use url::Url;
 
+use crate::cli::column::show_ms;
 use crate::cli::context::Context;
 use crate::cli::exit::Failure;
 use crate::cli::http::Answer;
@@ -229,15 +230,16 @@ impl Courier {
                 Err(failure) => (format!("{:#}", anyhow::Error::from(failure)), pause),
             };
             let waited = self.clock.monotonic().since(began);
-            if waited + wait > self.patience || self.stop.is_given() {
-                let at = self.ingest.at();
-                self.tally.remember(|| format!("{at} took nothing for {} s: {problem}", waited.as_secs()));
+            let left = self.patience.saturating_sub(waited);
+            if left.is_zero() || self.stop.is_given() {
+                let waited = show_ms(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+                self.tally.remember(|| format!("{} took nothing for {waited}: {problem}", self.ingest.at()));
                 return None;
             }
             Tally::add(&self.tally.repeated, 1);
             let mut stop = self.stop.clone();
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(wait.min(left)) => {}
                 // One last try follows, so that an interruption leaves as little unsaid as possible.
                 () = stop.given() => {}
             }

@@ -104,11 +104,13 @@ impl Circuit {
         false
     }
 
-    /// Hears that an event was refused: the endpoint answers, and so is not in the trouble of not answering.
+    /// Hears that an event was refused: an endpoint that answers a probe so is not in the trouble of not answering.
+    ///
+    /// An older request says nothing of how the endpoint does since.
     pub(super) fn refusal(&mut self, is_probe: bool, now: Monotonic, random: &mut Random) {
         self.troubles_in_a_row = 0;
         match &mut self.open {
-            Some(Open { cause: Cause::Trouble, .. }) => self.open = None,
+            Some(Open { cause: Cause::Trouble, .. }) if is_probe => self.open = None,
             Some(open) if is_probe => open.failed(now, random),
             Some(_) | None => {}
         }
@@ -204,6 +206,8 @@ mod tests {
         let mut random = Random::from_seed(1);
         let mut circuit = Circuit::default();
         circuit.trouble(answer(false, true), Monotonic(0), &mut random);
+        circuit.refusal(false, Monotonic(0), &mut random);
+        assert!(circuit.is_open(), "an older request says nothing of now");
         circuit.refusal(true, Monotonic(0), &mut random);
         assert!(!circuit.is_open());
         circuit.open(Cause::Refusals, Monotonic(0), &mut random);

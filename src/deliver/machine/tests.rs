@@ -8,7 +8,7 @@ use crate::runtime::{Monotonic, Random};
 
 use super::{
     Action, AttemptResult, Boot, CourseId, Decision, Input, Machine, Now, Order, Outcome, Policy, ReplayId, SPAN,
-    Saved, SavedCourse, Since, Start, State, Whereabouts,
+    Saved, SavedCourse, SavedRetry, Since, Start, State, Whereabouts,
 };
 
 /// A machine, its clock, and a shell that writes at once.
@@ -413,6 +413,44 @@ fn a_fault_of_the_old_chain_is_asked_for_again() {
     let fault = Decision { lane: Some(1), outcome: Outcome::Fault };
     rig.tell(Input::Decided { course: CourseId::Live, from: Offset(1), decisions: vec![fault] });
     assert_eq!(rig.actions, [Action::Read { course: CourseId::Live, from: Offset(1), limit: 1 }]);
+}
+
+#[test]
+fn a_fault_of_the_old_chain_is_asked_for_again_after_a_change_of_order_too() {
+    let mut rig = Rig::new(Order::ByKey, 8);
+    let fault = Decision { lane: Some(1), outcome: Outcome::Fault };
+    rig.offer(&[fault]);
+    rig.tell(Input::RightsChanged);
+    rig.tell(Input::PolicyChanged(policy(Order::Strict, 8)));
+    rig.actions.clear();
+    rig.tell(Input::Decided { course: CourseId::Live, from: Offset(1), decisions: vec![fault] });
+    assert!(rig.actions.contains(&Action::Read { course: CourseId::Live, from: Offset(1), limit: 1 }));
+}
+
+#[test]
+fn a_fault_found_at_a_start_keeps_the_count_of_its_attempts() {
+    let mut saved = Saved::new(Boot([0; 16]), SINCE);
+    saved.live.retries.push(SavedRetry { offset: Offset(1), attempts: 3, refusals: 1, due: None });
+    let mut rig = Rig::start(saved, Vec::new(), 0, 1, policy(Order::ByKey, 8));
+    for outcome in [Outcome::Fault, Outcome::Pass] {
+        let decisions = vec![Decision { lane: Some(1), outcome }];
+        rig.tell(Input::Decided { course: CourseId::Live, from: Offset(1), decisions });
+        rig.tell(Input::RightsChanged);
+    }
+    let attempts: Vec<_> = rig.actions.iter().filter_map(numbered).collect();
+    assert_eq!(attempts, [(1, 4, 1)]);
+}
+
+#[test]
+fn an_order_that_waits_for_requests_in_flight_asks_for_no_wakeup() {
+    let mut rig = Rig::new(Order::None, 8);
+    rig.warm_up(7);
+    rig.offer(&[decided(Outcome::Pass); 8]);
+    (8..=12).for_each(|offset| rig.end(offset, TROUBLE));
+    rig.tell(Input::PolicyChanged(policy(Order::Strict, 8)));
+    rig.seconds(20);
+    rig.tell(Input::Retry);
+    assert!(rig.machine.next_wakeup().is_none_or(|at| at > rig.now().monotonic));
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Answer {
         let is_delivered = Verdict::of_status(status) == Verdict::Delivered;
         let mut start = BytesMut::new();
         let start_max = if is_delivered { 0 } else { ANSWER_START_BYTES_MAX };
-        let is_whole = body.is_end_stream() || drain(connection, body, &mut start, start_max).await;
+        let is_whole = body.is_end_stream() || Box::pin(drain(connection, body, &mut start, start_max)).await;
         let outcome = match is_delivered {
             true => AttemptOutcome::Delivered { status },
             false => AttemptOutcome::Failed(failure(status, &head.headers, start.freeze(), now)),

@@ -147,8 +147,8 @@ fn io_cause(problem: &hyper::Error) -> Option<&io::Error> {
 /// it, so it wakes nobody; and it must not stop for a budget, which it could tell nobody of.
 async fn drive<F: Future>(driver: &mut Option<Box<Driver>>, waiting: F) -> F::Output {
     let mut waiting = pin!(unconstrained(waiting));
-    let mut asleep = Context::from_waker(Waker::noop());
     poll_fn(|ctx| {
+        let mut asleep = Context::from_waker(Waker::noop());
         if let Poll::Ready(output) = waiting.as_mut().poll(&mut asleep) {
             return Poll::Ready(output);
         }

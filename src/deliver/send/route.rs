@@ -4,6 +4,7 @@
 //! deadline covers a whole request, whatever it is spent on.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use http_body_util::Full;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::message::{Credentials, Message, SigningKey};
 use super::pool::Pool;
@@ -106,10 +107,13 @@ impl Route {
         let Shared { clock, metrics, stop, .. } = &*self.0.shared;
         let (at, begun) = (Timestamp(clock.wall_ms()), clock.monotonic());
         let under_way = UnderWay::new(&metrics.in_flight);
-        let mut stop = stop.clone();
+        let (stage, mut stop) = (Stage::default(), stop.clone());
+        // Pinned first: what is handed on by value is copied, and this is the largest part of a request.
+        let mut sending = pin!(self.send_once_alive(message, at, &stage));
         let outcome = tokio::select! {
             biased;
-            outcome = self.send_in_time(message, at) => outcome,
+            outcome = &mut sending => outcome.unwrap_or_else(AttemptOutcome::Failed),
+            () = sleep(self.0.timeout) => AttemptOutcome::Failed(stage.too_late(self.0.timeout)),
             () = stop.given() => cancelled(),
         };
         drop(under_way);
@@ -118,60 +122,40 @@ impl Route {
         Attempted { at, duration, outcome }
     }
 
-    async fn send_in_time(&self, message: &Message, at: Timestamp) -> AttemptOutcome {
-        let stage = Stage::default();
-        match timeout(self.0.timeout, self.send_once_alive(message, at, &stage)).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(failure)) => AttemptOutcome::Failed(failure),
-            Err(_elapsed) => AttemptOutcome::Failed(stage.too_late(self.0.timeout)),
-        }
-    }
-
+    /// Sends on a connection that was idle, and on a new one where there is none or it turns out to be dead.
     async fn send_once_alive(
         &self,
         message: &Message,
         at: Timestamp,
         stage: &Stage,
     ) -> Result<AttemptOutcome, Failure> {
-        if let Some(connection) = self.0.pool.take().await {
+        let clock = &self.0.shared.clock;
+        let mut used = self.0.pool.take().await;
+        loop {
+            let is_used = used.is_some();
+            let mut connection = match used.take() {
+                Some(connection) => connection,
+                // Boxed: what is rare must not make every request's future large.
+                None => Box::pin(self.connect(stage)).await?,
+            };
             stage.reach(Stage::ANSWER);
-            if let Some(outcome) = self.send_on_used(connection, message, at).await {
-                return outcome;
+            let begun = clock.monotonic();
+            match connection.send(self.request(message, at)).await {
+                Ok(response) => {
+                    let answer = Answer::read(&mut connection, response, at).await;
+                    if answer.is_whole {
+                        self.0.pool.keep(connection).await;
+                    }
+                    return Ok(answer.outcome);
+                }
+                Err(broken) => {
+                    let is_dead = is_used && broken.is_unanswered_end();
+                    if !is_dead || clock.monotonic().since(begun) >= AT_ONCE {
+                        return Err(broken.explain());
+                    }
+                }
             }
         }
-        let mut connection = self.connect(stage).await?;
-        stage.reach(Stage::ANSWER);
-        let response = connection.send(self.request(message, at)).await.map_err(|broken| broken.explain())?;
-        Ok(self.finish(connection, response, at).await)
-    }
-
-    /// Sends on a connection that was idle; `None` where it was dead.
-    async fn send_on_used(
-        &self,
-        mut connection: Connection,
-        message: &Message,
-        at: Timestamp,
-    ) -> Option<Result<AttemptOutcome, Failure>> {
-        let clock = &self.0.shared.clock;
-        let begun = clock.monotonic();
-        match connection.send(self.request(message, at)).await {
-            Ok(response) => Some(Ok(self.finish(connection, response, at).await)),
-            Err(broken) if broken.is_unanswered_end() && clock.monotonic().since(begun) < AT_ONCE => None,
-            Err(broken) => Some(Err(broken.explain())),
-        }
-    }
-
-    async fn finish(
-        &self,
-        mut connection: Connection,
-        response: http::Response<hyper::body::Incoming>,
-        at: Timestamp,
-    ) -> AttemptOutcome {
-        let answer = Answer::read(&mut connection, response, at).await;
-        if answer.is_whole {
-            self.0.pool.keep(connection).await;
-        }
-        answer.outcome
     }
 
     async fn connect(&self, stage: &Stage) -> Result<Connection, Failure> {
