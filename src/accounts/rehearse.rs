@@ -74,7 +74,9 @@ impl Accounts {
         };
         let signing = match (draft.signing, kept) {
             (Signing::None, _) | (Signing::V1, None) => Vec::new(),
-            (Signing::V1, Some(kept)) => self.signing_secrets(kept, now)?.into_iter().map(|(_, secret)| secret).collect(),
+            (Signing::V1, Some(kept)) => {
+                self.signing_secrets(kept, now)?.into_iter().map(|(_, secret)| secret).collect()
+            }
         };
         Ok(Rehearsal { target, credentials, headers: draft.headers.clone(), signing, timeout_ms: draft.timeout_ms })
     }

@@ -167,7 +167,10 @@ impl Answer for Text {
     }
 
     fn describe(_: &mut SchemaGenerator) -> Vec<(u16, Value)> {
-        vec![(200, json!({ "description": "A text.", "content": { "text/plain": { "schema": { "type": "string" } } } }))]
+        vec![(
+            200,
+            json!({ "description": "A text.", "content": { "text/plain": { "schema": { "type": "string" } } } }),
+        )]
     }
 }
 

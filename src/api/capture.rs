@@ -53,7 +53,8 @@ struct Header {
 impl View {
     fn of(accounts: &Accounts, record: &Record) -> Result<Self, Problem> {
         let capture = Capture::decode(record.payload.clone()).map_err(|error| ours(&error))?;
-        let header = |(name, value): (ByteString, ByteString)| Header { name: name.to_string(), value: value.to_string() };
+        let header =
+            |(name, value): (ByteString, ByteString)| Header { name: name.to_string(), value: value.to_string() };
         Ok(Self {
             position: record.position,
             recorded_at: record.header.recorded_at,

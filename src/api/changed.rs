@@ -31,11 +31,7 @@ pub(super) struct Revision {
 
 impl Revision {
     pub(super) fn of<T>(accounts: &Accounts, setting: &Revised<T>) -> Self {
-        Self {
-            revision: accounts.revision(setting.revision),
-            updated_at: setting.at,
-            updated_by: setting.by.label(),
-        }
+        Self { revision: accounts.revision(setting.revision), updated_at: setting.at, updated_by: setting.by.label() }
     }
 }
 
@@ -49,7 +45,11 @@ pub(super) struct Setting<'a> {
 }
 
 /// Reads what must be so for a write to be taken.
-pub(super) fn condition(headers: &HeaderMap, accounts: &Accounts, present: Option<Position>) -> Result<Wanted, Problem> {
+pub(super) fn condition(
+    headers: &HeaderMap,
+    accounts: &Accounts,
+    present: Option<Position>,
+) -> Result<Wanted, Problem> {
     let expected = Expected::read(headers)?;
     let must_be_absent = read_if_none_match(headers)?;
     let revision = present.map(|position| accounts.revision(position));

@@ -84,7 +84,10 @@ pub(super) async fn status(call: Call, (): ()) -> Result<Read<EndpointStatus>, P
     status_of(&call, &endpoint).await
 }
 
-pub(super) async fn pause(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<EndpointStatus>, Problem> {
+pub(super) async fn pause(
+    call: Call,
+    Optional(Nothing {}): Optional<Nothing>,
+) -> Result<Read<EndpointStatus>, Problem> {
     let endpoint = call.endpoint()?;
     let (account, name) = (&endpoint.account_name, &endpoint.name);
     let halted = call.api.accounts.halt_endpoint(account, name, Halt::Paused, &call.who()?).await;
@@ -108,7 +111,10 @@ pub(super) async fn resume(
     status_of(&call, &endpoint).await
 }
 
-pub(super) async fn retry(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<EndpointStatus>, Problem> {
+pub(super) async fn retry(
+    call: Call,
+    Optional(Nothing {}): Optional<Nothing>,
+) -> Result<Read<EndpointStatus>, Problem> {
     let endpoint = call.endpoint()?;
     call.api.deliver.retry(endpoint.id).await;
     status_of(&call, &endpoint).await
@@ -150,7 +156,8 @@ async fn by_lag(api: &Api, state: Option<EndpointState>, page: &Page) -> Result<
     while let Some(endpoint) = walk.next() {
         items.extend(listed(api, &endpoint, state).await);
     }
-    let place = |item: &Listed| (std::cmp::Reverse(item.status.lag.events), (item.account.clone(), item.endpoint.clone()));
+    let place =
+        |item: &Listed| (std::cmp::Reverse(item.status.lag.events), (item.account.clone(), item.endpoint.clone()));
     items.sort_by_cached_key(place);
     if let Some((lag, name)) = after {
         let seen = items.partition_point(|item| place(item) <= (std::cmp::Reverse(lag), name.clone()));
@@ -249,7 +256,10 @@ fn trouble(endpoint: &Endpoint, status: &EndpointStatus) -> Trouble {
     let detail = told.map(|problem| format!("{}: {}", problem.title, problem.detail)).unwrap_or_default();
     Trouble {
         code: told.map_or("endpoint_in_trouble", |problem| problem.code).to_owned(),
-        title: format!("{}/{} does not take its events: {} wait", endpoint.account_name, endpoint.name, status.lag.events),
+        title: format!(
+            "{}/{} does not take its events: {} wait",
+            endpoint.account_name, endpoint.name, status.lag.events
+        ),
         detail,
         account: Some(endpoint.account_name.to_string()),
         endpoint: Some(endpoint.name.to_string()),

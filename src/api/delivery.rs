@@ -253,7 +253,10 @@ pub(super) async fn list(
         return by_offset(&call, &account, endpoints, &filter, &range, order.direction(), &page).await.map(Read);
     }
     let Some(endpoint) = endpoint else {
-        return Err(invalid_parameter("endpoint", "is required with a range of sequence numbers: each endpoint has its own"));
+        return Err(invalid_parameter(
+            "endpoint",
+            "is required with a range of sequence numbers: each endpoint has its own",
+        ));
     };
     if !range.is_open() {
         return Err(invalid_parameter("fromSequence", "cannot be combined with a range of offsets or times"));
@@ -326,11 +329,7 @@ async fn by_sequence(
 }
 
 /// Finds out what became of some pairs; nothing of those that are no longer known.
-async fn look_at(
-    call: &Call,
-    pairs: &[Cursor],
-    patience: &mut u32,
-) -> Result<Vec<(Cursor, Option<View>)>, Problem> {
+async fn look_at(call: &Call, pairs: &[Cursor], patience: &mut u32) -> Result<Vec<(Cursor, Option<View>)>, Problem> {
     let mut asked = Vec::with_capacity(pairs.len());
     for pair in pairs {
         asked.push((pair.clone(), whereabouts(call, &pair.endpoint, pair.offset).await?));

@@ -159,7 +159,8 @@ pub(super) async fn put(call: Call, Json(draft): Json<EndpointDraft>) -> Result<
     let name = EndpointName::parse(call.segment("endpoint")).map_err(|problem| invalid("", &problem.to_string()))?;
     let present = account.endpoints.get(&name).map(|endpoint| &**endpoint);
     let condition = wanted(&call, &name, present).await?;
-    let (endpoint, is_new) = write(&call, &account.name, &name, draft, condition).await?.map_err(|error| call.refused(error))?;
+    let (endpoint, is_new) =
+        write(&call, &account.name, &name, draft, condition).await?.map_err(|error| call.refused(error))?;
     let value = View::of(&call.api.accounts, &endpoint);
     let made_at = is_new.then(|| format!("/api/v1/accounts/{}/endpoints/{name}", account.name));
     Ok(Written { made_at, revision: value.revision.revision.clone(), value })

@@ -92,7 +92,9 @@ impl Types {
         let Some(text) = text.filter(|text| *text != "*") else { return Ok(Self::All) };
         let wrong = || invalid_parameter("type", "must be a type such as call.ended, or a family such as call.*");
         match text.strip_suffix('*') {
-            Some(family) if family.ends_with('.') && EventType::parse(family).is_ok() => Ok(Self::Family(family.to_owned())),
+            Some(family) if family.ends_with('.') && EventType::parse(family).is_ok() => {
+                Ok(Self::Family(family.to_owned()))
+            }
             Some(_) => Err(wrong()),
             None => EventType::parse(text).map(Self::One).map_err(|_| wrong()),
         }
@@ -327,7 +329,9 @@ mod tests {
     fn a_made_id_says_when_it_was_made() {
         let at = Timestamp(1_772_442_847_512);
         assert_eq!(made_at(&EventId::made(at, [0xab; 10])), Some(at));
-        for other in ["evt_01JNB4Z6Q8", "evt_550e8400-e29b-41d4-a716-446655440000", "019cade1-ed18-7fff-bfff-ffffffffffff"] {
+        for other in
+            ["evt_01JNB4Z6Q8", "evt_550e8400-e29b-41d4-a716-446655440000", "019cade1-ed18-7fff-bfff-ffffffffffff"]
+        {
             assert_eq!(made_at(&EventId::parse(other).unwrap()), None, "{other}");
         }
     }

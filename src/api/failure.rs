@@ -60,9 +60,7 @@ pub(super) fn of_log(error: log::Error) -> Problem {
 
 /// Says that a member of the body is wrong.
 pub(super) fn invalid(pointer: &str, detail: &str) -> Problem {
-    Problem::new(Code::InvalidRequest)
-        .detail(format!("{pointer}: {detail}"))
-        .error(FieldError::new(pointer, detail))
+    Problem::new(Code::InvalidRequest).detail(format!("{pointer}: {detail}")).error(FieldError::new(pointer, detail))
 }
 
 /// Says that a query parameter is wrong.

@@ -139,11 +139,7 @@ fn parameters(route: &Route, generators: &mut Generators) -> Vec<Value> {
             "schema": { "type": "string" },
         })
     });
-    let conditions: &[(&str, &str)] = if route.codes.contains(&Code::PreconditionFailed) {
-        &CONDITIONS
-    } else {
-        &[]
-    };
+    let conditions: &[(&str, &str)] = if route.codes.contains(&Code::PreconditionFailed) { &CONDITIONS } else { &[] };
     let in_headers = conditions.iter().filter(|(name, _)| *name == "if-match" || route.method == Method::PUT);
     let in_headers = in_headers.map(|(name, description)| {
         json!({ "name": name, "in": "header", "required": false, "description": description, "schema": { "type": "string" } })

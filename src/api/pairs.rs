@@ -80,7 +80,8 @@ impl Pairs {
     }
 
     fn is_asked_for(&self, endpoint: &Endpoint, offset: Offset) -> bool {
-        let was_seen = self.after.as_ref().is_some_and(|after| after.offset == offset && endpoint.name <= after.endpoint);
+        let was_seen =
+            self.after.as_ref().is_some_and(|after| after.offset == offset && endpoint.name <= after.endpoint);
         offset > endpoint.settings.value.after && !was_seen
     }
 }

@@ -211,11 +211,7 @@ pub(super) async fn status(call: Call, (): ()) -> Result<Read<Status>, Problem> 
         oldest: stats.oldest,
         oldest_at: stats.oldest_at,
         bytes,
-        disk: Disk {
-            used_bytes: bytes,
-            free_bytes: stats.disk_free_bytes,
-            reserve_bytes: stats.disk_reserve_bytes,
-        },
+        disk: Disk { used_bytes: bytes, free_bytes: stats.disk_free_bytes, reserve_bytes: stats.disk_reserve_bytes },
         accounts: stats.accounts,
         endpoints: by_state,
         problems,

@@ -66,7 +66,11 @@ pub(super) fn webhooks(generator: &mut SchemaGenerator) -> Value {
 const HEADERS: [(&str, bool, &str); 16] = [
     ("webhook-id", true, "The event's id."),
     ("webhook-timestamp", true, "When this request was made, in seconds since 1970."),
-    ("webhook-signature", false, "Standard Webhooks: `v1,` and a signature in base64, several during a rotation. Absent where the endpoint does not sign."),
+    (
+        "webhook-signature",
+        false,
+        "Standard Webhooks: `v1,` and a signature in base64, several during a rotation. Absent where the endpoint does not sign.",
+    ),
     ("user-agent", true, "`hooklog/1`."),
     ("hooklog-account", true, "The account."),
     ("hooklog-endpoint", true, "The endpoint's name."),
@@ -74,7 +78,11 @@ const HEADERS: [(&str, bool, &str); 16] = [
     ("hooklog-version", true, "The version of its type's schema."),
     ("hooklog-occurred-at", true, "When it happened."),
     ("hooklog-offset", false, "The event's place in the account's log; absent on a test."),
-    ("hooklog-sequence", false, "The event's number at this endpoint: 1, 2, 3 …; a hole that lasts is a question to `GET /api/v1/accounts/{account}/deliveries`. Absent on tests and replays."),
+    (
+        "hooklog-sequence",
+        false,
+        "The event's number at this endpoint: 1, 2, 3 …; a hole that lasts is a question to `GET /api/v1/accounts/{account}/deliveries`. Absent on tests and replays.",
+    ),
     ("hooklog-attempt", true, "Which request of this event it is, from 1."),
     ("hooklog-key", false, "What the event keeps its order by; percent-encoded outside visible ASCII."),
     ("hooklog-test", false, "`true` on a test."),

@@ -11,10 +11,18 @@ use crate::model::Permission;
 use crate::web::Code;
 
 macro_rules! at {
-    () => { "/api/v1" };
-    ($path:literal) => { concat!(at!(), $path) };
-    (A $path:literal) => { concat!(at!(), "/accounts/{account}", $path) };
-    (E $path:literal) => { concat!(at!(), "/accounts/{account}/endpoints/{endpoint}", $path) };
+    () => {
+        "/api/v1"
+    };
+    ($path:literal) => {
+        concat!(at!(), $path)
+    };
+    (A $path:literal) => {
+        concat!(at!(), "/accounts/{account}", $path)
+    };
+    (E $path:literal) => {
+        concat!(at!(), "/accounts/{account}/endpoints/{endpoint}", $path)
+    };
 }
 
 /// Returns every route, in the order of the document.

@@ -81,9 +81,8 @@ impl Oldest {
 fn oldest_kept(log: &Handle, endpoint: &Endpoint) -> Result<Option<Oldest>, Problem> {
     let (mark, oldest_offset) = (log.oldest(), log.oldest_offset(endpoint.account).map_err(of_log)?);
     // Positions rise with numbers, and rows below the mark may be there or not: both count as too low.
-    let first = first_true(|number| {
-        Ok(row_from(log, endpoint.id, number)?.is_none_or(|(_, position, _)| position >= mark))
-    })?;
+    let first =
+        first_true(|number| Ok(row_from(log, endpoint.id, number)?.is_none_or(|(_, position, _)| position >= mark)))?;
     let row = row_from(log, endpoint.id, first)?;
     let is_cut = oldest_offset > endpoint.settings.value.after.next();
     Ok(row.map(|(number, _, offset)| Oldest { number, offset, is_cut }))

@@ -77,11 +77,17 @@ fn page_of<'a>(
     Ok(Read(List::cut(items, page.limit(), |last: &View| last.id.clone())))
 }
 
-pub(super) async fn create_for_operator(call: Call, Json(draft): Json<TokenDraft>) -> Result<Created<NewToken>, Problem> {
+pub(super) async fn create_for_operator(
+    call: Call,
+    Json(draft): Json<TokenDraft>,
+) -> Result<Created<NewToken>, Problem> {
     create(&call, None, draft).await
 }
 
-pub(super) async fn create_for_account(call: Call, Json(draft): Json<TokenDraft>) -> Result<Created<NewToken>, Problem> {
+pub(super) async fn create_for_account(
+    call: Call,
+    Json(draft): Json<TokenDraft>,
+) -> Result<Created<NewToken>, Problem> {
     let account = call.account()?;
     create(&call, Some(&account.name), draft).await
 }

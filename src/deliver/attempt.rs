@@ -251,21 +251,30 @@ mod tests {
     fn record() -> impl Strategy<Value = AttemptRecord> {
         let error = prop::option::of(prop::sample::select(&AttemptError::ALL[..]));
         let sequence = prop::option::of(1..u64::MAX);
-        (any::<(i64, u32, u32, [u8; 16])>(), sequence, error, prop::option::of(1_u16..), "\\PC{0,100}", any::<Vec<u8>>())
-            .prop_map(|((at, duration_ms, attempt, body_hash), sequence, error, status, detail, answer_start)| {
-                AttemptRecord {
-                    at: Timestamp(at),
-                    duration_ms,
-                    attempt: Attempt(attempt),
-                    sequence: sequence.map(Sequence),
-                    format: BodyFormat::Envelope,
-                    body_hash,
-                    error,
-                    status,
-                    detail: detail.into(),
-                    answer_start: answer_start.into(),
-                }
-            })
+        (
+            any::<(i64, u32, u32, [u8; 16])>(),
+            sequence,
+            error,
+            prop::option::of(1_u16..),
+            "\\PC{0,100}",
+            any::<Vec<u8>>(),
+        )
+            .prop_map(
+                |((at, duration_ms, attempt, body_hash), sequence, error, status, detail, answer_start)| {
+                    AttemptRecord {
+                        at: Timestamp(at),
+                        duration_ms,
+                        attempt: Attempt(attempt),
+                        sequence: sequence.map(Sequence),
+                        format: BodyFormat::Envelope,
+                        body_hash,
+                        error,
+                        status,
+                        detail: detail.into(),
+                        answer_start: answer_start.into(),
+                    }
+                },
+            )
     }
 
     proptest! {

@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
+use super::line::{Attempted, Line};
 use super::machine::{
     Action, Boot, CourseId, Decision, Input, Machine, Now, Order, Policy, ReplayId, Saved, Since, Start, State,
     Whereabouts,
@@ -21,7 +22,6 @@ use super::machine::{
 use super::registry::{Mailbox, Shared};
 use super::source::DecidedEvent;
 use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem};
-use super::line::{Attempted, Line};
 use crate::accounts::{self, Endpoint, Halt, JobState};
 use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Offset, Position, Sequence, Timestamp};

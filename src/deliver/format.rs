@@ -147,7 +147,9 @@ mod tests {
     fn object() -> impl Strategy<Value = String> {
         let value = prop_oneof![
             any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
-            any::<f64>().prop_filter("JSON has none", |number| number.is_finite()).prop_map(|number| number.to_string()),
+            any::<f64>()
+                .prop_filter("JSON has none", |number| number.is_finite())
+                .prop_map(|number| number.to_string()),
             Just("1.50".to_owned()),
             Just("[ 1e0 , null ]".to_owned()),
         ];

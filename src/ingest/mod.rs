@@ -30,7 +30,6 @@ use crate::log;
 use crate::mapping::{Mapping, Receipt, Rules};
 use crate::model::{AccountName, Timestamp};
 use crate::runtime::{Clock, Random};
-use crate::security::TokenHash;
 use crate::telemetry::{CodeLabel, IngestMetrics};
 use crate::web::{BodyLimits, Code, Problem, bearer_token, read_body};
 
@@ -43,12 +42,16 @@ pub struct Options {
     pub event_bytes_max: usize,
     /// How long a body may take to come.
     pub body_timeout: Duration,
-    /// Hashes of the tokens that senders show; none where nobody has to.
-    pub tokens: Vec<TokenHash>,
+}
+
+/// Says which tokens may post events; asked for every request where it is there.
+pub trait Admit: Send + Sync {
+    /// Returns whether whoever shows this token may post events.
+    fn admits(&self, token: &str) -> bool;
 }
 
 /// What ingest is made of.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Parts {
     /// Where events go.
     pub log: log::Handle,
@@ -58,6 +61,14 @@ pub struct Parts {
     pub clock: Clock,
     /// What is counted.
     pub metrics: IngestMetrics,
+    /// Who may post events; everybody where there is none.
+    pub admission: Option<Arc<dyn Admit>>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ingest::Parts").finish_non_exhaustive()
+    }
 }
 
 /// The service on the ingest listener. A clone has randomness of its own.
@@ -174,13 +185,11 @@ impl Shared {
     }
 
     fn require_token(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        if self.options.tokens.is_empty() {
+        let Some(admission) = &self.parts.admission else { return Ok(()) };
+        if admission.admits(bearer_token(headers)?) {
             return Ok(());
         }
-        let token = TokenHash::of(bearer_token(headers)?);
-        // All are compared, whichever fits: the time says nothing.
-        let fits = self.options.tokens.iter().fold(false, |fits, known| fits | (*known == token));
-        if fits { Ok(()) } else { Err(Problem::new(Code::Unauthorized).detail("this token may not post events")) }
+        Err(Problem::new(Code::Unauthorized).detail("this token may not post events"))
     }
 }
 

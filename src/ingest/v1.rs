@@ -127,7 +127,7 @@ fn form(headers: &HeaderMap) -> Result<Form, Problem> {
 /// A batch that is not sound: what is wrong, item by item. Ingest never answers 422.
 fn refused(refusal: &Refusal) -> Problem {
     let code = match refusal.kind {
-        RefusalKind::Malformed if refusal.issues.iter().any(|issue| issue.pointer.is_empty()) => Code::MalformedJson,
+        RefusalKind::NotJson => Code::MalformedJson,
         RefusalKind::Malformed => Code::InvalidEvent,
         RefusalKind::TooLarge | RefusalKind::TooMany => Code::PayloadTooLarge,
     };

@@ -32,7 +32,8 @@ impl Events {
     pub(crate) fn next(&mut self, out: &mut Vec<u8>) {
         self.simulated.clear();
         let simulated = self.centre.next_event(&mut self.simulated);
-        let id = self.simulated.get(ID).and_then(|id| std::str::from_utf8(id).ok()).expect("an event begins with its id");
+        let id =
+            self.simulated.get(ID).and_then(|id| std::str::from_utf8(id).ok()).expect("an event begins with its id");
         self.number += 1;
         let (number, agent) = (self.number, 1_000 + self.number % usize::try_from(AGENTS).unwrap_or(1));
         let started = out.len();

@@ -50,7 +50,12 @@ impl Load {
     }
 
     /// Posts the body with index `i` at `started + i * every`, and returns how many events were taken.
-    pub(crate) async fn open(&self, bodies: &Arc<Vec<Bytes>>, started: Instant, every: Duration) -> anyhow::Result<usize> {
+    pub(crate) async fn open(
+        &self,
+        bodies: &Arc<Vec<Bytes>>,
+        started: Instant,
+        every: Duration,
+    ) -> anyhow::Result<usize> {
         let clients = self.connect().await?;
         self.post(clients, bodies, Pace::Open { started, every }).await
     }

@@ -33,21 +33,52 @@ async fn every_bad_body_is_answered_with_the_place_and_nothing_is_taken() {
     server.account("acme").await;
     let good = r#"{"type":"a.b","data":{"x":[1,2,{"y":"z"}]}}"#;
     let deep = format!(r#"{{"type":"a.b","data":{{"d":{}1{}}}}}"#, "[".repeat(100), "]".repeat(100));
-    let mut cases: Vec<Case> = (0..good.len()).map(|end| case("truncated", &good.as_bytes()[..end], "malformed_json", None)).collect();
+    let mut cases: Vec<Case> =
+        (0..good.len()).map(|end| case("truncated", &good.as_bytes()[..end], "malformed_json", None)).collect();
     cases.extend([
         case("deeply nested", deep, "malformed_json", None),
         case("the same key twice", r#"{"type":"a.b","data":{"k":1,"\u006b":2}}"#, "malformed_json", None),
-        case("invalid UTF-8", [br#"{"type":"a.b","data":{"k":""#.as_slice(), b"\xc3\x28\"}}"].concat(), "malformed_json", None),
+        case(
+            "invalid UTF-8",
+            [br#"{"type":"a.b","data":{"k":""#.as_slice(), b"\xc3\x28\"}}"].concat(),
+            "malformed_json",
+            None,
+        ),
         case("a lone surrogate", r#"{"type":"a.b","data":{"k":"\ud800"}}"#, "malformed_json", None),
         case("no type", r#"{"data":{}}"#, "invalid_event", Some("/type")),
         case("a number for a type", r#"{"type":1,"data":{}}"#, "invalid_event", Some("/type")),
         case("no data", r#"{"type":"a.b"}"#, "invalid_event", Some("/data")),
         case("data that is no object", r#"{"type":"a.b","data":[1]}"#, "invalid_event", Some("/data")),
-        case("a time that is none", r#"{"type":"a.b","data":{},"occurredAt":"noon"}"#, "invalid_event", Some("/occurredAt")),
+        case(
+            "a time that is none",
+            r#"{"type":"a.b","data":{},"occurredAt":"noon"}"#,
+            "invalid_event",
+            Some("/occurredAt"),
+        ),
         case("one bad item", r#"[{"type":"a.b","data":{}},{"type":"a.b","data":7}]"#, "invalid_event", Some("/1/data")),
-        Case { content_type: "application/x-ndjson", ..case("a bad line", format!("{good}\n{{\"type\":\"a b\",\"data\":{{}}}}\n"), "invalid_event", Some("/type")) },
-        Case { content_type: "text/plain", status: 415, ..case("another content type", good, "unsupported_media_type", None) },
-        Case { status: 413, ..case("too large an event", format!(r#"{{"type":"a.b","data":{{"x":"{}"}}}}"#, "x".repeat(300 << 10)), "payload_too_large", None) },
+        Case {
+            content_type: "application/x-ndjson",
+            ..case(
+                "a bad line",
+                format!("{good}\n{{\"type\":\"a b\",\"data\":{{}}}}\n"),
+                "invalid_event",
+                Some("/type"),
+            )
+        },
+        Case {
+            content_type: "text/plain",
+            status: 415,
+            ..case("another content type", good, "unsupported_media_type", None)
+        },
+        Case {
+            status: 413,
+            ..case(
+                "too large an event",
+                format!(r#"{{"type":"a.b","data":{{"x":"{}"}}}}"#, "x".repeat(300 << 10)),
+                "payload_too_large",
+                None,
+            )
+        },
         Case { status: 413, ..case("too large a body", vec![b' '; 2 << 20], "payload_too_large", None) },
     ]);
     let mut client = server.sender();
@@ -65,7 +96,8 @@ async fn every_bad_body_is_answered_with_the_place_and_nothing_is_taken() {
         }
     }
     let numbers = r#"{"type":"a.b","data":{"huge":1e999999,"long":123456789012345678901234567890123456789012345678901234567890}}"#;
-    let taken = client.try_send(Method::POST, PATH, "application/json", Bytes::from_static(numbers.as_bytes())).await.unwrap();
+    let taken =
+        client.try_send(Method::POST, PATH, "application/json", Bytes::from_static(numbers.as_bytes())).await.unwrap();
     assert_eq!(taken.status, StatusCode::ACCEPTED, "huge numbers are numbers: {taken:?}");
     assert_eq!(taken.json()["firstOffset"], 1, "nothing bad was taken before");
     assert_eq!(server.terminate(), Some(0));
@@ -121,7 +153,11 @@ async fn hooks_take_whatever_comes_and_never_refuse_what_can_be_stored() {
         ("/hooks/nobody", b"{\"type\":\"a.b\"}", "unknown_account"),
     ] {
         let captured = hook(path, body).await;
-        assert_eq!((&captured["captured"], &captured["results"][0]["captured"]), (&json!(1), &json!(reason)), "{captured}");
+        assert_eq!(
+            (&captured["captured"], &captured["results"][0]["captured"]),
+            (&json!(1), &json!(reason)),
+            "{captured}"
+        );
     }
     // The same id with other content: taken under an id of its own, whose repeat is a duplicate.
     let other = br#"{"type":"call.ended","id":"h1","data":{"n":2}}"#;
@@ -129,7 +165,10 @@ async fn hooks_take_whatever_comes_and_never_refuse_what_can_be_stored() {
     assert_eq!(renamed["accepted"], 1, "{renamed}");
     assert_ne!(renamed["results"][0]["id"], "h1");
     let repeated = hook("/hooks/acme", other).await;
-    assert_eq!(repeated["results"][0], json!({ "id": renamed["results"][0]["id"], "offset": renamed["results"][0]["offset"], "duplicate": true }));
+    assert_eq!(
+        repeated["results"][0],
+        json!({ "id": renamed["results"][0]["id"], "offset": renamed["results"][0]["offset"], "duplicate": true })
+    );
     let captures = server.list("/api/v1/captures").await;
     assert_eq!(captures.len(), 6, "{captures:?}");
 }
@@ -143,7 +182,11 @@ async fn slow_half_closed_and_senseless_peers_move_nobody_else() {
     let mut slow = Vec::new();
     for _ in 0..50 {
         let mut stream = connect();
-        write!(stream, "POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{").unwrap();
+        write!(
+            stream,
+            "POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{"
+        )
+        .unwrap();
         slow.push(stream);
     }
     let mut senseless = connect();
@@ -155,7 +198,12 @@ async fn slow_half_closed_and_senseless_peers_move_nobody_else() {
 
     let mut half = connect();
     let body = r#"{"type":"a.b","data":{}}"#;
-    write!(half, "POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    write!(
+        half,
+        "POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
     half.shutdown(Shutdown::Write).unwrap();
     let mut answer = String::new();
     half.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

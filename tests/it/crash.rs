@@ -58,7 +58,12 @@ async fn thirty_kills_under_load_lose_nothing() {
 }
 
 /// Posts events until the connection breaks; returns what was acknowledged.
-async fn send(mut client: Client, account: &'static str, numbers: Arc<AtomicU64>, batch: u64) -> Vec<((String, u64), String)> {
+async fn send(
+    mut client: Client,
+    account: &'static str,
+    numbers: Arc<AtomicU64>,
+    batch: u64,
+) -> Vec<((String, u64), String)> {
     let mut taken = Vec::new();
     loop {
         let lines: Vec<String> = (0..=batch)
@@ -107,7 +112,10 @@ async fn check_receiver(server: &Server, receiver: &Receiver, acknowledged: &Ack
         let offset = delivery.number("hooklog-offset");
         let number = delivery.number("hooklog-sequence");
         let named = numbers.insert((account.clone(), number), offset);
-        assert!(named.is_none_or(|before| before == offset), "number {number} of {account} names {named:?} and {offset}");
+        assert!(
+            named.is_none_or(|before| before == offset),
+            "number {number} of {account} names {named:?} and {offset}"
+        );
         if !arrived.insert((account.clone(), offset)) {
             continue; // At least once: after a kill it may come again.
         }

@@ -55,7 +55,10 @@ async fn an_event_arrives_signed_with_every_header_of_the_contract() {
     }
     let body = delivery.json();
     assert_eq!(body["data"], event(1, "i_7 é")["data"]);
-    assert_eq!((&body["accountId"], &body["test"], &body["actor"]["userId"]), (&json!("acme"), &json!(false), &json!("u_1")));
+    assert_eq!(
+        (&body["accountId"], &body["test"], &body["actor"]["userId"]),
+        (&json!("acme"), &json!(false), &json!("u_1"))
+    );
     let keys: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
     let expected: HashSet<&str> = ["id", "type", "version", "occurredAt", "accountId", "actor", "test", "data"].into();
     assert_eq!(keys.into_iter().collect::<HashSet<_>>(), expected);
@@ -73,7 +76,8 @@ async fn order_by_key_holds_and_numbers_have_no_hole() {
     server.endpoint("acme", "crm", json!({ "url": receiver.url(), "maxInFlight": 32 })).await;
     receiver.verify_with(&server.secret("acme", "crm").await);
     for batch in 0..20 {
-        let events: Vec<Value> = (0..100).map(|n| batch * 100 + n).map(|n| event(n, &format!("i_{}", n % 37))).collect();
+        let events: Vec<Value> =
+            (0..100).map(|n| batch * 100 + n).map(|n| event(n, &format!("i_{}", n % 37))).collect();
         server.post("acme", Value::Array(events)).await;
     }
     let deliveries = receiver.wait_for(2_000).await;
@@ -131,7 +135,8 @@ async fn a_refused_event_holds_its_lane_and_no_other() {
     let attempts = server.api().get("/api/v1/accounts/acme/deliveries/crm/4").await.json();
     assert_eq!(attempts["outcome"], "delivered", "{attempts}");
     assert_eq!(attempts["attempts"][0]["status"], 422);
-    let last = receiver.deliveries().into_iter().rfind(|delivery| delivery.header("webhook-id") == "evt_000003").unwrap();
+    let last =
+        receiver.deliveries().into_iter().rfind(|delivery| delivery.header("webhook-id") == "evt_000003").unwrap();
     assert!(last.number("hooklog-attempt") >= 2);
     assert_eq!(last.header("hooklog-sequence"), "4", "the number stays");
 }

@@ -27,7 +27,8 @@ async fn a_second_process_on_the_same_directory_is_refused_in_words() {
 #[tokio::test]
 async fn listening_outside_loopback_needs_tokens_and_tls_or_the_word_for_it() {
     let directory = tempfile::tempdir().unwrap();
-    let refused = command(directory.path()).args(["serve", "--ingest", "0.0.0.0:0", "--data", "data"]).output().unwrap();
+    let refused =
+        command(directory.path()).args(["serve", "--ingest", "0.0.0.0:0", "--data", "data"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("ingest.tokens") && said.contains("ingest.insecure"), "{said}");
@@ -67,7 +68,8 @@ async fn health_and_metrics_need_no_token_here_and_the_rest_does() {
     let metrics = nobody.get("/metrics").await;
     assert!(String::from_utf8_lossy(&metrics.body).contains("hooklog_log_records_total"));
     server.account("acme").await;
-    let made = server.api().post("/api/v1/accounts/acme/tokens", json!({ "name": "ci", "permissions": ["history"] })).await;
+    let made =
+        server.api().post("/api/v1/accounts/acme/tokens", json!({ "name": "ci", "permissions": ["history"] })).await;
     assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
     let token = made.json()["token"].as_str().unwrap().to_owned();
     let mut ci = server.api_as(&token);
@@ -148,6 +150,7 @@ async fn settings_survive_and_say_what_they_are() {
     let server = Server::start(directory.path());
     let read = server.api().get("/api/v1/accounts/acme/endpoints/crm").await.json();
     assert_eq!(read, made);
-    let refused = server.api().put("/api/v1/accounts/acme/endpoints/bad", json!({ "url": "http://169.254.169.254/" })).await;
+    let refused =
+        server.api().put("/api/v1/accounts/acme/endpoints/bad", json!({ "url": "http://169.254.169.254/" })).await;
     assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (422, &json!("forbidden_address")));
 }

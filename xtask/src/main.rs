@@ -9,7 +9,6 @@
 mod bench;
 mod build;
 mod check;
-mod demo;
 mod deny;
 mod doc;
 mod setup;
@@ -24,15 +23,8 @@ use crate::steps::{Failure, Outcome};
 use crate::workplace::Workplace;
 
 /// All commands, in the order of the help.
-const COMMANDS: &[Command] = &[
-    setup::COMMAND,
-    build::COMMAND,
-    demo::COMMAND,
-    check::COMMAND,
-    test::COMMAND,
-    bench::COMMAND,
-    doc::COMMAND,
-];
+const COMMANDS: &[Command] =
+    &[setup::COMMAND, build::COMMAND, demo::COMMAND, check::COMMAND, test::COMMAND, bench::COMMAND, doc::COMMAND];
 
 /// One command of the developer.
 #[derive(Clone, Copy)]

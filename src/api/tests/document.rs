@@ -30,11 +30,16 @@ fn every_route_is_in_it_with_its_permission() {
         assert_eq!(operation["x-permission"], route.needs.as_str(), "{}", route.path);
         assert!(words.contains(route.needs.as_str()));
         assert_eq!(operation["security"].as_array().unwrap().is_empty(), route.needs == Needs::Nothing);
-        assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{} is there twice", operation["operationId"]);
+        assert!(
+            ids.insert(operation["operationId"].as_str().unwrap().to_owned()),
+            "{} is there twice",
+            operation["operationId"]
+        );
         assert!(!route.summary.ends_with('.') && route.summary.len() > 10, "{}", route.summary);
         assert!(operation["responses"].as_object().unwrap().len() >= 2);
     }
-    let operations: usize = document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
+    let operations: usize =
+        document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
     assert_eq!(operations, routes.len(), "and nothing else is");
 }
 
@@ -93,7 +98,8 @@ async fn receivers_get_the_headers_that_it_names() {
         let name = header["name"].as_str().unwrap();
         assert!(header["required"] == false || got.contains_key(name), "{name} is promised and not sent");
     }
-    for name in got.keys().filter(|name| name.as_str().starts_with("webhook-") || name.as_str().starts_with("hooklog-")) {
+    for name in got.keys().filter(|name| name.as_str().starts_with("webhook-") || name.as_str().starts_with("hooklog-"))
+    {
         assert!(headers.iter().any(|header| header["name"] == name.as_str()), "{name} is sent and not described");
     }
 }

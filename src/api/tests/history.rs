@@ -79,7 +79,14 @@ async fn events_are_listed_by_type_key_and_range_in_either_direction() {
     check(acme, "fromTime=2000-01-01T00:00:00Z&toOffset=3", &[2, 1]).await;
     check(acme, "fromTime=2999-01-01T00:00:00Z", &[]).await;
     check(acme, "toTime=2000-01-01T00:00:00Z", &[]).await;
-    for wrong in ["type=call*", "fromOffset=0", "fromOffset=1&fromTime=2000-01-01T00:00:00Z", "fromTime=now", "direction=up", "after=x"] {
+    for wrong in [
+        "type=call*",
+        "fromOffset=0",
+        "fromOffset=1&fromTime=2000-01-01T00:00:00Z",
+        "fromTime=now",
+        "direction=up",
+        "after=x",
+    ] {
         acme.get(&format!("{EVENTS}?{wrong}")).await.refused(400, "invalid_parameter");
     }
 }
@@ -92,7 +99,13 @@ async fn a_page_looks_at_so_many_rows_and_says_where_to_go_on() {
     let id = server.accounts.account(&super::AccountName::parse("acme").unwrap()).unwrap().id;
     let log = server.log.handle();
     for thousand in 0..12_u64 {
-        let event = |n: u64| log.prepare(id, &draft(&format!("x{}", thousand * 1000 + n), "common.one", None, n), &mut Random::from_seed(n));
+        let event = |n: u64| {
+            log.prepare(
+                id,
+                &draft(&format!("x{}", thousand * 1000 + n), "common.one", None, n),
+                &mut Random::from_seed(n),
+            )
+        };
         let events = (0..1000).map(event).collect();
         log.append(id, events, crate::log::OnConflict::Refuse, log.reserve(1 << 20).unwrap()).await.unwrap();
     }
@@ -106,7 +119,7 @@ async fn a_page_looks_at_so_many_rows_and_says_where_to_go_on() {
 async fn what_retention_took_is_gone_and_says_so() {
     let mut server = start().await;
     let mut acme = server.account("acme", &["history", "settings", "replay"]).await;
-    acme.put(CRM, json!({ "url": "https://192.0.2.1/", "enabled": false })).await.expect(201);
+    acme.put(CRM, json!({ "url": "https://127.0.0.1:9/", "enabled": false })).await.expect(201);
     server.append("acme", "a.b", 6).await;
     let hour = 3_600_000;
     let log = server.log.handle();
@@ -164,7 +177,10 @@ async fn deliveries_tell_what_became_of_each_event() {
     server.append("acme", "a.b", 1).await;
     until(&mut acme, &status, |status| status["state"] == "backing_off").await;
     let refused = acme.get(&format!("{DELIVERIES}/crm/7")).await.expect(200);
-    assert_eq!((&refused["outcome"], &refused["error"], &refused["status"]), (&json!("waiting"), &json!("http_status"), &json!(503)));
+    assert_eq!(
+        (&refused["outcome"], &refused["error"], &refused["status"]),
+        (&json!("waiting"), &json!("http_status"), &json!(503))
+    );
     assert_eq!(refused["attempts"][0]["answer"], "no thanks");
 
     let pairs = |items: &[Value]| -> Vec<String> {
@@ -208,9 +224,14 @@ async fn every_sequence_number_is_answered() {
     };
     log.write_outcomes(vec![row], false).await.unwrap();
     let shown = |items: &[Value]| -> Vec<(u64, String)> {
-        items.iter().map(|item| (item["sequence"].as_u64().unwrap(), item["outcome"].as_str().unwrap().to_owned())).collect()
+        items
+            .iter()
+            .map(|item| (item["sequence"].as_u64().unwrap(), item["outcome"].as_str().unwrap().to_owned()))
+            .collect()
     };
-    let of = |numbers: &[(u64, &str)]| numbers.iter().map(|(number, outcome)| (*number, (*outcome).to_owned())).collect::<Vec<_>>();
+    let of = |numbers: &[(u64, &str)]| {
+        numbers.iter().map(|(number, outcome)| (*number, (*outcome).to_owned())).collect::<Vec<_>>()
+    };
     let path = format!("{DELIVERIES}?endpoint=crm");
     for limit in [1, 2, 100] {
         let newest = acme.list(&format!("{path}&fromSequence=5"), limit).await;
@@ -243,7 +264,8 @@ async fn captures_are_shown_to_operators_as_they_came() {
         log.append_captures(vec![(AccountId(0), capture)], &mut server.random, reservation).await.unwrap();
     }
     let mut operator = server.operator().await;
-    let paths = |items: Vec<Value>| items.iter().map(|item| item["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let paths =
+        |items: Vec<Value>| items.iter().map(|item| item["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     for limit in [1, 2, 10] {
         assert_eq!(paths(operator.list("/api/v1/captures", limit).await), ["/hooks/2", "/hooks/1", "/hooks/0"]);
         let oldest = operator.list("/api/v1/captures?direction=oldest", limit).await;

@@ -359,6 +359,8 @@ impl Receiver {
             got.lock().unwrap().push(request.headers().clone());
             let mut response = http::Response::new(Full::new(Bytes::from_static(b"no thanks")));
             *response.status_mut() = StatusCode::from_u16(*status.lock().unwrap()).unwrap();
+            // With a type of its own the listener takes the answer for a deliberate one.
+            response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/x-receiver"));
             std::future::ready(Ok::<_, Problem>(response))
         });
         let surroundings =

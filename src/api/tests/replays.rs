@@ -21,7 +21,10 @@ async fn a_replay_is_a_job_from_its_making_to_its_end() {
     let made = made.expect(201);
     assert_eq!(location, format!("{REPLAYS}/{}", made["id"].as_str().unwrap()));
     assert_eq!((&made["kind"], &made["counts"]["matched"]), (&json!("replay"), &json!(5)));
-    assert_eq!((&made["endpoint"], &made["from"], &made["to"]), (&json!("crm"), &json!({ "offset": 3 }), &json!({ "offset": 8 })));
+    assert_eq!(
+        (&made["endpoint"], &made["from"], &made["to"]),
+        (&json!("crm"), &json!({ "offset": 3 }), &json!({ "offset": 8 }))
+    );
     assert!(made["createdBy"].as_str().unwrap().contains("test"));
     let done = until(&mut acme, &location, |job| job["state"] == "completed").await;
     assert_eq!((&done["progress"], &done["problem"], &done["etaMs"]), (&json!(1.0), &json!(null), &json!(null)));

@@ -24,7 +24,10 @@ async fn an_account_is_made_replaced_and_changed() {
     assert_eq!(replaced["labels"], made["labels"]);
     assert_ne!(replaced["revision"], made["revision"]);
     let changed = operator.patch(path, json!({ "ratePerSecond": null, "labels": { "trial": "1" } })).await.expect(200);
-    assert_eq!((&changed["ratePerSecond"], &changed["labels"]), (&json!(null), &json!({ "tier": "gold", "trial": "1" })));
+    assert_eq!(
+        (&changed["ratePerSecond"], &changed["labels"]),
+        (&json!(null), &json!({ "tier": "gold", "trial": "1" }))
+    );
     assert_eq!(changed["language"], "fr", "what a patch leaves out stays");
     assert_eq!(operator.put(path, json!({})).await.expect(200)["language"], "en", "what a put leaves out does not");
 
@@ -46,7 +49,8 @@ async fn accounts_are_listed_by_name_page_by_page() {
     for name in ["acme", "acme-2", "bravo", "globex"] {
         operator.put(&format!("/api/v1/accounts/{name}"), json!({})).await.expect(201);
     }
-    let names = |items: Vec<Value>| items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let names =
+        |items: Vec<Value>| items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     for limit in [1, 2, 3, 4, 5] {
         assert_eq!(names(operator.list("/api/v1/accounts", limit).await), ["acme", "acme-2", "bravo", "globex"]);
     }
@@ -62,13 +66,15 @@ async fn secrets_are_kept_and_never_shown() {
     let made = acme.put(CRM, settings).await.expect(201);
     assert_eq!(made["auth"], json!({ "type": "basic", "username": "ino", "passwordSet": true }));
     assert_eq!(made["url"], "https://example.com/in?key=k", "who may read settings sees the whole address");
-    let defaults = json!({ "enabled": true, "signing": "v1", "order": "by_key", "format": "envelope", "maxInFlight": 16 });
+    let defaults =
+        json!({ "enabled": true, "signing": "v1", "order": "by_key", "format": "envelope", "maxInFlight": 16 });
     for (name, value) in defaults.as_object().unwrap() {
         assert_eq!(made[name], *value, "{name}");
     }
     // Written back as it was read, the secret stays.
     assert_eq!(acme.put(CRM, made.clone()).await.expect(200)["auth"]["passwordSet"], true);
-    let changed = acme.patch(CRM, json!({ "order": "strict", "headers": { "x-team": null, "x-a": "1" } })).await.expect(200);
+    let changed =
+        acme.patch(CRM, json!({ "order": "strict", "headers": { "x-team": null, "x-a": "1" } })).await.expect(200);
     assert_eq!((&changed["auth"], &changed["headers"]), (&made["auth"], &json!({ "x-a": "1" })));
     let list = acme.get("/api/v1/accounts/acme/endpoints").await;
     assert!(!String::from_utf8_lossy(&list.body).contains("swordfish"));
@@ -225,7 +231,8 @@ async fn keys_are_shown_to_who_may_and_rotated() {
     assert!(first["secret"].as_str().unwrap().starts_with("whsec_"));
     assert_eq!((&first["scheme"], &first["validUntil"]), (&json!("v1"), &json!(null)));
     let given = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
-    let rotated = acme.post(&format!("{secret}/rotate"), json!({ "overlapMs": 60_000, "secret": given })).await.expect(200);
+    let rotated =
+        acme.post(&format!("{secret}/rotate"), json!({ "overlapMs": 60_000, "secret": given })).await.expect(200);
     let keys = rotated["keys"].as_array().unwrap();
     assert_eq!((keys.len(), &keys[0]["secret"], &keys[1]["id"]), (2, &json!(given), &first["id"]));
     assert_ne!(keys[1]["validUntil"], json!(null));
@@ -233,7 +240,8 @@ async fn keys_are_shown_to_who_may_and_rotated() {
     acme.delete(&newest).await.refused(422, "invalid_request");
     assert_eq!(acme.delete(&format!("{secret}/{}", first["id"].as_str().unwrap())).await.status, 204);
     acme.delete(&format!("{secret}/nonsense")).await.refused(404, "not_found");
-    let bad = acme.post(&format!("{secret}/rotate"), json!({ "secret": "short" })).await.refused(422, "invalid_request");
+    let bad =
+        acme.post(&format!("{secret}/rotate"), json!({ "secret": "short" })).await.refused(422, "invalid_request");
     assert_eq!(bad["errors"][0]["pointer"], "/secret");
     assert!(!bad.to_string().contains("short\""), "what was given as a secret is not repeated: {bad}");
     // Without a body: a new random key, a day beside the old one.
@@ -248,7 +256,7 @@ async fn an_endpoint_is_paused_resumed_and_listed_by_its_lag() {
     let mut server = start().await;
     let receiver = Receiver::start(&server).await;
     let mut acme = server.account("acme", &["settings", "history"]).await;
-    server.account("globex", &[]).await;
+    server.account("globex", &["listen"]).await;
     acme.put(CRM, json!({ "url": receiver.url })).await.expect(201);
     let paused = acme.send(Method::POST, &format!("{CRM}/pause"), &[], None).await.expect(200);
     assert_eq!((&paused["state"], &paused["problem"]["code"]), (&json!("paused"), &json!("paused")));
@@ -260,7 +268,8 @@ async fn an_endpoint_is_paused_resumed_and_listed_by_its_lag() {
     until(&mut acme, &status, |status| status["lag"]["events"] == 5).await;
 
     let of = |items: Vec<Value>| -> Vec<String> {
-        let name = |item: &Value| format!("{}/{}", item["account"].as_str().unwrap(), item["endpoint"].as_str().unwrap());
+        let name =
+            |item: &Value| format!("{}/{}", item["account"].as_str().unwrap(), item["endpoint"].as_str().unwrap());
         items.iter().map(name).collect()
     };
     let all = "/api/v1/endpoints";

@@ -43,10 +43,10 @@ pub use message::{Credentials, Message, SigningKey};
 pub use route::{Attempted, InvalidRoute, Route, RouteSettings};
 pub use tls::Trust;
 
+pub(in crate::deliver) use answer::Answer;
 pub(in crate::deliver) use connection::Connection;
 pub(in crate::deliver) use road::Road;
 pub(in crate::deliver) use stream::Stream;
-pub(in crate::deliver) use answer::Answer;
 
 /// What holds for the requests of all endpoints.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::Connection;
 use crate::runtime::{Clock, Monotonic, Shutdown};
@@ -73,16 +73,17 @@ impl IdleConnections {
     /// Closes what has been idle for too long; asleep while nothing is idle.
     pub(super) async fn close_when_old(self, mut stop: Shutdown) {
         while !stop.is_given() {
-            if self.0.has_pools() {
-                // Whichever comes first, the next look tells.
-                drop(timeout(LOOK_EVERY, stop.given()).await);
-            } else {
-                tokio::select! {
-                    () = stop.given() => {}
-                    () = self.0.some.notified() => {}
+            let look = async {
+                if !self.0.has_pools() {
+                    self.0.some.notified().await;
                 }
+                // Not at once: a busy pool is empty and full again a thousand times a second.
+                sleep(LOOK_EVERY).await;
+            };
+            tokio::select! {
+                () = look => self.0.close_old(),
+                () = stop.given() => {}
             }
-            self.0.close_old();
         }
         self.0.close_all();
     }

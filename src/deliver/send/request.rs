@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use bytestring::ByteString;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
@@ -46,6 +46,7 @@ enum Place {
     Sequence,
     Attempt,
     Key,
+    ContentLength,
 }
 
 /// The signing keys, those that are used longest first.
@@ -73,7 +74,8 @@ impl Template {
         for (name, _) in PLACES {
             headers.insert(name, HeaderValue::from_static(""));
         }
-        let place = |name| PLACES.iter().find(|(placed, _)| placed == name).map_or(Place::Constant, |(_, place)| *place);
+        let place =
+            |name| PLACES.iter().find(|(placed, _)| placed == name).map_or(Place::Constant, |(_, place)| *place);
         let places = headers.keys().map(place).collect();
         Ok(Self { uri: path.into(), headers, places, keys: Keys::new(&settings.signing) })
     }
@@ -118,6 +120,7 @@ impl Template {
             Place::Sequence => HeaderValue::from(message.sequence?.0),
             Place::Attempt => number(message.attempt.0),
             Place::Key => readable(message.key.as_ref()?),
+            Place::ContentLength => HeaderValue::from(message.body.len()),
         })
     }
 
@@ -160,9 +163,7 @@ fn authenticate(headers: &mut HeaderMap, credentials: &Credentials) -> Result<()
             (AUTHORIZATION, format!("Basic {pair}"))
         }
         Credentials::Bearer { token } => (AUTHORIZATION, format!("Bearer {}", token.expose())),
-        Credentials::Header { name, value } => {
-            (free_name(name)?, value.expose().clone())
-        }
+        Credentials::Header { name, value } => (free_name(name)?, value.expose().clone()),
     };
     let mut text = value(name.as_str(), &text)?;
     text.set_sensitive(true);
@@ -230,7 +231,7 @@ const OUTSIDE_VISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Room for the headers of a usual request.
 const HEADERS: usize = 32;
 /// What stands in every ordinary delivery, in the order in which it is sent.
-const PLACES: [(HeaderName, Place); 10] = [
+const PLACES: [(HeaderName, Place); 11] = [
     (ID, Place::Id),
     (TIMESTAMP, Place::Timestamp),
     (SIGNATURE, Place::Signature),
@@ -241,4 +242,6 @@ const PLACES: [(HeaderName, Place); 10] = [
     (SEQUENCE, Place::Sequence),
     (ATTEMPT, Place::Attempt),
     (KEY, Place::Key),
+    // hyper would add it, and the map would have to grow for it.
+    (CONTENT_LENGTH, Place::ContentLength),
 ];

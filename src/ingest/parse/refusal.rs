@@ -8,7 +8,9 @@ use crate::model::json;
 /// Which rule a body breaks, as far as a caller acts differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// The text is not sound, or an event has not the form it must have.
+    /// The text is not sound JSON, or breaks a limit of its own (depth, keys, a key twice).
+    NotJson,
+    /// An event has not the form it must have.
     Malformed,
     /// An event has too many bytes.
     TooLarge,
@@ -76,7 +78,7 @@ impl Issues {
             Place::Line(line) => Some(line),
         };
         let issue = Issue { line, pointer: error.pointer.clone(), detail: error.to_string() };
-        self.push(RefusalKind::Malformed, issue);
+        self.push(RefusalKind::NotJson, issue);
     }
 
     pub(super) fn is_full(&self) -> bool {

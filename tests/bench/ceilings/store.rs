@@ -63,7 +63,8 @@ pub(super) fn commit_slowly(directory: &Path, count: usize) -> anyhow::Result<()
 impl Store {
     pub(super) fn open(directory: &Path) -> anyhow::Result<Self> {
         let cache = Cache::new_hyper_clock_cache(16 << 20, 0);
-        let families = FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(&cache, name == "event_ids")));
+        let families =
+            FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(&cache, name == "event_ids")));
         Ok(Self(DB::open_cf_descriptors(&database_options(), directory, families)?))
     }
 
