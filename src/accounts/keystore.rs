@@ -230,7 +230,7 @@ fn write_anew(
     }
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+    File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()?;
     Ok(file)
 }
 
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(store.get(ids[3]), Some(&secret("swordfish3")));
         store.forget_all_but(&BTreeSet::from([ids[1]]), &mut random).unwrap();
         drop(store);
-        let store = Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap();
+        let store = Keystore::open(directory.path(), &KeySource::File(key_file), &mut random).unwrap();
         assert_eq!(store.secrets.keys().copied().collect::<Vec<_>>(), [ids[1]]);
     }
 
@@ -277,14 +277,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (key_file, other) = (directory.path().join("master.key"), directory.path().join("other.key"));
         let mut random = Random::from_seed(1);
-        drop(Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap());
+        drop(Keystore::open(directory.path(), &KeySource::File(key_file), &mut random).unwrap());
         let problem = Keystore::open(directory.path(), &KeySource::File(other.clone()), &mut random).unwrap_err();
         assert_eq!(problem, KeystoreError::KeyMissing { path: other.clone() });
         std::fs::write(&other, MasterKey::make(&mut random).expose()).unwrap();
         let problem = Keystore::open(directory.path(), &KeySource::File(other.clone()), &mut random).unwrap_err();
         assert_eq!(problem, KeystoreError::WrongKey { path: directory.path().join(FILE_NAME) });
         std::fs::write(&other, "too short").unwrap();
-        let problem = Keystore::open(directory.path(), &KeySource::File(other.clone()), &mut random).unwrap_err();
+        let problem = Keystore::open(directory.path(), &KeySource::File(other), &mut random).unwrap_err();
         assert!(matches!(problem, KeystoreError::KeyInvalid { .. }));
     }
 
@@ -305,10 +305,10 @@ mod tests {
             let store = Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap();
             assert!(store.get(first).is_some() && store.get(second).is_none());
         }
-        let mut damaged = whole.clone();
+        let mut damaged = whole;
         damaged[40] ^= 1;
         std::fs::write(&path, &damaged).unwrap();
-        let problem = Keystore::open(directory.path(), &KeySource::File(key_file.clone()), &mut random).unwrap_err();
+        let problem = Keystore::open(directory.path(), &KeySource::File(key_file), &mut random).unwrap_err();
         assert_eq!(problem, KeystoreError::Damaged { path, at: 24 });
     }
 }

@@ -155,12 +155,12 @@ impl<T: Serialize + JsonSchema + Send> Answer for Verdict<T> {
 /// 200 with a text that is no JSON.
 pub(super) struct Text {
     pub(super) media_type: &'static str,
-    pub(super) text: String,
+    pub(super) text: Bytes,
 }
 
 impl Answer for Text {
     fn answer(self, _: &HeaderMap) -> Answered {
-        let mut response = Response::new(Full::new(Bytes::from(self.text)));
+        let mut response = Response::new(Full::new(self.text));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)

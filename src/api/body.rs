@@ -70,7 +70,12 @@ pub(super) struct Patch<T> {
 
 impl<T: JsonSchema + 'static> FromBody for Patch<T> {
     const DESCRIBE: Option<fn(&mut SchemaGenerator) -> Value> = Some(|generator| {
-        let mut body = described(generator.subschema_for::<T>().to_value(), "application/merge-patch+json", true);
+        let mut schema = T::json_schema(generator).to_value();
+        // What a whole setting must have, a change may leave as it is.
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove("required");
+        }
+        let mut body = described(schema, "application/merge-patch+json", true);
         if let Some(body) = body.as_object_mut() {
             let description = "A merge patch (RFC 7396): members that are left out stay, null puts one back to its \
                                default. `application/json` is taken too.";

@@ -21,6 +21,7 @@ use crate::web::{Code, Input, Problem};
 
 /// An empty object, or nothing.
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "Empty")]
 pub(super) struct Nothing {}
 
 impl Input for Nothing {
@@ -51,6 +52,7 @@ enum ResumeFrom {
 /// An endpoint of any account, and how it does.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "EndpointWithStatus")]
 pub(super) struct Listed {
     /// Whose it is.
     account: AccountName,
@@ -74,6 +76,7 @@ impl Parameters for Filter {}
 /// An order of endpoints.
 #[derive(Debug, Clone, Copy, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "EndpointSort")]
 enum Sort {
     /// The most events waiting first.
     Lag,

@@ -75,6 +75,7 @@ pub(super) struct View {
 /// A delivery with every request of it.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "DeliveryWithAttempts")]
 pub(super) struct Whole {
     #[serde(flatten)]
     view: View,
@@ -85,7 +86,7 @@ pub(super) struct Whole {
 /// One request.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "Attempt")]
+#[schemars(rename = "DeliveryAttempt")]
 struct AttemptView {
     /// Which request of the event it was, from 1.
     attempt: Attempt,

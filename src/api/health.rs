@@ -36,10 +36,13 @@ pub struct Trouble {
 #[derive(Debug, Clone, Default)]
 pub struct Health(Arc<Inner>);
 
+/// Under which code, of which account, of which endpoint something was noted.
+type Place = (String, Option<String>, Option<String>);
+
 #[derive(Debug, Default)]
 struct Inner {
     phase: AtomicU8,
-    troubles: Mutex<BTreeMap<(String, Option<String>, Option<String>), Trouble>>,
+    troubles: Mutex<BTreeMap<Place, Trouble>>,
     /// How endpoints did, and when they were asked.
     counted: tokio::sync::Mutex<Option<(Monotonic, Census)>>,
 }

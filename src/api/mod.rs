@@ -92,7 +92,6 @@ impl std::fmt::Debug for Api {
 }
 
 /// Makes the router of the admin listener.
-#[must_use]
 pub fn router(api: Api) -> axum::Router {
     route::router(Arc::new(api))
 }

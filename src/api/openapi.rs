@@ -4,7 +4,9 @@
 //! Two runs of one build give the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
+use bytes::Bytes;
 use http::Method;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
@@ -29,8 +31,12 @@ pub fn document_text() -> String {
     text(&document())
 }
 
-pub(super) fn document_text_for(options: &Options) -> String {
-    text(&document_for(options))
+/// Returns the document of a running listener, made once: it is answered to whoever asks.
+pub(super) fn document_text_for(options: &Options) -> Bytes {
+    static OPEN: OnceLock<Bytes> = OnceLock::new();
+    static CLOSED: OnceLock<Bytes> = OnceLock::new();
+    let made = if options.metrics_need_token { &CLOSED } else { &OPEN };
+    made.get_or_init(|| text(&document_for(options)).into()).clone()
 }
 
 fn text(document: &Value) -> String {

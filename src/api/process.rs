@@ -221,11 +221,12 @@ pub(super) async fn status(call: Call, (): ()) -> Result<Read<Status>, Problem> 
 
 pub(super) async fn metrics(call: Call, (): ()) -> Result<Text, Problem> {
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(Text { media_type, text: call.api.metrics.render() })
+    Ok(Text { media_type, text: call.api.metrics.render().into() })
 }
 
 /// Every problem code.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ProblemCodes")]
 pub(super) struct Codes {
     /// In the order of their status.
     items: Vec<CodeDescription>,

@@ -154,6 +154,7 @@ impl Parameters for Range {}
 /// A place in an account's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "RangeEnd")]
 pub(super) enum Point {
     /// An offset.
     Offset(Offset),
@@ -193,6 +194,7 @@ fn point(end: &str, offset: Option<Offset>, time: Option<Timestamp>) -> Result<O
 
 /// One page of a list.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub(super) struct List<T> {
     /// The items, in the order of the list.
     pub(super) items: Vec<T>,

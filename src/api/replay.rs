@@ -180,7 +180,7 @@ pub(super) async fn create(call: Call, Json(request): Json<Request>) -> Result<C
     let replay = call.api.accounts.create_replay(&account.name, draft, &call.who()?).await;
     let replay = replay.map_err(|error| call.refused(error))?;
     let location = format!("/api/v1/accounts/{}/replays/{}", account.name, replay.value.id);
-    let value = view(&call, &account, &replay, &mut { PAGE_ROWS_MAX }).await?;
+    let value = view(&call, &account, &replay, &mut { ROWS_OF_ONE_MAX }).await?;
     Ok(Created { location, value })
 }
 
@@ -199,7 +199,7 @@ pub(super) async fn list(call: Call, (page,): (Page,)) -> Result<Read<List<View>
 pub(super) async fn get(call: Call, (): ()) -> Result<Read<View>, Problem> {
     let account = call.account()?;
     let replay = replay(&call, &account)?;
-    view(&call, &account, &replay, &mut { PAGE_ROWS_MAX }).await.map(Read)
+    view(&call, &account, &replay, &mut { ROWS_OF_ONE_MAX }).await.map(Read)
 }
 
 pub(super) async fn cancel(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<View>, Problem> {
@@ -216,7 +216,7 @@ pub(super) async fn cancel(call: Call, Optional(Nothing {}): Optional<Nothing>) 
     if replay.value.state != JobState::Cancelled {
         return Err(not_cancellable(replay.value.state));
     }
-    view(&call, &account, &replay, &mut { PAGE_ROWS_MAX }).await.map(Read)
+    view(&call, &account, &replay, &mut { ROWS_OF_ONE_MAX }).await.map(Read)
 }
 
 fn replay(call: &Call, account: &Account) -> Result<Revised<ReplaySettings>, Problem> {
@@ -309,6 +309,8 @@ const fn length(settings: &ReplaySettings) -> u64 {
     settings.to.0.saturating_sub(settings.from.0)
 }
 
+/// Rows that are read for one replay that is over: about a second's worth.
+const ROWS_OF_ONE_MAX: usize = 100_000;
 const ATTEMPTS_MAX: usize = 1_000;
 
 #[cfg(test)]

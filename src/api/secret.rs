@@ -17,6 +17,7 @@ use crate::web::{Code, Input, Problem};
 
 /// The keys of an endpoint, newest first.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "SigningKeys")]
 pub(super) struct Keys {
     /// Those that are valid now.
     keys: Vec<Key>,
@@ -25,6 +26,7 @@ pub(super) struct Keys {
 /// One key.
 #[derive(Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SigningKey")]
 struct Key {
     /// Its id.
     id: String,
@@ -56,6 +58,7 @@ enum Scheme {
 /// How keys are rotated.
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "KeyRotation")]
 pub(super) struct Rotation {
     /// How long the keys before sign beside the new one: 24 h where nothing is said, 0 ends them at once.
     overlap_ms: Option<u64>,

@@ -160,7 +160,7 @@ fn shortened(mut detail: String) -> ByteString {
 }
 
 fn known<T>(number: u8, of_number: impl Fn(u8) -> Option<T>) -> Result<T, CodecError> {
-    of_number(number).ok_or(CodecError::Unknown(u32::from(number)))
+    of_number(number).ok_or_else(|| CodecError::Unknown(u32::from(number)))
 }
 
 /// The number on disk of an error: its place in the list of all.
@@ -293,7 +293,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
-            let row = [&[super::LAYOUT], &bytes[..]].concat();
+            let row = [&[LAYOUT], &bytes[..]].concat();
             if let Ok(record) = AttemptRecord::decode(row.clone().into()) {
                 prop_assert_eq!(record.encode(), row);
             }

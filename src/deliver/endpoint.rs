@@ -65,14 +65,16 @@ pub(super) struct Loaded {
 }
 
 type Ended = (CourseId, Offset, Attempted);
+type Read = (CourseId, Offset, Result<Vec<DecidedEvent>, log::Error>);
+type Written = (Option<u64>, Result<(), log::Error>);
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What the loop waits for besides its mailbox and the clock.
 struct Waits {
     attempts: FuturesUnordered<Boxed<Ended>>,
     /// At most one read for each of the two courses.
-    reads: FuturesUnordered<Boxed<(CourseId, Offset, Result<Vec<DecidedEvent>, log::Error>)>>,
-    write: Option<Boxed<(Option<u64>, Result<(), log::Error>)>>,
+    reads: FuturesUnordered<Boxed<Read>>,
+    write: Option<Boxed<Written>>,
 }
 
 impl Loaded {
@@ -157,7 +159,7 @@ pub(super) async fn run(mut loaded: Loaded, mailbox: Arc<Mailbox>, mut messages:
                 Some(Message::Stop { nod }) => {
                     // Requests in flight end with the loop; the endpoint's rows age with their events.
                     drop(waits);
-                    drop(nod.send(()));
+                    answer(nod, ());
                     return;
                 }
                 Some(message) => loaded.message(message, &mut actions),
@@ -231,12 +233,7 @@ impl Loaded {
         }
     }
 
-    fn write(
-        &self,
-        ticket: Option<u64>,
-        rows: Vec<OutcomeRow>,
-        is_sync: bool,
-    ) -> Boxed<(Option<u64>, Result<(), log::Error>)> {
+    fn write(&self, ticket: Option<u64>, rows: Vec<OutcomeRow>, is_sync: bool) -> Boxed<Written> {
         let log = self.shared.parts.log.clone();
         Box::pin(async move {
             loop {
@@ -270,11 +267,7 @@ impl Loaded {
         }
     }
 
-    fn read(
-        &mut self,
-        (course, from, answer): (CourseId, Offset, Result<Vec<DecidedEvent>, log::Error>),
-        actions: &mut Vec<Action>,
-    ) {
+    fn read(&mut self, (course, from, answer): Read, actions: &mut Vec<Action>) {
         let events = answer.unwrap_or_else(|problem| {
             tracing::error!(account = %self.endpoint.account_name, %from, %problem, "events cannot be read");
             Vec::new()
@@ -289,7 +282,7 @@ impl Loaded {
     }
 
     /// Takes the end of a write in; false where the log has failed and everything ends.
-    fn written(&mut self, (ticket, answer): (Option<u64>, Result<(), log::Error>), actions: &mut Vec<Action>) -> bool {
+    fn written(&mut self, (ticket, answer): Written, actions: &mut Vec<Action>) -> bool {
         if let Err(problem) = answer {
             tracing::error!(account = %self.endpoint.account_name, %problem, "progress cannot be written");
             return false;
@@ -327,28 +320,28 @@ impl Loaded {
             }
             Message::Settings { endpoint, nod } => {
                 self.settings_changed(endpoint, actions);
-                drop(nod.send(()));
+                answer(nod, ());
             }
             Message::AccountChanged { nod } => {
                 self.switch(actions);
-                drop(nod.send(()));
+                answer(nod, ());
             }
             Message::Replays { nod } => {
                 self.start_replay(actions);
-                drop(nod.send(()));
+                answer(nod, ());
             }
             Message::StopReplay { id, nod } => {
                 self.take(Input::StopReplay(ReplayId(id)), actions);
                 self.replay_asked = None;
                 self.start_replay(actions);
-                drop(nod.send(()));
+                answer(nod, ());
             }
             Message::Retry => self.take(Input::Retry, actions),
-            Message::Status(reply) => drop(reply.send(self.status())),
+            Message::Status(reply) => answer(reply, self.status()),
             Message::Whereabouts { offset, reply } => {
-                drop(reply.send(self.machine.whereabouts(CourseId::Live, offset)));
+                answer(reply, self.machine.whereabouts(CourseId::Live, offset));
             }
-            Message::Stop { nod } => drop(nod.send(())),
+            Message::Stop { nod } => answer(nod, ()),
         }
     }
 
@@ -471,6 +464,11 @@ fn unreadable(endpoint: &Endpoint, problem: &dyn std::fmt::Display) -> log::Erro
         "endpoint {}/{} cannot be loaded: {problem}",
         endpoint.account_name, endpoint.name
     ))
+}
+
+/// Answers whoever asked; one that has gone away does not mind.
+fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    drop(reply.send(value));
 }
 
 async fn wait<T>(waited: &mut Option<Boxed<T>>) -> T {

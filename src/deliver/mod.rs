@@ -9,7 +9,7 @@
 //!       ▲─────────── decide, body ────────┘                        └────▶ log: cursor, sequences, attempts
 //! ```
 
-mod machine;
+pub mod machine;
 
 mod endpoint;
 mod line;

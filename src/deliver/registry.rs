@@ -219,6 +219,11 @@ impl Handle {
         answer.await.ok()
     }
 
+    /// Tells a loop something and waits for its nod; one that is not loaded need not be told.
+    async fn tell(&self, endpoint: EndpointId, message: impl FnOnce(oneshot::Sender<()>) -> Message) {
+        self.ask(endpoint, message).await.unwrap_or_default();
+    }
+
     fn mailbox(&self, endpoint: EndpointId) -> Option<Arc<Mailbox>> {
         self.0.loaded.read().unwrap_or_else(PoisonError::into_inner).by_id.get(&endpoint).map(Arc::clone)
     }
@@ -265,7 +270,7 @@ impl Handle {
         let account = self.0.parts.accounts.account_by_id(account);
         let endpoint = account.and_then(|account| account.endpoints.get(name).map(Arc::clone));
         match (endpoint.filter(|endpoint| endpoint.id == id), self.mailbox(id)) {
-            (Some(endpoint), Some(_)) => drop(self.ask(id, |nod| Message::Settings { endpoint, nod }).await),
+            (Some(endpoint), Some(_)) => self.tell(id, |nod| Message::Settings { endpoint, nod }).await,
             (Some(endpoint), None) => {
                 if let Err(problem) = self.load(endpoint).await {
                     tracing::error!(endpoint = %id, %problem, "an endpoint cannot be loaded");
@@ -288,7 +293,7 @@ impl Handle {
             loaded.by_account.get(&account).into_iter().flatten().map(|mailbox| mailbox.endpoint).collect()
         };
         for id in ids {
-            drop(self.ask(id, |nod| Message::AccountChanged { nod }).await);
+            self.tell(id, |nod| Message::AccountChanged { nod }).await;
         }
     }
 }
@@ -305,7 +310,7 @@ impl Observer for Handle {
                     let is_over = replay.is_some_and(|replay| replay.value.state.is_over());
                     let message =
                         |nod| if is_over { Message::StopReplay { id, nod } } else { Message::Replays { nod } };
-                    drop(self.ask(endpoint, message).await);
+                    self.tell(endpoint, message).await;
                 }
                 Change::Token => {}
             }

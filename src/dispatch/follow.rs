@@ -42,8 +42,11 @@ async fn read(log: &log::Handle, from: Position) -> Result<Vec<Record>, log::Err
     }
 }
 
+/// Decided events of one account, without a hole, with the offset of the first.
+type Offer = (AccountId, Offset, Vec<(Position, Decision)>);
+
 fn offer(dispatch: &Dispatch, deliver: &Handle, records: &[Record]) -> Result<(), log::Error> {
-    let mut by_account: Vec<(AccountId, Offset, Vec<(Position, Decision)>)> = Vec::new();
+    let mut by_account: Vec<Offer> = Vec::new();
     for record in records.iter().filter(|record| record.header.kind == Kind::Event) {
         let (account, offset) = (record.header.account, record.header.offset);
         if !deliver.has_endpoints(account) {

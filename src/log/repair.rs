@@ -122,7 +122,7 @@ pub(super) fn cut(
 
 /// Copies a folder to a place outside of it: a copy into itself would never end.
 fn copy_apart(source: &Path, target: &Path) -> io::Result<()> {
-    let (source, parent) = (source.canonicalize()?, target.parent().unwrap_or(Path::new(".")));
+    let (source, parent) = (source.canonicalize()?, target.parent().unwrap_or_else(|| Path::new(".")));
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     if parent.canonicalize()?.starts_with(&source) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the copy must not lie inside the data directory"));

@@ -69,6 +69,11 @@ impl Ceiling {
         Ok(line.trim().to_owned())
     }
 
+    /// Returns the processor time that the process has used.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        crate::server::cpu(self.child.id())
+    }
+
     /// Returns the resident memory of the process in bytes.
     pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
         crate::server::resident_bytes(self.child.id())
@@ -103,6 +108,11 @@ impl Sender {
         let stdin = self.0.child.stdin.as_mut().context("stdin is piped")?;
         stdin.write_all(b"begin\n")?;
         Ok(stdin.flush()?)
+    }
+
+    /// Returns the processor time that it has used.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        self.0.cpu()
     }
 
     /// Waits until every request of it was answered well.

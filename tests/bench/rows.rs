@@ -69,6 +69,10 @@ fn per_second(events: usize, took: Duration) -> f64 {
     number(events) / took.as_secs_f64()
 }
 
+fn microseconds_each(span: Duration, events: usize) -> f64 {
+    span.as_secs_f64() * 1e6 / number(events)
+}
+
 fn milliseconds(span: Duration) -> f64 {
     span.as_secs_f64() * 1_000.0
 }

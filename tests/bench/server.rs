@@ -110,14 +110,7 @@ impl Server {
 
     /// Returns the processor time that the process has used.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name of the program may hold anything; what follows its bracket may not.
-        let fields = stat.rsplit(')').next().context("a process has a name")?;
-        let mut ticks = 0;
-        for field in fields.split_whitespace().skip(11).take(2) {
-            ticks += field.parse::<u64>()?;
-        }
-        Ok(Duration::from_millis(ticks * 10))
+        cpu(self.child.id())
     }
 
     /// Returns the resident memory of the process in bytes.
@@ -167,6 +160,18 @@ impl Drop for Server {
 /// The data directory of a server that was started on a directory.
 pub(crate) fn data(directory: &Path) -> PathBuf {
     directory.join("data")
+}
+
+/// Returns the processor time that a process has used.
+pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name of the program may hold anything; what follows its bracket may not.
+    let fields = stat.rsplit(')').next().context("a process has a name")?;
+    let mut ticks = 0;
+    for field in fields.split_whitespace().skip(11).take(2) {
+        ticks += field.parse::<u64>()?;
+    }
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 /// Returns the resident memory of a process in bytes.

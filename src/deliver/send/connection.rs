@@ -72,12 +72,6 @@ impl Connection {
         drive(&mut self.driver, waiting).await
     }
 
-    /// Returns where to look how far the request has got.
-    pub(in crate::deliver) fn is_sent(&self) -> impl Fn() -> bool + use<> {
-        let progress = Arc::clone(&self.progress);
-        move || progress.is_sent()
-    }
-
     /// Looks whether the other end is still there and another request can be sent, without waiting.
     pub(super) async fn is_alive(&mut self) -> bool {
         poll_fn(|ctx| Poll::Ready(poll_driver(&mut self.driver, ctx))).await && self.sender.is_ready()

@@ -46,7 +46,6 @@ pub use tls::Trust;
 pub(in crate::deliver) use answer::Answer;
 pub(in crate::deliver) use connection::Connection;
 pub(in crate::deliver) use road::Road;
-pub(in crate::deliver) use stream::Stream;
 
 /// What holds for the requests of all endpoints.
 #[derive(Debug, Clone)]

@@ -43,14 +43,6 @@ impl Resolver {
             Err(problem) => Err(unwell(name, problem)),
         }
     }
-
-    /// Forgets what it knows of a name.
-    pub(super) fn forget(&self, name: &str) {
-        if let Ok(resolver) = &self.0 {
-            resolver.clear_lookup_cache(name, RecordType::A);
-            resolver.clear_lookup_cache(name, RecordType::AAAA);
-        }
-    }
 }
 
 /// Asks for both kinds of address at once. Who has an IPv4 address does not wait long for the other kind:

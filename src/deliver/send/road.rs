@@ -27,23 +27,11 @@ impl Road {
         Self { shared, target }
     }
 
-    /// Returns where it leads.
-    pub(in crate::deliver) const fn target(&self) -> &Target {
-        &self.target
-    }
-
     /// Finds the addresses of the receiver.
     pub(in crate::deliver) async fn resolve(&self) -> Result<Vec<IpAddr>, Failure> {
         match self.target.host() {
             Host::Address(address) => Ok(vec![*address]),
             Host::Name(name) => self.shared.resolver.resolve(name).await,
-        }
-    }
-
-    /// Forgets what is known of the receiver's name, so that it is asked for anew.
-    pub(in crate::deliver) fn forget(&self) {
-        if let Host::Name(name) = self.target.host() {
-            self.shared.resolver.forget(name);
         }
     }
 

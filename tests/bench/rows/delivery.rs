@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use super::{Rounds, directory, number, per_second, runtime};
+use super::{Rounds, directory, microseconds_each, per_second, runtime};
 use crate::ceilings;
 use crate::events::Events;
 use crate::receiver::Receiver;
@@ -18,11 +18,13 @@ pub(super) fn one_endpoint(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     let (mut values, mut ceilings) = (Vec::new(), Vec::new());
     for round in 0..rounds.count {
         let (took, cpu) = hooklog(events)?;
-        let bare = per_second(events, bare(events)?);
+        let (bare, bare_cpu) = bare(events)?;
+        let bare = per_second(events, bare);
         let value = per_second(events, took);
         eprintln!(
-            "   {round}: {value:.0}/s with {:.1} µs of processor an event; bare client {bare:.0}/s",
-            cpu.as_secs_f64() * 1e6 / number(events)
+            "   {round}: {value:.0}/s with {:.1} µs of processor an event; bare client {bare:.0}/s with {:.1} µs",
+            microseconds_each(cpu, events),
+            microseconds_each(bare_cpu, events)
         );
         values.push(value);
         ceilings.push(bare);
@@ -78,17 +80,18 @@ fn hooklog(events: usize) -> anyhow::Result<(Duration, Duration)> {
     Ok((took, cpu))
 }
 
-fn bare(events: usize) -> anyhow::Result<Duration> {
+fn bare(events: usize) -> anyhow::Result<(Duration, Duration)> {
     let runtime = runtime()?;
     let receiver = runtime.block_on(Receiver::start())?;
     let mut sender = ceilings::sender(receiver.address, events)?;
     receiver.want(events);
-    let started = Instant::now();
+    let (started, cpu) = (Instant::now(), sender.cpu()?);
     sender.begin()?;
     let ended = runtime.block_on(receiver.wait(PATIENCE))?;
+    let cpu = sender.cpu()?.saturating_sub(cpu);
     sender.end()?;
     ensure!(receiver.count() == events, "{events} bodies came in {} requests", receiver.count());
-    Ok(ended - started)
+    Ok((ended - started, cpu))
 }
 
 const EVENTS: usize = 200_000;

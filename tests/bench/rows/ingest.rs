@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use bytes::Bytes;
 
-use super::{Rounds, directory, number, per_second, runtime};
+use super::{Rounds, directory, microseconds_each, per_second, runtime};
 use crate::ceilings;
 use crate::events::Events;
 use crate::load::{Load, accepted};
@@ -20,12 +20,14 @@ pub(super) fn single(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     let (mut values, mut servers, mut stores) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds.count {
         let (took, cpu) = hooklog(&bodies, events, "application/json", 64)?;
-        let server = bare_server(&bodies, events)?;
+        let (server, server_cpu) = bare_server(&bodies, events)?;
         let store = ceilings::store(directory()?.path(), events, 64)?;
         let value = per_second(events, took);
         eprintln!(
-            "   {round}: {value:.0}/s with {:.1} µs of processor an event; bare server {server:.0}/s, bare store {store:.0}/s",
-            cpu.as_secs_f64() * 1e6 / number(events)
+            "   {round}: {value:.0}/s with {:.1} µs of processor an event; bare server {server:.0}/s with {:.1} µs, \
+             bare store {store:.0}/s",
+            microseconds_each(cpu, events),
+            microseconds_each(server_cpu, events)
         );
         values.push(value);
         servers.push(server);
@@ -47,7 +49,7 @@ pub(super) fn batch(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
         let value = per_second(events, took);
         eprintln!(
             "   {round}: {value:.0}/s with {:.1} µs of processor an event; bare store {store:.0}/s",
-            cpu.as_secs_f64() * 1e6 / number(events)
+            microseconds_each(cpu, events)
         );
         values.push(value);
         ceilings.push(store);
@@ -75,13 +77,13 @@ fn hooklog(
     Ok((took, cpu))
 }
 
-fn bare_server(bodies: &Arc<Vec<Bytes>>, events: usize) -> anyhow::Result<f64> {
-    let (_server, address) = ceilings::server()?;
+fn bare_server(bodies: &Arc<Vec<Bytes>>, events: usize) -> anyhow::Result<(f64, Duration)> {
+    let (server, address) = ceilings::server()?;
     let path = "/v1/accounts/acme/events".to_owned();
     let load = Load { address, path, content_type: "application/json", connections: 64, taken: accepted };
     let (took, taken) = runtime()?.block_on(load.closed(bodies))?;
     ensure!(taken == events, "{events} requests were posted and {taken} answered");
-    Ok(per_second(events, took))
+    Ok((per_second(events, took), server.cpu()?))
 }
 
 const SINGLE_EVENTS: usize = 100_000;
