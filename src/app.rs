@@ -27,7 +27,7 @@ use crate::deliver::{self, send};
 use crate::dispatch::{self, Dispatch};
 use crate::ingest::{self, Ingest};
 use crate::log::{self, Log};
-use crate::model::{Timestamp, Who};
+use crate::model::{AccountName, Timestamp, Who};
 use crate::runtime::{Clock, Random, Shutdown, ShutdownTrigger, Tasks, blocking, boot_id, shutdown};
 use crate::security::{AddressRules, ApiToken, TokenHash, TokenKind};
 use crate::settings::{ListenerSettings, MasterKeySource, Settings};
@@ -225,6 +225,7 @@ impl App {
     fn start_retention(&self) {
         let (log, deliver, clock) = (self.log.handle(), self.deliver.clone(), self.clock.clone());
         let mut shutdown = self.shutdown.clone();
+        let capture_age_max = self.settings.ingest.capture_age_max;
         self.tasks.spawn(async move {
             loop {
                 tokio::select! {
@@ -236,8 +237,12 @@ impl App {
                     Ok(lowest) => log.hold(lowest),
                     Err(problem) => tracing::error!(%problem, "what is still needed cannot be told"),
                 }
-                if let Err(problem) = log.retain(Timestamp(clock.wall_ms())).await {
+                let now = Timestamp(clock.wall_ms());
+                if let Err(problem) = log.retain(now).await {
                     tracing::error!(%problem, "old events cannot be removed");
+                }
+                if let Err(problem) = log.expire_captures(now.minus(capture_age_max)).await {
+                    tracing::error!(%problem, "old captures cannot be removed");
                 }
             }
         });
@@ -255,6 +260,7 @@ impl App {
             clock: self.clock.clone(),
             metrics: self.metrics.ingest.clone(),
             admission: Senders::of(&self.settings),
+            report: Arc::new(Reports { health: self.health.clone(), clock: self.clock.clone() }),
         };
         let ingest = Ingest::new(options, parts, self.random.split());
         let is_admin_loopback = self.settings.admin.is_loopback();
@@ -268,6 +274,7 @@ impl App {
             tokens: Arc::new(Tokens(self.accounts.clone())),
             options: api::Options {
                 body: web::BodyLimits { bytes_max: API_BODY_BYTES_MAX, timeout: BODY_TIMEOUT },
+                capture_age_max: self.settings.ingest.capture_age_max,
                 metrics_need_token: !is_admin_loopback,
             },
         });
@@ -325,6 +332,28 @@ impl ingest::Admit for Senders {
         let token = TokenHash::of(token);
         // All are compared, whichever fits: the time says nothing.
         self.0.iter().fold(false, |fits, known| fits | (*known == token))
+    }
+}
+
+/// Notes what a sender ought to put right: the port of `ingest`, shown by `api`.
+struct Reports {
+    health: api::Health,
+    clock: Clock,
+}
+
+impl ingest::Report for Reports {
+    fn id_conflict(&self, account: &AccountName, id: &str) {
+        let trouble = api::Trouble {
+            code: "id_conflict".to_owned(),
+            title: format!("{account} was posted one id for different events"),
+            detail: format!(
+                "the id {id:?} came to /hooks again with other content; it was taken under an id of its own. Let the \
+                 sender give every event an id of its own, and repeat an event unchanged"
+            ),
+            account: Some(account.to_string()),
+            endpoint: None,
+        };
+        self.health.raise(trouble, self.clock.monotonic());
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests to `/hooks` that the mapping did not understand, as they came. For operators only.
 //!
-//! No index has them: a walk over the log looks at a bounded number of records and says where to go on.
+//! What is older than `ingest.capture.max_age` is not shown, whether the log has taken its payload away yet or not.
 
 use bytestring::ByteString;
 use serde::Serialize;
@@ -10,9 +10,7 @@ use super::call::Call;
 use super::failure::{of_log, ours};
 use super::query::{Direction, List, Order, Page};
 use crate::accounts::Accounts;
-use crate::log::Handle;
-use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{AccountName, Capture, CaptureReason, Kind, Position, Record, Timestamp};
+use crate::model::{AccountName, Capture, CaptureReason, Position, Record, Timestamp};
 use crate::web::Problem;
 
 /// A capture as it is read.
@@ -72,39 +70,27 @@ impl View {
 pub(super) async fn list(call: Call, (order, page): (Order, Page)) -> Result<Read<List<View>>, Problem> {
     let after = page.read_after(|after| after.parse().ok().map(Position))?;
     let accounts = call.api.accounts.clone();
+    // What is too old is hidden at once, and taken away soon after.
+    let since = call.now().minus(call.api.options.capture_age_max);
+    let limit = page.limit() + 1;
     call.look_up(move |log| {
+        let records = match order.direction() {
+            Direction::Newest => log.captures_back(after.map_or(log.head(), Position::previous), since, limit),
+            Direction::Oldest => log.captures(after.map_or(log.oldest(), Position::next), since, limit),
+        };
         let (mut items, mut bytes) = (Vec::new(), 0);
-        let mut last = None;
-        for (looked_at, position) in positions(log, order.direction(), after).enumerate() {
-            if items.len() == page.limit() || bytes >= PAGE_BYTES_MAX || looked_at == PAGE_ROWS_MAX {
-                return Ok(List { items, next: last.map(|position: Position| position.to_string()) });
-            }
-            last = Some(position);
-            let record = log.record(position).map_err(of_log)?;
-            if let Some(record) = record.filter(|record| record.header.kind == Kind::Capture) {
-                bytes += record.payload.len();
-                items.push(View::of(&accounts, &record)?);
+        for record in records.map_err(of_log)? {
+            bytes += record.payload.len();
+            items.push(View::of(&accounts, &record)?);
+            if bytes >= PAGE_BYTES_MAX {
+                let next = Some(record.position.to_string());
+                return Ok(List { items, next });
             }
         }
-        Ok(List { items, next: None })
+        Ok(List::cut(items, page.limit(), |last: &View| last.position.to_string()))
     })
     .await
     .map(Read)
-}
-
-/// Returns the positions that are kept, from one end, behind `after`.
-fn positions(log: &Handle, direction: Direction, after: Option<Position>) -> Box<dyn Iterator<Item = Position>> {
-    let (oldest, head) = (log.oldest(), log.head());
-    match direction {
-        Direction::Newest => {
-            let last = after.map_or(head, |after| head.min(after.previous()));
-            Box::new((oldest.0..=last.0).rev().map(Position))
-        }
-        Direction::Oldest => {
-            let first = after.map_or(oldest, |after| oldest.max(after.next()));
-            Box::new((first.0..=head.0).map(Position))
-        }
-    }
 }
 
 /// Bytes of captures after which a page ends.

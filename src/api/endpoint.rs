@@ -14,6 +14,7 @@ use super::answer::{Changed, Current, Read, Removed, Written};
 use super::body::{Json, Patch};
 use super::call::Call;
 use super::changed::{Revision, Setting, condition};
+use super::delivering::{AttemptError, Failure};
 use super::failure::{invalid, ours};
 use super::query::{List, Page};
 use crate::accounts::{
@@ -21,10 +22,10 @@ use crate::accounts::{
 };
 use crate::model::{AccountName, EndpointName, Permission, SettingKind};
 use crate::web::json::{from_value, merge};
-use crate::web::{Input, Problem};
+use crate::web::{Code, FieldError, Input, Problem};
 
 impl Input for EndpointDraft {
-    const ADDED_ON_READING: &'static [&'static str] = &["/name", "/revision", "/updatedAt", "/updatedBy"];
+    const ADDED_ON_READING: &'static [&'static str] = &["/name", "/revision", "/updatedAt", "/updatedBy", "/warnings"];
 }
 
 /// An endpoint as it is read.
@@ -38,6 +39,9 @@ pub(super) struct View {
     settings: Shown,
     #[serde(flatten)]
     revision: Revision,
+    /// What was saved and does not work at present; only in the answer to a write.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<FieldError>,
 }
 
 /// The settings of an endpoint as they are read, without any secret.
@@ -137,6 +141,7 @@ impl View {
             name: endpoint.name.clone(),
             settings: Shown::of(&endpoint.settings.value),
             revision: Revision::of(accounts, &endpoint.settings),
+            warnings: Vec::new(),
         }
     }
 }
@@ -159,9 +164,10 @@ pub(super) async fn put(call: Call, Json(draft): Json<EndpointDraft>) -> Result<
     let name = EndpointName::parse(call.segment("endpoint")).map_err(|problem| invalid("", &problem.to_string()))?;
     let present = account.endpoints.get(&name).map(|endpoint| &**endpoint);
     let condition = wanted(&call, &name, present).await?;
+    let warnings = judge(&call, &draft.url, present).await?;
     let (endpoint, is_new) =
         write(&call, &account.name, &name, draft, condition).await?.map_err(|error| call.refused(error))?;
-    let value = View::of(&call.api.accounts, &endpoint);
+    let value = View { warnings, ..View::of(&call.api.accounts, &endpoint) };
     let made_at = is_new.then(|| format!("/api/v1/accounts/{}/endpoints/{name}", account.name));
     Ok(Written { made_at, revision: value.revision.revision.clone(), value })
 }
@@ -172,11 +178,12 @@ pub(super) async fn patch(call: Call, patch: Patch<EndpointDraft>) -> Result<Cha
         let asked = wanted(&call, &endpoint.name, Some(&endpoint)).await?;
         let value = Shown::of(&endpoint.settings.value).changed(patch.change.clone())?;
         let draft: EndpointDraft = from_value(value)?;
+        let warnings = judge(&call, &draft.url, Some(&endpoint)).await?;
         // What was merged holds for what was read, whatever the writer asked for.
         let at = Condition::At(endpoint.settings.revision);
         match write(&call, &endpoint.account_name, &endpoint.name, draft, at).await? {
             Ok((endpoint, _)) => {
-                let value = View::of(&call.api.accounts, &endpoint);
+                let value = View { warnings, ..View::of(&call.api.accounts, &endpoint) };
                 return Ok(Changed { revision: value.revision.revision.clone(), value });
             }
             Err(Error::Changed { .. }) if asked == Condition::None => {}
@@ -203,6 +210,23 @@ async fn write(
     let who = call.who()?;
     let may_move_secrets = call.also_may(Permission::Secrets);
     Ok(call.api.accounts.put_endpoint(account, name, draft, condition, &who, may_move_secrets).await)
+}
+
+/// Looks where a new URL leads at present: nowhere that may be sent to is refused, nowhere at all is a warning.
+async fn judge(call: &Call, url: &str, present: Option<&Endpoint>) -> Result<Vec<FieldError>, Problem> {
+    if present.is_some_and(|endpoint| endpoint.settings.value.url == url) {
+        return Ok(Vec::new());
+    }
+    // What is wrong with the text itself is said by the write.
+    let Ok(target) = call.api.accounts.check_url(url) else { return Ok(Vec::new()) };
+    match call.api.deliver.judge(target).await {
+        Ok(()) => Ok(Vec::new()),
+        Err(Failure { error: AttemptError::ForbiddenAddress, detail, .. }) => {
+            let place = FieldError::new("/url", detail.clone());
+            Err(Problem::new(Code::ForbiddenAddress).detail(detail).error(place))
+        }
+        Err(Failure { detail, .. }) => Ok(vec![FieldError::new("/url", detail)]),
+    }
 }
 
 async fn wanted(call: &Call, name: &EndpointName, present: Option<&Endpoint>) -> Result<Condition, Problem> {

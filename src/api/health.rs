@@ -42,7 +42,8 @@ type Place = (String, Option<String>, Option<String>);
 #[derive(Debug, Default)]
 struct Inner {
     phase: AtomicU8,
-    troubles: Mutex<BTreeMap<Place, Trouble>>,
+    /// What was noted, and when.
+    troubles: Mutex<BTreeMap<Place, (Monotonic, Trouble)>>,
     /// How endpoints did, and when they were asked.
     counted: tokio::sync::Mutex<Option<(Monotonic, Census)>>,
 }
@@ -65,24 +66,22 @@ impl Health {
         self.0.phase.fetch_max(Phase::Draining as u8, Ordering::AcqRel);
     }
 
-    /// Notes something that is not well, in place of what was noted under the same code for the same thing.
-    pub fn raise(&self, trouble: Trouble) {
+    /// Notes something that is not well, in place of what was noted under the same code for the same thing. What
+    /// is not noted again for a day is over.
+    pub fn raise(&self, trouble: Trouble, now: Monotonic) {
         let key = (trouble.code.clone(), trouble.account.clone(), trouble.endpoint.clone());
         let mut troubles = self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         if troubles.len() < TROUBLES_MAX || troubles.contains_key(&key) {
-            troubles.insert(key, trouble);
+            troubles.insert(key, (now, trouble));
         }
     }
 
-    /// Forgets what was noted under a code.
-    pub fn clear(&self, code: &str) {
-        self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, ..), _| known != code);
-    }
-
-    /// Returns what was noted.
+    /// Returns what was noted within the last day.
     #[must_use]
-    pub fn troubles(&self) -> Vec<Trouble> {
-        self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    pub fn troubles(&self, now: Monotonic) -> Vec<Trouble> {
+        let mut troubles = self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.retain(|_, (at, _)| now.since(*at) < TROUBLE_AGE_MAX);
+        troubles.values().map(|(_, trouble)| trouble.clone()).collect()
     }
 
     /// Returns how endpoints did within the last moments: who asks without a token cannot make it work harder.
@@ -119,11 +118,12 @@ pub(super) enum Phase {
 
 /// Things that may be noted at once; whoever reads them needs the first few.
 const TROUBLES_MAX: usize = 100;
+const TROUBLE_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 const CENSUS_AGE_MAX: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
-    use super::{Health, Phase, Trouble};
+    use super::{Health, Monotonic, Phase, Trouble};
 
     fn trouble(code: &str, detail: &str) -> Trouble {
         let (title, detail) = ("something".to_owned(), detail.to_owned());
@@ -144,11 +144,11 @@ mod tests {
     #[test]
     fn one_thing_is_told_once_and_as_it_is_now() {
         let health = Health::new();
-        health.raise(trouble("a", "first"));
-        health.raise(trouble("a", "second"));
-        health.raise(trouble("b", "other"));
-        assert_eq!(health.troubles(), [trouble("a", "second"), trouble("b", "other")]);
-        health.clear("a");
-        assert_eq!(health.troubles(), [trouble("b", "other")]);
+        let hours = |hours: u64| Monotonic(hours * 3_600 * 1_000_000_000);
+        health.raise(trouble("a", "first"), hours(0));
+        health.raise(trouble("a", "second"), hours(2));
+        health.raise(trouble("b", "other"), hours(1));
+        assert_eq!(health.troubles(hours(3)), [trouble("a", "second"), trouble("b", "other")]);
+        assert_eq!(health.troubles(hours(25)), [trouble("a", "second")], "a day later it is over");
     }
 }

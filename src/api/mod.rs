@@ -19,6 +19,7 @@ mod capture;
 mod conduct;
 mod delivery;
 mod endpoint;
+mod endpoint_test;
 mod event;
 mod me;
 mod process;
@@ -45,6 +46,7 @@ mod receiving;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::accounts::Accounts;
 use crate::log;
@@ -60,6 +62,8 @@ pub use self::openapi::{document, document_text};
 pub struct Options {
     /// How large the body of a request may be, and how long it may come.
     pub body: BodyLimits,
+    /// How long a capture is shown.
+    pub capture_age_max: Duration,
     /// Whether `/metrics` asks for the operator's token: it does off loopback.
     pub metrics_need_token: bool,
 }

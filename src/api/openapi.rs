@@ -22,7 +22,8 @@ use crate::web::{BodyLimits, CONTENT_TYPE_PROBLEM, Code, Document};
 #[must_use]
 pub fn document() -> Value {
     let body = BodyLimits { bytes_max: 0, timeout: std::time::Duration::ZERO };
-    document_for(&Options { body, metrics_need_token: false })
+    let capture_age_max = std::time::Duration::ZERO;
+    document_for(&Options { body, capture_age_max, metrics_need_token: false })
 }
 
 /// Returns the document as text: what `docs/openapi.json` and `hooklog openapi` show.
@@ -103,14 +104,18 @@ fn operation(route: &Route, generators: &mut Generators) -> Value {
     operation
 }
 
-/// Names an operation after what it does: `getAccountsEndpoints`, `postAccountsEndpointsPause`.
+/// Names an operation after what it does: `getAccountEndpoints`, `getAccountEndpoint`, `postAccountEndpointPause`.
 fn operation_id(route: &Route) -> String {
     let path = route.path.strip_prefix("/api/v1").unwrap_or(route.path);
     let mut id = route.method.as_str().to_ascii_lowercase();
-    let mut is_one = false;
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-        is_one = segment.starts_with('{');
-        if is_one {
+        if segment.starts_with('{') {
+            // One of what was named before it.
+            match (id.strip_suffix("ies"), id.strip_suffix('s')) {
+                (Some(stem), _) => id = format!("{stem}y"),
+                (None, Some(stem)) => id = stem.to_owned(),
+                (None, None) => {}
+            }
             continue;
         }
         for word in segment.split(['.', '-', '_']) {
@@ -118,10 +123,6 @@ fn operation_id(route: &Route) -> String {
             id.extend(characters.next().map(|first| first.to_ascii_uppercase()));
             id.extend(characters);
         }
-    }
-    // A list and one of its items differ in nothing else.
-    if is_one {
-        id.push_str("One");
     }
     id
 }

@@ -126,7 +126,7 @@ fn nameless(troubles: Vec<Trouble>, census: &Census) -> Vec<Trouble> {
 /// Returns what parts have told, and what the disk says.
 async fn known_troubles(call: &Call) -> Result<Vec<Trouble>, Problem> {
     let stats = stats(call).await?;
-    let mut troubles = call.api.health.troubles();
+    let mut troubles = call.api.health.troubles(call.api.clock.monotonic());
     troubles.extend(disk_trouble(&stats));
     Ok(troubles)
 }
@@ -196,7 +196,7 @@ struct Versions {
 pub(super) async fn status(call: Call, (): ()) -> Result<Read<Status>, Problem> {
     let stats = stats(&call).await?;
     let Census { by_state, troubles, .. } = census(&call.api).await;
-    let mut problems = call.api.health.troubles();
+    let mut problems = call.api.health.troubles(call.api.clock.monotonic());
     problems.extend(disk_trouble(&stats));
     problems.extend(troubles);
     let bytes = stats.family_bytes.values().sum();

@@ -6,7 +6,9 @@
 use http::Method;
 
 use super::route::{Needs, Route};
-use super::{Options, account, capture, conduct, delivery, endpoint, event, me, process, replay, secret, token};
+use super::{
+    Options, account, capture, conduct, delivery, endpoint, endpoint_test, event, me, process, replay, secret, token,
+};
 use crate::model::Permission;
 use crate::web::Code;
 
@@ -115,6 +117,20 @@ fn endpoint_routes() -> Vec<Route> {
         Route::writes(Method::DELETE, at!(E ""), SETTINGS, "Delete an endpoint", endpoint::delete)
             .says("Requests in flight end, and what waits is not sent. A new one of the same name shares nothing with it.")
             .fails_with(&[Code::PreconditionFailed]),
+        Route::writes(Method::POST, at!(A "/endpoints/test"), SETTINGS, "Test settings that are not saved", endpoint_test::of_account)
+            .says(
+                "One request takes the true road: resolve, guard, connect, TLS, authenticate, send. 200 also where the \
+                 receiver failed; answers within 8 seconds. `type` is the event's type, else `webhook.test`.",
+            )
+            .fails_with(&[Code::InvalidUrl, Code::ForbiddenAddress]),
+        Route::writes(Method::POST, at!(E "/test"), SETTINGS, "Test an endpoint", endpoint_test::of_endpoint)
+            .says(
+                "`endpoint` changes its settings for this one request, as a merge patch would; a kept secret goes to \
+                 another scheme, host or port only with the permission `secrets`. A test is no delivery: it is in no \
+                 lane and no ledger, and carries no sequence number.",
+            )
+            .fails_with(&[Code::InvalidUrl, Code::ForbiddenAddress]),
+        Route::reads(at!(E "/tests"), HISTORY, "List an endpoint's tests, the newest first", endpoint_test::list),
         Route::reads(at!(E "/status"), HISTORY, "Say how an endpoint does", conduct::status)
             .says("`accepted = delivered + filtered + waiting + givenUp + expired + skipped`."),
         Route::writes(Method::POST, at!(E "/pause"), SETTINGS, "Stop sending to an endpoint", conduct::pause)

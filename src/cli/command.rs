@@ -14,14 +14,15 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::problem;
 use super::{
-    account, capture, completions, config, delivery, endpoint, event, log, openapi, receive, replay, serve, simulate,
-    status, token,
+    account, capture, completions, config, delivery, demo, endpoint, event, log, openapi, receive, replay, serve,
+    simulate, status, token,
 };
 
 /// A webhook sender with a durable log: nothing accepted is lost, and everything can be sent again.
 #[derive(Debug, Parser)]
 #[command(name = "hooklog", version, max_term_width = 110, subcommand_required = true, styles = STYLES)]
 #[command(after_help = "Examples:
+  hooklog demo                                see all of it at work, in a minute
   hooklog receive --secret whsec_…            wait for deliveries and verify them
   hooklog simulate --accounts acme --rate 50  send the traffic of a call centre
   hooklog status                              is everything well?
@@ -40,6 +41,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Arguments),
+    Demo(demo::Arguments),
     Status(status::Arguments),
     Receive(receive::Arguments),
     Simulate(simulate::Arguments),
@@ -60,6 +62,7 @@ impl Command {
     async fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         match self {
             Self::Serve(arguments) => arguments.run(context).await,
+            Self::Demo(arguments) => arguments.run(context).await,
             Self::Status(arguments) => arguments.run(context).await,
             Self::Receive(arguments) => arguments.run(context).await,
             Self::Simulate(arguments) => arguments.run(context).await,

@@ -23,11 +23,13 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// Show the settings that hold, and where each comes from
+    #[command(after_help = "Examples:\n  hooklog config show\n  hooklog config show -o json")]
     Show(ConfigurationArguments),
     /// Check the settings as serve would, and start nothing
+    #[command(after_help = "Examples:\n  hooklog config check --config new.toml\n\nExit code 2: something is wrong.")]
     Check(ConfigurationArguments),
     /// Print the reference of all keys as Markdown
-    #[command(hide = true)]
+    #[command(hide = true, after_help = "Examples:\n  hooklog config reference > docs/settings.md")]
     Reference,
 }
 

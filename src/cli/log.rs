@@ -32,10 +32,15 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// Show heads, bytes and the disk
+    #[command(after_help = "Examples:\n  hooklog log stats --data /var/lib/hooklog -o json")]
     Stats(ConfigurationArguments),
     /// Read everything and say what is not as it was written
+    #[command(after_help = "Examples:\n  hooklog log verify && echo sound\n\nExit code 3: something is damaged.")]
     Verify(ConfigurationArguments),
     /// Show, and with --yes do, what makes a damaged log start again
+    #[command(after_help = "Examples:
+  hooklog log repair --to ./repaired        shows what is lost
+  hooklog log repair --to ./repaired --yes  mends a copy; the original stays as it is")]
     Repair {
         #[command(flatten)]
         configuration: ConfigurationArguments,

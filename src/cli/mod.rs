@@ -27,6 +27,7 @@ mod ingest;
 
 mod configuration;
 mod serve;
+mod demo;
 mod config;
 mod log;
 mod openapi;

@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn the_layout_is_the_one_on_disk() {
         let hex: String = failed(b"oops").encode().iter().map(|byte| format!("{byte:02x}")).collect();
-        let fixed = "010000019cade1ed180000000c00000003000601f40000000000000029";
+        let fixed = "010000019cadd389180000000c00000003000601f40000000000000029";
         let hash = "07070707070707070707070707070707";
         let detail = "001974686520726563656976657220616e73776572656420353030";
         assert_eq!(hex, format!("{fixed}{hash}{detail}00046f6f7073"));

@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
+use super::attempt::AttemptRecord;
 use super::line::{Attempted, Line};
 use super::machine::{
     Action, Boot, CourseId, Decision, Input, Machine, Now, Order, Policy, ReplayId, Saved, Since, Start, State,
@@ -24,7 +25,7 @@ use super::source::DecidedEvent;
 use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem};
 use crate::accounts::{self, Endpoint, Halt, JobState};
 use crate::log::{self, Course, OutcomeRow};
-use crate::model::{Offset, Position, Sequence, Timestamp};
+use crate::model::{Attempt, Offset, Position, Sequence, Timestamp};
 use crate::runtime::{Random, blocking};
 
 /// What a loop is told.
@@ -45,6 +46,8 @@ pub(super) enum Message {
     Status(oneshot::Sender<EndpointStatus>),
     /// Say where an event is.
     Whereabouts { offset: Offset, reply: oneshot::Sender<Option<Whereabouts>> },
+    /// A test has ended; History is to have it.
+    Tested(Box<AttemptRecord>),
     /// The endpoint was deleted.
     Stop { nod: oneshot::Sender<()> },
 }
@@ -62,6 +65,8 @@ pub(super) struct Loaded {
     last_failure: Option<LastFailure>,
     last_detail: String,
     replay_asked: Option<u64>,
+    /// The number of the last test.
+    tests: Attempt,
 }
 
 type Ended = (CourseId, Offset, Attempted);
@@ -103,7 +108,8 @@ impl Loaded {
             random,
         };
         let machine = Machine::start(start, now);
-        let line = Arc::new(Line::new(&shared, &endpoint).map_err(|problem| unreadable(&endpoint, &problem))?);
+        let tests = log.tests(endpoint.id, Attempt(u32::MAX), 1)?.first().map_or(Attempt(0), |(number, _)| *number);
+        let line = Arc::new(Line::new(&shared, &endpoint));
         Ok(Self {
             shared,
             endpoint,
@@ -116,6 +122,7 @@ impl Loaded {
             last_failure: None,
             last_detail: String::new(),
             replay_asked: None,
+            tests,
         })
     }
 
@@ -341,17 +348,21 @@ impl Loaded {
             Message::Whereabouts { offset, reply } => {
                 answer(reply, self.machine.whereabouts(CourseId::Live, offset));
             }
+            Message::Tested(record) => {
+                self.tests = Attempt(self.tests.0.saturating_add(1));
+                self.rows.push(OutcomeRow::Test {
+                    endpoint: self.endpoint.id,
+                    number: self.tests,
+                    position: self.shared.parts.log.head(),
+                    value: record.encode(),
+                });
+            }
             Message::Stop { nod } => answer(nod, ()),
         }
     }
 
     fn settings_changed(&mut self, endpoint: Arc<Endpoint>, actions: &mut Vec<Action>) {
-        match Line::new(&self.shared, &endpoint) {
-            Ok(line) => self.line = Arc::new(line),
-            Err(problem) => {
-                tracing::error!(account = %endpoint.account_name, endpoint = %endpoint.name, %problem, "settings cannot be used");
-            }
-        }
+        self.line = Arc::new(Line::new(&self.shared, &endpoint));
         self.endpoint = endpoint;
         self.take(Input::PolicyChanged(self.shared.policy(&self.endpoint)), actions);
         self.switch(actions);

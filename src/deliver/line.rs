@@ -11,19 +11,20 @@ use tokio::sync::Semaphore;
 use super::attempt::{AttemptRecord, Sent, body_hash};
 use super::format::BodyFormat;
 use super::machine::{AttemptResult, CourseId};
-use super::outcome::{AttemptOutcome, Verdict};
+use super::outcome::{AttemptError, AttemptOutcome, Failure, Verdict};
 use super::registry::Shared;
 use super::send::{Credentials, InvalidRoute, Message, Route, RouteSettings, SigningKey};
 use super::source::{Body, Made, Source};
 use super::status::LastFailure;
-use crate::accounts::{self, Accounts, Endpoint, EndpointSettings, Format};
+use crate::accounts::{self, Endpoint, EndpointSettings, Format};
 use crate::log::{Course, OutcomeRow};
 use crate::model::{Attempt, Offset, Sequence, Timestamp};
+use crate::runtime::Clock;
 use crate::security::Target;
 
-/// Why a line cannot be made.
+/// Why there is no way to a receiver.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LineError {
+enum NoRoute {
     /// The settings name something that is not there, or an address that the rules forbid by now.
     #[error(transparent)]
     Settings(#[from] accounts::Error),
@@ -32,12 +33,24 @@ pub(super) enum LineError {
     Route(#[from] InvalidRoute),
 }
 
+impl NoRoute {
+    fn explain(&self) -> Failure {
+        let error = match self {
+            Self::Settings(accounts::Error::Url(_)) => AttemptError::ForbiddenAddress,
+            Self::Settings(_) | Self::Route(_) => AttemptError::InvalidSettings,
+        };
+        Failure::without_answer(error, self.to_string())
+    }
+}
+
 /// The way out of one endpoint.
 pub(super) struct Line {
     endpoint: Arc<Endpoint>,
-    route: Route,
+    /// Why nothing can be sent where there is none: the operator's rules may have changed since the settings were saved.
+    route: Result<Route, Failure>,
     source: Arc<dyn Source>,
     in_flight: Arc<Semaphore>,
+    clock: Clock,
 }
 
 /// What came of an attempt.
@@ -51,16 +64,14 @@ pub(super) struct Attempted {
 }
 
 impl Line {
-    pub(super) fn new(shared: &Shared, endpoint: &Arc<Endpoint>) -> Result<Self, LineError> {
-        let settings = &endpoint.settings.value;
-        let target = shared.parts.accounts.check_url(&settings.url)?;
-        let route = shared.parts.sender.route(route_settings(shared, endpoint, settings, target)?)?;
-        Ok(Self {
+    pub(super) fn new(shared: &Shared, endpoint: &Arc<Endpoint>) -> Self {
+        Self {
             endpoint: Arc::clone(endpoint),
-            route,
+            route: route(shared, endpoint).map_err(|problem| problem.explain()),
             source: Arc::clone(&shared.parts.source),
             in_flight: Arc::clone(&shared.in_flight),
-        })
+            clock: shared.parts.clock.clone(),
+        }
     }
 
     /// Makes one request of an event, if there is something to send.
@@ -73,6 +84,10 @@ impl Line {
     ) -> Attempted {
         // The whole process sends so many at once; whoever waits here has not begun.
         let Ok(_permit) = self.in_flight.acquire().await else { return without_request(AttemptResult::Cancelled) };
+        let route = match &self.route {
+            Ok(route) => route,
+            Err(why) => return self.impossible(why),
+        };
         let made = match self.source.body(&self.endpoint, offset) {
             Body::Ready(made) => made,
             Body::Filtered => return without_request(AttemptResult::Filtered),
@@ -82,7 +97,7 @@ impl Line {
         };
         let sent = Sent { attempt, sequence, format: self.format(), body_hash: body_hash(&made.body) };
         let position = made.position;
-        let ended = self.route.send(&message(*made, course, offset, attempt, sequence)).await;
+        let ended = route.send(&message(*made, course, offset, attempt, sequence)).await;
         let result = result(&ended.outcome);
         let failure = failure(&ended.outcome, ended.at.plus(ended.duration));
         // What we ended ourselves is nobody's attempt and is not shown as one.
@@ -100,6 +115,17 @@ impl Line {
         Attempted { result, row, failure }
     }
 
+    /// Says that nothing can be sent: the endpoint's trouble, not the event's, and no request was made.
+    fn impossible(&self, why: &Failure) -> Attempted {
+        let at = Timestamp(self.clock.wall_ms());
+        let last = LastFailure { at, error: why.error.code(), status: None };
+        Attempted {
+            result: AttemptResult::Trouble { retry_after: None },
+            row: None,
+            failure: Some((last, why.detail.clone())),
+        }
+    }
+
     fn format(&self) -> BodyFormat {
         match self.endpoint.settings.value.format {
             Format::Envelope => BodyFormat::Envelope,
@@ -107,8 +133,15 @@ impl Line {
     }
 }
 
+/// Makes the way to an endpoint's receiver.
+fn route(shared: &Shared, endpoint: &Endpoint) -> Result<Route, NoRoute> {
+    let settings = &endpoint.settings.value;
+    let target = shared.parts.accounts.check_url(&settings.url)?;
+    Ok(shared.parts.sender.route(route_settings(shared, endpoint, settings, target)?)?)
+}
+
 /// Everything of an endpoint's settings that its requests depend on.
-pub(super) fn route_settings(
+fn route_settings(
     shared: &Shared,
     endpoint: &Endpoint,
     settings: &EndpointSettings,
@@ -120,7 +153,7 @@ pub(super) fn route_settings(
         account: endpoint.account_name.clone(),
         endpoint: endpoint.name.clone(),
         target,
-        credentials: credentials(accounts, settings)?,
+        credentials: accounts.credentials(settings)?.into(),
         headers: settings.headers.clone(),
         signing: accounts
             .signing_secrets(settings, now)?
@@ -132,13 +165,15 @@ pub(super) fn route_settings(
     })
 }
 
-fn credentials(accounts: &Accounts, settings: &EndpointSettings) -> Result<Credentials, accounts::Error> {
-    Ok(match accounts.credentials(settings)? {
-        accounts::Credentials::None => Credentials::None,
-        accounts::Credentials::Basic { username, password } => Credentials::Basic { username, password },
-        accounts::Credentials::Bearer { token } => Credentials::Bearer { token },
-        accounts::Credentials::Header { name, value } => Credentials::Header { name, value },
-    })
+impl From<accounts::Credentials> for Credentials {
+    fn from(credentials: accounts::Credentials) -> Self {
+        match credentials {
+            accounts::Credentials::None => Self::None,
+            accounts::Credentials::Basic { username, password } => Self::Basic { username, password },
+            accounts::Credentials::Bearer { token } => Self::Bearer { token },
+            accounts::Credentials::Header { name, value } => Self::Header { name, value },
+        }
+    }
 }
 
 fn message(made: Made, course: CourseId, offset: Offset, attempt: Attempt, sequence: Option<Sequence>) -> Message {

@@ -12,6 +12,7 @@
 pub mod machine;
 
 mod endpoint;
+mod endpoint_test;
 mod line;
 mod registry;
 mod source;
@@ -22,6 +23,7 @@ pub mod format;
 pub mod outcome;
 pub mod send;
 
+pub use self::endpoint_test::{StageName, TestReport, TestRequest, TestStage};
 pub use self::machine::{Decision, Outcome, State, Whereabouts};
 pub use self::registry::{Handle, Options, Parts};
 pub use self::source::{Body, DecidedEvent, Made, Source};

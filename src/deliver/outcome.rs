@@ -37,6 +37,8 @@ pub enum AttemptError {
     InvalidAnswer,
     /// hooklog itself ended the request.
     Cancelled,
+    /// The endpoint's settings cannot be used: a secret is missing, or a header cannot be sent.
+    InvalidSettings,
 }
 
 /// Who has to do something about it.
@@ -94,7 +96,7 @@ pub struct Failure {
 
 impl AttemptError {
     /// All of them, in the order of their numbers on disk.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DnsError,
         Self::ConnectionRefused,
         Self::ConnectionReset,
@@ -106,6 +108,7 @@ impl AttemptError {
         Self::ForbiddenAddress,
         Self::InvalidAnswer,
         Self::Cancelled,
+        Self::InvalidSettings,
     ];
 
     /// Returns the name by which the outside knows it.
@@ -123,6 +126,7 @@ impl AttemptError {
             Self::ForbiddenAddress => "forbidden_address",
             Self::InvalidAnswer => "invalid_answer",
             Self::Cancelled => "cancelled",
+            Self::InvalidSettings => "invalid_settings",
         }
     }
 
@@ -147,6 +151,7 @@ impl AttemptError {
             Self::ForbiddenAddress => "An address hooklog does not send to",
             Self::InvalidAnswer => "The answer is not HTTP",
             Self::Cancelled => "Ended by hooklog",
+            Self::InvalidSettings => "Settings that cannot be used",
         }
     }
 
@@ -154,7 +159,7 @@ impl AttemptError {
     #[must_use]
     pub const fn fault(self) -> Fault {
         match self {
-            Self::Cancelled => Fault::Ours,
+            Self::Cancelled | Self::InvalidSettings => Fault::Ours,
             Self::DnsError | Self::NetworkUnreachable => Fault::Network,
             Self::ConnectionRefused
             | Self::ConnectionReset
@@ -194,7 +199,8 @@ impl Failure {
             | AttemptError::Timeout
             | AttemptError::TlsError
             | AttemptError::ForbiddenAddress
-            | AttemptError::InvalidAnswer => Verdict::EndpointInTrouble,
+            | AttemptError::InvalidAnswer
+            | AttemptError::InvalidSettings => Verdict::EndpointInTrouble,
         }
     }
 }

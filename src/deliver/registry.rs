@@ -12,14 +12,17 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use super::endpoint::{Loaded, Message, run};
+use super::endpoint_test::{self, TestReport, TestRequest};
 use super::machine::{Decision, Whereabouts};
-use super::send::Sender;
+use super::outcome::Failure;
+use super::send::{InvalidRoute, Sender};
 use super::source::Source;
 use super::status::EndpointStatus;
 use crate::accounts::{Accounts, Change, Endpoint, JobState, Observer};
 use crate::log;
-use crate::model::{AccountId, EndpointId, Offset, Position};
+use crate::model::{AccountId, EndpointId, EventId, Offset, Position, Timestamp};
 use crate::runtime::{Clock, Random, Shutdown, Tasks, blocking};
+use crate::security::Target;
 use crate::telemetry::DeliverMetrics;
 
 /// The checked values that delivery runs with.
@@ -156,7 +159,7 @@ impl Handle {
             let account = self.mailbox(endpoint)?.account;
             let (log, next) = (self.0.parts.log.clone(), status.cursor.next());
             let oldest_at = blocking(move || oldest_waiting_at(&log, account, next)).await;
-            let now = crate::model::Timestamp(self.0.parts.clock.wall_ms());
+            let now = Timestamp(self.0.parts.clock.wall_ms());
             status.lag.ms = oldest_at.map_or(0, |at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX));
             status.lag.oldest_at = oldest_at;
         }
@@ -174,6 +177,32 @@ impl Handle {
     /// Says where an event of an endpoint is; none where it is not loaded.
     pub async fn whereabouts(&self, endpoint: EndpointId, offset: Offset) -> Option<Whereabouts> {
         self.ask(endpoint, |reply| Message::Whereabouts { offset, reply }).await?
+    }
+
+    /// Sends a test, outside lanes and ledger, and says stage by stage what happened.
+    ///
+    /// History keeps it with the endpoint it is `of`, where there is one.
+    ///
+    /// # Errors
+    /// Where a header or the path cannot be sent at all.
+    pub async fn test(&self, request: TestRequest, of: Option<EndpointId>) -> Result<TestReport, InvalidRoute> {
+        let Shared { parts, options, random, .. } = &*self.0;
+        let random = random.lock().unwrap_or_else(PoisonError::into_inner).bytes();
+        let id = EventId::made(Timestamp(parts.clock.wall_ms()), random);
+        let tested = endpoint_test::run(&parts.sender, &parts.clock, request, id, options.timeout).await?;
+        if let Some(mailbox) = of.and_then(|endpoint| self.mailbox(endpoint)) {
+            // One that is just being deleted has no History any more.
+            drop(mailbox.sender.send(Message::Tested(Box::new(tested.record))).await);
+        }
+        Ok(tested.report)
+    }
+
+    /// Looks where requests to a receiver would go now.
+    ///
+    /// # Errors
+    /// `forbidden_address` where every present address is refused; `dns_error` or `timeout` where there is none now.
+    pub async fn judge(&self, target: Target) -> Result<(), Failure> {
+        self.0.parts.sender.judge(target).await
     }
 
     /// Returns how many loops run.
@@ -355,7 +384,7 @@ impl Shared {
     }
 }
 
-fn oldest_waiting_at(log: &log::Handle, account: AccountId, next: Offset) -> Option<crate::model::Timestamp> {
+fn oldest_waiting_at(log: &log::Handle, account: AccountId, next: Offset) -> Option<Timestamp> {
     let oldest = log.oldest_offset(account).ok()?.max(next);
     let row = log.index_at(account, oldest).ok()??;
     Some(log.record(row.position).ok()??.header.recorded_at)

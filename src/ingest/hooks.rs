@@ -139,7 +139,10 @@ impl Shared {
             let mut renamed = Vec::with_capacity(conflicting.len());
             for index in &conflicting {
                 if let Some(draft) = drafts.get_mut(*index) {
-                    rename(draft);
+                    let given = rename(draft);
+                    if let Some(account) = self.parts.accounts.account_by_id(account) {
+                        self.parts.report.id_conflict(&account.name, &given);
+                    }
                     renamed.push(draft.clone());
                 }
             }
@@ -173,12 +176,13 @@ impl Shared {
     }
 }
 
-/// Gives an event whose id is taken one that is derived from the id and the content.
-fn rename(draft: &mut EventDraft) {
+/// Gives an event whose id is taken one that is derived from the id and the content; returns the id that was given.
+fn rename(draft: &mut EventDraft) -> ByteString {
     let given = draft.source_id.take().unwrap_or_else(|| ByteString::from(draft.id.clone()));
     let content = u128::from_be_bytes(draft.content_digest());
     draft.id = EventId::derived(&given, &format!("{content:032x}"));
-    draft.source_id = Some(given);
+    draft.source_id = Some(given.clone());
+    given
 }
 
 /// What the captures of one request have in common.

@@ -50,6 +50,12 @@ pub trait Admit: Send + Sync {
     fn admits(&self, token: &str) -> bool;
 }
 
+/// Hears of what a sender ought to put right although everything was taken.
+pub trait Report: Send + Sync {
+    /// Hears that an id came again with other content, and was taken under one of its own.
+    fn id_conflict(&self, account: &AccountName, id: &str);
+}
+
 /// What ingest is made of.
 #[derive(Clone)]
 pub struct Parts {
@@ -63,6 +69,8 @@ pub struct Parts {
     pub metrics: IngestMetrics,
     /// Who may post events; everybody where there is none.
     pub admission: Option<Arc<dyn Admit>>,
+    /// Who hears of what is not as it should be.
+    pub report: Arc<dyn Report>,
 }
 
 impl std::fmt::Debug for Parts {

@@ -168,6 +168,17 @@ pub enum OutcomeRow {
         /// The event's offset.
         offset: Offset,
     },
+    /// What happened to a test.
+    Test {
+        /// Who was asked.
+        endpoint: EndpointId,
+        /// Which test of the endpoint it was.
+        number: Attempt,
+        /// The newest position when it was made, by which the row ages.
+        position: Position,
+        /// What happened.
+        value: Bytes,
+    },
     /// What happened to one request.
     Attempt {
         /// Who was asked.
@@ -242,6 +253,10 @@ pub(super) enum Request {
     Outcomes {
         rows: Vec<OutcomeRow>,
         sync: bool,
+        reply: oneshot::Sender<Result<(), Error>>,
+    },
+    Erase {
+        positions: Vec<Position>,
         reply: oneshot::Sender<Result<(), Error>>,
     },
     Retain {

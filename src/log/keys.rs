@@ -32,10 +32,12 @@ pub(super) enum Family {
     Sequences,
     /// endpoint, offset, course, attempt → position, what happened. Ages.
     Attempts,
+    /// position of a capture that is kept → position. Ages.
+    Captures,
 }
 
 impl Family {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Records,
         Self::ByAccount,
         Self::ByKey,
@@ -47,6 +49,7 @@ impl Family {
         Self::Cursors,
         Self::Sequences,
         Self::Attempts,
+        Self::Captures,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -62,13 +65,14 @@ impl Family {
             Self::Cursors => "cursors",
             Self::Sequences => "sequences",
             Self::Attempts => "attempts",
+            Self::Captures => "captures",
         }
     }
 
     /// Whether values begin with a position and rows below the low-water mark are gone.
     pub(super) const fn ages(self) -> bool {
         match self {
-            Self::ByAccount | Self::ByKey | Self::EventIds | Self::Sequences | Self::Attempts => true,
+            Self::ByAccount | Self::ByKey | Self::EventIds | Self::Sequences | Self::Attempts | Self::Captures => true,
             Self::Records | Self::Types | Self::Meta | Self::Settings | Self::Blobs | Self::Cursors => false,
         }
     }
@@ -230,11 +234,16 @@ pub(super) fn sequence_row(key: &[u8], value: &[u8]) -> Option<(Sequence, Positi
 }
 
 pub(super) fn attempt(endpoint: EndpointId, offset: Offset, course: u64, attempt: Attempt) -> [u8; 24] {
-    join(
-        join::<12, 8, 20>(join(endpoint.0.to_be_bytes(), offset.0.to_be_bytes()), course.to_be_bytes()),
-        attempt.0.to_be_bytes(),
-    )
+    join(join::<12, 8, 20>(attempts_of(endpoint, offset), course.to_be_bytes()), attempt.0.to_be_bytes())
 }
+
+/// How the keys of all attempts of an event begin.
+pub(super) fn attempts_of(endpoint: EndpointId, offset: Offset) -> [u8; 12] {
+    join(endpoint.0.to_be_bytes(), offset.0.to_be_bytes())
+}
+
+/// Where the tests of an endpoint are: no event has this offset, and each test is an attempt of its own.
+pub(super) const TESTS: Offset = Offset(0);
 
 pub(super) fn attempt_parts(key: &[u8]) -> Option<(Offset, u64, Attempt)> {
     let (_endpoint, rest) = key.split_first_chunk::<4>()?;
@@ -278,7 +287,8 @@ mod tests {
                 "blobs",
                 "cursors",
                 "sequences",
-                "attempts"
+                "attempts",
+                "captures"
             ]
         );
     }

@@ -35,7 +35,7 @@ use crate::model::{
     AccountId, Attempt, Capture, EndpointId, Event, EventDraft, EventType, Offset, Position, Record, Sequence,
     SettingKind, Timestamp, TypeNumber,
 };
-use crate::runtime::{Clock, Random};
+use crate::runtime::{Clock, Random, blocking};
 use crate::telemetry::LogMetrics;
 
 pub use self::append::{
@@ -267,6 +267,22 @@ impl Handle {
         self.shared.type_name(number)
     }
 
+    /// Returns the captures taken in since an instant, from a position on, the oldest first.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn captures(&self, from: Position, since: Timestamp, limit: usize) -> Result<Vec<Record>, Error> {
+        self.shared.captures(from, since, limit)
+    }
+
+    /// Returns the captures taken in since an instant, from a position downwards, the newest first.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn captures_back(&self, from: Position, since: Timestamp, limit: usize) -> Result<Vec<Record>, Error> {
+        self.shared.captures_back(from, since, limit)
+    }
+
     /// Returns the number that stands for a lane's key of an account.
     #[must_use]
     pub fn key_hash(&self, account: AccountId, key: &str) -> u64 {
@@ -414,6 +430,14 @@ impl Handle {
         self.shared.attempts(endpoint, offset, limit)
     }
 
+    /// Returns the tests of an endpoint whose numbers are below `before`, the newest first.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn tests(&self, endpoint: EndpointId, before: Attempt, limit: usize) -> Result<Vec<(Attempt, Bytes)>, Error> {
+        self.shared.tests(endpoint, before, limit)
+    }
+
     // --- Retention -------------------------------------------------------------------------------
 
     /// Tells retention the lowest position that somebody still needs; none where nobody does.
@@ -427,13 +451,32 @@ impl Handle {
     /// # Errors
     /// As [`Handle::append`].
     pub async fn retain(&self, now: Timestamp) -> Result<Position, Error> {
-        let mark = retention::mark(&self.shared, self.retention, now)?;
-        let before = self.shared.oldest();
-        if mark > before {
+        let (shared, retention) = (Arc::clone(&self.shared), self.retention);
+        let mark = blocking(move || retention::mark(&shared, retention, now)).await?;
+        if mark > self.shared.oldest() {
             self.ask(|reply| Request::Retain { mark, reply }).await?;
-            self.shared.store.drop_below(mark)?;
+            let shared = Arc::clone(&self.shared);
+            blocking(move || retention::carry_out(&shared, mark)).await?;
         }
         Ok(self.shared.oldest())
+    }
+
+    /// Takes the payloads of captures away that were taken in before an instant, and returns how many there were.
+    ///
+    /// # Errors
+    /// As [`Handle::append`].
+    pub async fn expire_captures(&self, before: Timestamp) -> Result<usize, Error> {
+        let mut count = 0;
+        loop {
+            let shared = Arc::clone(&self.shared);
+            let positions = blocking(move || shared.captures_before(before, ERASED_AT_ONCE)).await?;
+            let (Some(first), Some(last)) = (positions.first(), positions.last()) else { return Ok(count) };
+            let range = (keys::record(*first), keys::record(*last));
+            count += positions.len();
+            self.ask(|reply| Request::Erase { positions, reply }).await?;
+            let shared = Arc::clone(&self.shared);
+            blocking(move || shared.store.compact(keys::Family::Records, Some(range))).await;
+        }
     }
 
     /// Returns figures for a person: heads, bytes, files, the disk.
@@ -469,3 +512,5 @@ impl Handle {
 
 /// Requests that may wait for the writer; their bytes are bounded apart from this.
 const QUEUE_REQUESTS_MAX: usize = 65_536;
+/// Captures whose payloads are taken away in one go.
+const ERASED_AT_ONCE: usize = 10_000;

@@ -9,6 +9,7 @@ use super::append::{Course, SettingRow};
 use super::keys::{self, Family};
 use super::shared::Shared;
 use super::start::{FIRST, decode_record};
+use super::store::Rows;
 use super::{Error, settings};
 use crate::model::{
     AccountId, Attempt, EndpointId, Event, EventType, Offset, Position, Record, Sequence, SettingKind, Timestamp,
@@ -66,6 +67,43 @@ impl Shared {
             records.push(decode_record(&key, Vec::from(value))?);
         }
         Ok(records)
+    }
+
+    /// Returns captures taken in since an instant, from a position on, the oldest first.
+    pub(super) fn captures(&self, from: Position, since: Timestamp, limit: usize) -> Result<Vec<Record>, Error> {
+        let from = keys::record(from.max(self.oldest()));
+        self.captures_at(self.store.scan(Family::Captures, &from, None), since, limit)
+    }
+
+    /// Returns captures taken in since an instant, from a position downwards, the newest first.
+    pub(super) fn captures_back(&self, from: Position, since: Timestamp, limit: usize) -> Result<Vec<Record>, Error> {
+        self.captures_at(self.store.scan_back(Family::Captures, &keys::record(from)), since, limit)
+    }
+
+    fn captures_at(&self, rows: Rows<'_>, since: Timestamp, limit: usize) -> Result<Vec<Record>, Error> {
+        // Below the low-water mark there is no record, whether its row here is gone already or not.
+        let record = |row: Result<(Box<[u8]>, Box<[u8]>), Error>| {
+            let position = keys::position_of_record(&row?.0).unwrap_or_default();
+            self.record(position)
+        };
+        let is_shown =
+            |record: &Result<Record, Error>| record.as_ref().map_or(true, |record| record.header.recorded_at >= since);
+        rows.map(record).filter_map(Result::transpose).filter(is_shown).take(limit).collect()
+    }
+
+    /// Returns where captures are that were taken in before an instant, the oldest first.
+    pub(super) fn captures_before(&self, instant: Timestamp, limit: usize) -> Result<Vec<Position>, Error> {
+        let mut positions = Vec::new();
+        for row in self.store.scan(Family::Captures, &keys::record(self.oldest()), None) {
+            let position = keys::position_of_record(&row?.0).unwrap_or_default();
+            let record = self.record(position)?;
+            // Time in the log never goes back.
+            if positions.len() == limit || record.is_some_and(|record| record.header.recorded_at >= instant) {
+                break;
+            }
+            positions.push(position);
+        }
+        Ok(positions)
     }
 
     /// Returns an account's events from `from` on: at most `count_max`, about `bytes_max` bytes, at least one
@@ -300,6 +338,32 @@ impl Shared {
                 let ((_, course, attempt), value) =
                     parts.ok_or_else(|| Error::Inconsistent("an attempt's row has an unknown form".to_owned()))?;
                 Ok((Course::from_number(course), attempt, Bytes::copy_from_slice(value)))
+            })
+            .collect()
+    }
+
+    /// Returns the tests of an endpoint below a number, the newest first.
+    pub(super) fn tests(
+        &self,
+        endpoint: EndpointId,
+        before: Attempt,
+        limit: usize,
+    ) -> Result<Vec<(Attempt, Bytes)>, Error> {
+        let Some(newest) = before.0.checked_sub(1) else { return Ok(Vec::new()) };
+        let from = keys::attempt(endpoint, keys::TESTS, 0, Attempt(newest));
+        let prefix = keys::attempts_of(endpoint, keys::TESTS);
+        let oldest = self.oldest();
+        self.store
+            .scan_back(Family::Attempts, &from)
+            .take_while(|row| row.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
+            .take_while(|row| row.as_ref().map_or(true, |(_, value)| keys::leading_position(value) >= Some(oldest)))
+            .take(limit)
+            .map(|row| {
+                let (key, value) = row?;
+                let parts = keys::attempt_parts(&key).zip(value.get(8..));
+                let ((.., number), value) =
+                    parts.ok_or_else(|| Error::Inconsistent("a test's row has an unknown form".to_owned()))?;
+                Ok((number, Bytes::copy_from_slice(value)))
             })
             .collect()
     }

@@ -4,8 +4,6 @@
 //! caller. A durable low-water mark comes first, then whole files; commands stay, because `settings` holds
 //! them.
 
-use std::time::Duration;
-
 use super::Error;
 use super::keys::{self, Family};
 use super::options::Retention;
@@ -15,12 +13,32 @@ use crate::model::{Position, Timestamp};
 
 /// Returns the mark below which everything may go now.
 pub(super) fn mark(shared: &Shared, retention: Retention, now: Timestamp) -> Result<Position, Error> {
-    let by_age = shared.position_at(Timestamp(now.0.saturating_sub(ms(retention.max_age))))?;
+    let by_age = shared.position_at(now.minus(retention.max_age))?;
     let files = shared.store.files(Family::Records)?;
     let by_bytes = retention.max_bytes.map_or(Position(0), |bytes_max| newest_within(&files, bytes_max));
     let by_hard_cap = retention.hard_max_bytes.map_or(Position(0), |bytes_max| newest_within(&files, bytes_max));
     Ok(by_age.max(by_bytes.min(shared.hold())).max(by_hard_cap).min(*shared.head.borrow()))
 }
+
+/// Removes what is below a mark that is on disk.
+///
+/// Files of records go at once. The rows beside them go when their files are rewritten anyway, because readers
+/// take them for absent already; all of them are rewritten only when a good part of them is dead.
+pub(super) fn carry_out(shared: &Shared, mark: Position) -> Result<(), Error> {
+    shared.store.drop_below(mark)?;
+    let kept = shared.head.borrow().0.saturating_sub(mark.0);
+    let dead = mark.0.saturating_sub(shared.rewritten_to().0);
+    if dead > kept / DEAD_SHARE {
+        shared.set_rewritten_to(mark);
+        for family in Family::ALL.into_iter().filter(|family| family.ages()) {
+            shared.store.compact(family, None);
+        }
+    }
+    Ok(())
+}
+
+/// Rows are rewritten when one in so many is dead.
+const DEAD_SHARE: u64 = 4;
 
 /// Returns the position from which on the newest files hold at most `bytes_max`.
 fn newest_within(files: &[StoredFile], bytes_max: u64) -> Position {
@@ -32,10 +50,6 @@ fn newest_within(files: &[StoredFile], bytes_max: u64) -> Position {
         }
     }
     Position(0)
-}
-
-fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

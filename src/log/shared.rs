@@ -63,6 +63,7 @@ pub(super) struct Shared {
     heads: RwLock<HashMap<AccountId, AccountHead>>,
     types: RwLock<Types>,
     hold: AtomicU64,
+    rewritten_to: AtomicU64,
 }
 
 impl Shared {
@@ -75,6 +76,7 @@ impl Shared {
         heads: HashMap<AccountId, AccountHead>,
         types: Types,
     ) -> Self {
+        let rewritten_to = store.low_water_mark().0;
         Self {
             store,
             tail,
@@ -85,6 +87,7 @@ impl Shared {
             heads: RwLock::new(heads),
             types: RwLock::new(types),
             hold: AtomicU64::new(u64::MAX),
+            rewritten_to: AtomicU64::new(rewritten_to),
         }
     }
 
@@ -129,5 +132,14 @@ impl Shared {
 
     pub(super) fn set_hold(&self, lowest: Option<Position>) {
         self.hold.store(lowest.map_or(u64::MAX, |position| position.0), Ordering::Release);
+    }
+
+    /// The low-water mark when the rows beside the records were last rewritten.
+    pub(super) fn rewritten_to(&self) -> Position {
+        Position(self.rewritten_to.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_rewritten_to(&self, mark: Position) {
+        self.rewritten_to.store(mark.0, Ordering::Release);
     }
 }

@@ -134,16 +134,24 @@ impl Store {
             .map_err(|problem| Error::store("flushing", &problem))
     }
 
-    /// Removes whole files of records below `mark`, and lets the ageing families clean themselves.
+    /// Writes what one family has in memory into a file.
+    pub(super) fn flush_family(&self, family: Family) -> Result<(), Error> {
+        self.db.flush_cf(self.family(family)).map_err(|problem| Error::store("flushing", &problem))
+    }
+
+    /// Removes whole files of records below `mark`.
     pub(super) fn drop_below(&self, mark: Position) -> Result<(), Error> {
         let (from, to) = (keys::record(Position(0)), keys::record(mark.previous()));
         self.db
             .delete_file_in_range_cf(self.family(Family::Records), from, to)
-            .map_err(|problem| Error::store("removing old files", &problem))?;
-        for family in Family::ALL.into_iter().filter(|family| family.ages()) {
-            self.db.compact_range_cf(self.family(family), None::<&[u8]>, None::<&[u8]>);
-        }
-        Ok(())
+            .map_err(|problem| Error::store("removing old files", &problem))
+    }
+
+    /// Rewrites the files of a family between two keys, both included, or all of them: rows that are gone leave
+    /// the disk.
+    pub(super) fn compact(&self, family: Family, range: Option<([u8; 8], [u8; 8])>) {
+        let (from, to) = range.unzip();
+        self.db.compact_range_cf(self.family(family), from, to);
     }
 
     /// The files of a family: first key, last key and bytes, oldest key first.
@@ -200,6 +208,10 @@ pub(super) struct Batch<'a> {
 impl Batch<'_> {
     pub(super) fn put(&mut self, family: Family, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         self.rows.put_cf(self.store.family(family), key, value);
+    }
+
+    pub(super) fn delete(&mut self, family: Family, key: impl AsRef<[u8]>) {
+        self.rows.delete_cf(self.store.family(family), key);
     }
 
     pub(super) fn is_empty(&self) -> bool {

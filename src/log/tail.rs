@@ -42,6 +42,18 @@ impl Tail {
         }
     }
 
+    /// Puts a record in the place of the one at its position, where that is kept.
+    pub(super) fn replace(&self, record: Record) {
+        let mut guard = self.kept.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let kept = &mut *guard;
+        let first = kept.records.front().map_or(record.position, |first| first.position);
+        let index = record.position.0.checked_sub(first.0).and_then(|index| usize::try_from(index).ok());
+        if let Some(place) = index.and_then(|index| kept.records.get_mut(index)) {
+            kept.bytes = kept.bytes - weight(place) + weight(&record);
+            *place = record;
+        }
+    }
+
     /// Returns records from `from` on, until `bytes_max` or the end is reached.
     ///
     /// `None` where `from` is older than what is kept.

@@ -318,6 +318,57 @@ async fn captures_and_outcomes_are_read_back() {
 }
 
 #[tokio::test]
+async fn captures_are_listed_without_a_walk_and_erased_when_they_are_old() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = open(directory.path());
+    let capture = |body: &'static [u8]| Capture {
+        reason: CaptureReason::NoType,
+        detail: "nothing at /type".into(),
+        path: "/hooks".into(),
+        headers: Vec::new(),
+        body: Bytes::from_static(body),
+    };
+    for body in [b"a secret of last week", b"another of last week!"] {
+        let reservation = log.handle.reserve(10).unwrap();
+        let one = vec![(AccountId::SYSTEM, capture(body))];
+        log.handle.append_captures(one, &mut log.random, reservation).await.unwrap();
+        log.append(ACME, &drafts(log.handle.head().0, 3)).await;
+    }
+    log.clock.advance(Duration::from_secs(100));
+    let reservation = log.handle.reserve(10).unwrap();
+    log.handle
+        .append_captures(vec![(AccountId::SYSTEM, capture(b"of today"))], &mut log.random, reservation)
+        .await
+        .unwrap();
+    let (ever, now) = (Timestamp(0), Timestamp(log.clock.wall_ms()));
+    let listed = |records: Vec<Record>| records.iter().map(|record| record.position.0).collect::<Vec<_>>();
+    assert_eq!(listed(log.handle.captures(Position(1), ever, 9).unwrap()), [1, 5, 9]);
+    assert_eq!(listed(log.handle.captures(Position(2), ever, 1).unwrap()), [5]);
+    assert_eq!(listed(log.handle.captures_back(Position(8), ever, 9).unwrap()), [5, 1]);
+    assert_eq!(listed(log.handle.captures_back(Position(99), now, 9).unwrap()), [9], "what is too old is hidden");
+
+    assert_eq!(log.handle.expire_captures(now).await.unwrap(), 2);
+    assert_eq!(log.handle.expire_captures(now).await.unwrap(), 0);
+    let check = |handle: &Handle| {
+        assert_eq!(listed(handle.captures(Position(1), ever, 9).unwrap()), [9]);
+        let erased = handle.record(Position(5)).unwrap().unwrap();
+        assert!(erased.header.is_erased() && erased.payload.is_empty());
+        assert!(handle.verify(&mut |_| true).unwrap().damage.is_empty(), "place, chain and counts stay");
+        assert_eq!(handle.read(Position(1), 1 << 20).unwrap().len(), 9);
+    };
+    check(&log.handle);
+    log.close().await;
+    // Nothing of it is left in any file.
+    for file in std::fs::read_dir(directory.path().join("log")).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
+        assert!(!bytes.windows(14).any(|window| window == b"secret of last"), "the payload is off the disk");
+    }
+    let log = open(directory.path());
+    check(&log.handle);
+    log.close().await;
+}
+
+#[tokio::test]
 async fn age_takes_events_and_leaves_offsets_ids_and_settings_right() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = open(directory.path());

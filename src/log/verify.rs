@@ -158,7 +158,9 @@ impl Walk<'_> {
             Some(row) => self.damaged(at, &format!("the index of its account points to position {}", row.position)),
             None => self.damaged(at, &"the index of its account does not know it"),
         }
-        if let Err(problem) = self.shared.event(record) {
+        if !record.header.is_erased()
+            && let Err(problem) = self.shared.event(record)
+        {
             self.damaged(at, &problem);
         }
         Ok(())

@@ -73,15 +73,49 @@ impl Writer {
                 return Err(problem);
             }
         };
-        let mut closed = None;
+        let (mut closed, mut erasures) = (None, Vec::new());
         for request in requests.drain(..) {
             match request {
                 Request::Close { reply } => closed = Some(reply),
+                Request::Erase { positions, reply } => erasures.push((positions, reply)),
                 other => plan.add(other, &mut seen),
             }
         }
         self.commit(plan)?;
+        for (positions, reply) in erasures {
+            let erased = self.erase(&positions);
+            let problem = erased.as_ref().err().cloned();
+            answer(reply, erased);
+            if let Some(problem) = problem {
+                return Err(problem);
+            }
+        }
         Ok(closed)
+    }
+
+    /// Takes the payloads of old captures away, in a file of their own.
+    ///
+    /// In one file with new records they would span the whole log, and the next compaction would rewrite all of it.
+    fn erase(&self, positions: &[Position]) -> Result<(), Error> {
+        let store = &self.shared.store;
+        let mut batch = store.batch();
+        let mut erased = Vec::with_capacity(positions.len());
+        for position in positions {
+            batch.delete(Family::Captures, keys::record(*position));
+            let Some(record) = self.shared.record(*position)?.filter(|record| record.header.kind == Kind::Capture)
+            else {
+                continue;
+            };
+            let record = record.erased();
+            let mut row = Vec::with_capacity(Header::BYTES);
+            record.header.encode(*position, &record.payload, &mut row);
+            batch.put(Family::Records, keys::record(*position), row);
+            erased.push(record);
+        }
+        store.flush_family(Family::Records)?;
+        store.write(batch, self.durability == Durability::Fsync)?;
+        erased.into_iter().for_each(|record| self.shared.tail.replace(record));
+        store.flush_family(Family::Records)
     }
 
     fn commit(&mut self, mut plan: Plan<'_>) -> Result<(), Error> {
@@ -236,7 +270,8 @@ impl<'a> Plan<'a> {
                 self.must_sync = true;
                 self.waiters.push(Waiter::Done { reply, _reservation: None });
             }
-            Request::Close { reply } => answer(reply, Ok(())),
+            // Both are done when the round is on disk.
+            Request::Erase { reply, .. } | Request::Close { reply } => answer(reply, Ok(())),
         }
     }
 
@@ -336,7 +371,8 @@ impl<'a> Plan<'a> {
     fn add_capture(&mut self, account: AccountId, capture: &Capture, salt: [u8; 16]) {
         let payload = capture.encode(salt);
         let commitment = commitment(&payload);
-        self.add_record(Kind::Capture, account, Offset(0), TypeNumber(0), payload, commitment);
+        let position = self.add_record(Kind::Capture, account, Offset(0), TypeNumber(0), payload, commitment);
+        self.batch.put(Family::Captures, keys::record(position), keys::position_value(position));
     }
 
     fn add_command(&mut self, new: &NewCommand, salt: [u8; 16]) -> Place {
@@ -363,14 +399,20 @@ impl<'a> Plan<'a> {
                 let value = keys::sequence_value(position, offset);
                 self.batch.put(Family::Sequences, keys::sequence(endpoint, sequence), value);
             }
+            OutcomeRow::Test { endpoint, number, position, value } => {
+                self.add_attempt(keys::attempt(endpoint, keys::TESTS, 0, number), position, &value);
+            }
             OutcomeRow::Attempt { endpoint, offset, course, attempt, position, value } => {
-                self.row.clear();
-                self.row.extend_from_slice(&keys::position_value(position));
-                self.row.extend_from_slice(&value);
-                let key = keys::attempt(endpoint, offset, course.number(), attempt);
-                self.batch.put(Family::Attempts, key, &self.row);
+                self.add_attempt(keys::attempt(endpoint, offset, course.number(), attempt), position, &value);
             }
         }
+    }
+
+    fn add_attempt(&mut self, key: [u8; 24], position: Position, value: &[u8]) {
+        self.row.clear();
+        self.row.extend_from_slice(&keys::position_value(position));
+        self.row.extend_from_slice(value);
+        self.batch.put(Family::Attempts, key, &self.row);
     }
 
     fn add_record(
@@ -431,6 +473,7 @@ impl Request {
             Self::Captures { .. }
             | Self::Command { .. }
             | Self::Outcomes { .. }
+            | Self::Erase { .. }
             | Self::Retain { .. }
             | Self::Close { .. } => &[],
         };
@@ -444,6 +487,7 @@ impl Request {
             Self::Command { reply, .. } => answer(reply, Err(problem)),
             Self::Captures { reply, .. }
             | Self::Outcomes { reply, .. }
+            | Self::Erase { reply, .. }
             | Self::Retain { reply, .. }
             | Self::Close { reply } => answer(reply, Err(problem)),
         }

@@ -76,7 +76,7 @@ pub enum RecordError {
 pub struct Header {
     /// What the record is.
     pub kind: Kind,
-    /// Bits; none is used yet.
+    /// Bits: [`Header::ERASED`].
     pub flags: u8,
     /// Which partition of a distributed log; 0 today.
     pub partition: u16,
@@ -99,6 +99,14 @@ pub struct Header {
 impl Header {
     /// Bytes of an encoded header.
     pub const BYTES: usize = 104;
+    /// The flag of a record whose payload is gone.
+    pub const ERASED: u8 = 1;
+
+    /// Returns whether the payload is gone.
+    #[must_use]
+    pub const fn is_erased(&self) -> bool {
+        self.flags & Self::ERASED != 0
+    }
 
     /// Returns the hash that the next record's header carries as `previous`.
     #[must_use]
@@ -195,12 +203,23 @@ impl Record {
         Ok(Self { position, header, payload })
     }
 
-    /// Checks that the payload is the one the header commits to.
+    /// Checks that the payload is the one the header commits to, or that all of it is gone.
     ///
     /// # Errors
     /// `Commitment` where it is not.
     pub fn check_commitment(&self) -> Result<(), RecordError> {
-        if commitment(&self.payload) == self.header.commitment { Ok(()) } else { Err(RecordError::Commitment) }
+        let is_sound = match self.header.is_erased() {
+            true => self.payload.is_empty(),
+            false => commitment(&self.payload) == self.header.commitment,
+        };
+        if is_sound { Ok(()) } else { Err(RecordError::Commitment) }
+    }
+
+    /// Returns the record without its payload: its place, the chain and every count stay.
+    #[must_use]
+    pub fn erased(self) -> Self {
+        let header = Header { flags: self.header.flags | Header::ERASED, ..self.header };
+        Self { position: self.position, header, payload: Bytes::new() }
     }
 }
 
@@ -296,10 +315,15 @@ mod tests {
             let payload = draft.encode([1; 16], false);
             let record = Record {
                 position: Position(1),
-                header: Header { commitment: commitment(&payload), ..header },
+                header: Header { commitment: commitment(&payload), flags: header.flags & !Header::ERASED, ..header },
                 payload,
             };
             prop_assert_eq!(record.check_commitment(), Ok(()));
+            let erased = record.clone().erased();
+            prop_assert_eq!(erased.check_commitment(), Ok(()), "gone as a whole, and marked");
+            prop_assert_eq!(erased.header.chain_hash(), record.header.chain_hash());
+            let half = Record { payload: record.payload.slice(1..), ..erased };
+            prop_assert_eq!(half.check_commitment(), Err(RecordError::Commitment));
             let cut = Record { payload: record.payload.slice(1..), ..record };
             prop_assert_eq!(cut.check_commitment(), Err(RecordError::Commitment));
         });

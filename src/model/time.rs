@@ -47,6 +47,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(after.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// Returns the instant `before` earlier.
+    #[must_use]
+    pub fn minus(self, before: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(before.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// Returns how long ago `earlier` was, zero where it is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

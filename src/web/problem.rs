@@ -132,6 +132,15 @@ impl Problem {
         self
     }
 
+    /// Says that what is at fault stands inside a larger body, below a JSON pointer.
+    #[must_use]
+    pub fn below(mut self, pointer: &str) -> Self {
+        for error in &mut self.0.errors {
+            error.pointer.insert_str(0, pointer);
+        }
+        self
+    }
+
     /// Says when to try again; written in whole seconds, rounded up, at least one.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {

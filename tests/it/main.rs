@@ -14,4 +14,5 @@ mod bad_input;
 mod crash;
 mod delivery;
 mod operation;
+mod readme;
 mod replay;

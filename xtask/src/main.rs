@@ -9,6 +9,7 @@
 mod bench;
 mod build;
 mod check;
+mod demo;
 mod deny;
 mod doc;
 mod setup;
@@ -24,7 +25,7 @@ use crate::workplace::Workplace;
 
 /// All commands, in the order of the help.
 const COMMANDS: &[Command] =
-    &[setup::COMMAND, build::COMMAND, check::COMMAND, test::COMMAND, bench::COMMAND, doc::COMMAND];
+    &[setup::COMMAND, build::COMMAND, demo::COMMAND, check::COMMAND, test::COMMAND, bench::COMMAND, doc::COMMAND];
 
 /// One command of the developer.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! The API as a client meets it: the real router behind a real listener, a real log, real delivery.
 
 mod document;
+mod endpoint_test;
 mod history;
 mod manners;
 mod permissions;
@@ -109,7 +110,7 @@ async fn start_with(metrics_need_token: bool, clock: Clock) -> Server {
         clock: clock.clone(),
         health: health.clone(),
         tokens: Arc::new(Tokens(accounts.clone())),
-        options: Options { body: BODY, metrics_need_token },
+        options: Options { body: BODY, capture_age_max: Duration::from_secs(3600), metrics_need_token },
     };
     let surroundings = Surroundings { clock, random: random.split(), tasks: tasks.clone() };
     let listener = Listener::new(socket, tower(router(api)), listening(), surroundings);

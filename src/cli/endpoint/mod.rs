@@ -85,6 +85,14 @@ enum Verb {
         #[command(flatten)]
         settings: Settings,
     },
+    /// List the tests that were made of an endpoint, the newest first
+    #[command(after_help = "Examples:\n  hooklog endpoint tests acme/crm")]
+    Tests {
+        /// The endpoint
+        endpoint: EndpointAddress,
+        #[command(flatten)]
+        portion: Portion,
+    },
     /// Show how an endpoint is doing: its state, what waits, its ledger
     #[command(
         after_help = "Examples:\n  hooklog endpoint status acme/crm\n  hooklog endpoint status acme/crm -o json | jq .ledger"
@@ -150,6 +158,11 @@ impl Arguments {
                 change(&mut client, context, rehearsal, request, &format!("{endpoint} is deleted")).await
             }
             Verb::Test { address, kind, settings } => test(&mut client, context, &address, kind, &settings).await,
+            Verb::Tests { endpoint, portion } => {
+                let request = Request::get(format!("{}/tests", endpoint.path()));
+                client.print(context, &request, &portion, TESTS).await?;
+                Ok(Exit::Done)
+            }
             Verb::Status { endpoint } => {
                 let found = client.send(&Request::get(format!("{}/status", endpoint.path()))).await?;
                 context.console.item(STATUS, &found)?;
@@ -264,7 +277,17 @@ const STATUS: &[Column] = &[
     count("+ EXPIRED", "/ledger/expired"),
     count("+ SKIPPED", "/ledger/skipped"),
 ];
-const TEST: &[Column] = &[state("OK", "/ok"), text("STATUS", "/status"), ms("TOOK", "/durationMs")];
+const TESTS: &[Column] = &[
+    count("NUMBER", "/number"),
+    time("AT", "/at"),
+    state("OK", "/ok"),
+    text("STATUS", "/status"),
+    ms("TOOK", "/durationMs"),
+    text("ERROR", "/error"),
+    text("DETAIL", "/detail"),
+];
+const TEST: &[Column] =
+    &[state("OK", "/ok"), text("STATUS", "/status"), ms("TOOK", "/durationMs"), text("ANSWER", "/answer")];
 const STAGES: &[Column] = &[
     text("STAGE", "/name"),
     state("OK", "/ok"),

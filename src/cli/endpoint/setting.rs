@@ -140,6 +140,10 @@ impl Set {
         let written = self.document.write(client, context, &setting, self.rehearsal).await?;
         written.then(|endpoint| {
             context.console.item(super::SETTINGS, &endpoint)?;
+            for warning in endpoint.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+                let detail = warning.get("detail").and_then(Value::as_str).unwrap_or_default();
+                context.console.warn(&format!("it is saved, but at present {detail}"));
+            }
             Ok(Exit::Done)
         })
     }

@@ -31,7 +31,7 @@ use super::span::Span;
 use super::writing::Rehearsal;
 use crate::model::{AccountName, Timestamp};
 
-use self::sending::{Plan, Until};
+pub(in crate::cli) use self::sending::{Plan, Until, send};
 
 pub use self::call_centre::{CallCentre, START, Simulated};
 pub use self::tally::Tally;
@@ -137,8 +137,10 @@ impl Arguments {
             connections: self.connections,
             is_raw: self.raw,
             patience: self.patience.0,
+            clock: context.clock.clone(),
+            tasks: context.tasks.clone(),
         };
-        let sending = sending::send(plan, centre, Arc::clone(&tally), signal, context);
+        let sending = send(plan, centre, Arc::clone(&tally), signal);
         let sent = self.show_progress(context, &tally, sending).await;
         trigger.give();
         sent?;

@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use crate::cli::column::show_ms;
-use crate::cli::context::Context;
 use crate::cli::exit::Failure;
 use crate::cli::http::Answer;
 use crate::cli::ingest::{Ingest, Media, retry_after};
@@ -25,24 +24,26 @@ use super::call_centre::CallCentre;
 use super::tally::Tally;
 
 /// How to send.
-pub(super) struct Plan {
-    pub(super) ingest: Url,
-    pub(super) authorization: Option<HeaderValue>,
-    pub(super) accounts: Vec<AccountName>,
+pub(in crate::cli) struct Plan {
+    pub(in crate::cli) ingest: Url,
+    pub(in crate::cli) authorization: Option<HeaderValue>,
+    pub(in crate::cli) accounts: Vec<AccountName>,
     /// Events a second; 0 for as many as possible.
-    pub(super) rate: u32,
-    pub(super) until: Until,
-    pub(super) batch: u32,
-    pub(super) connections: u32,
-    pub(super) is_raw: bool,
-    pub(super) patience: Duration,
+    pub(in crate::cli) rate: u32,
+    pub(in crate::cli) until: Until,
+    pub(in crate::cli) batch: u32,
+    pub(in crate::cli) connections: u32,
+    pub(in crate::cli) is_raw: bool,
+    pub(in crate::cli) patience: Duration,
+    pub(in crate::cli) clock: Clock,
+    pub(in crate::cli) tasks: Tasks,
 }
 
 /// When to stop; without either, when interrupted.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Until {
-    pub(super) count: Option<u64>,
-    pub(super) duration: Option<Duration>,
+pub(in crate::cli) struct Until {
+    pub(in crate::cli) count: Option<u64>,
+    pub(in crate::cli) duration: Option<Duration>,
 }
 
 /// Events of one account that go out together.
@@ -68,23 +69,22 @@ struct Courier {
 ///
 /// # Errors
 /// `Usage` where the plan cannot be carried out; what a server refuses is counted, not returned.
-pub(super) async fn send(
+pub(in crate::cli) async fn send(
     plan: Plan,
     centre: CallCentre,
     tally: Arc<Tally>,
     stop: Shutdown,
-    context: &Context,
 ) -> Result<(), Failure> {
     let couriers = Tasks::new();
     let mut routes = Vec::new();
     let connections = usize::try_from(plan.connections).unwrap_or(1).min(plan.accounts.len()).max(1);
     for _ in 0..connections {
-        let ingest = Ingest::new(&plan.ingest, plan.authorization.clone(), context.tasks.clone())?;
+        let ingest = Ingest::new(&plan.ingest, plan.authorization.clone(), plan.tasks.clone())?;
         let courier = Courier {
             ingest,
             is_raw: plan.is_raw,
             patience: plan.patience,
-            clock: context.clock.clone(),
+            clock: plan.clock.clone(),
             tally: Arc::clone(&tally),
             stop: stop.clone(),
         };
@@ -92,14 +92,14 @@ pub(super) async fn send(
         couriers.spawn(courier.carry(batches));
         routes.push(route);
     }
-    let probe = Ingest::new(&plan.ingest, None, context.tasks.clone())?;
+    let probe = Ingest::new(&plan.ingest, None, plan.tasks.clone())?;
     let targets = plan.accounts.iter().map(|account| {
         let path = if plan.is_raw { format!("/hooks/{account}") } else { format!("/v1/accounts/{account}/events") };
         probe.target(&path)
     });
     let targets = targets.collect::<Result<Vec<_>, _>>()?;
-    let mut producer =
-        Producer { plan, centre, targets, routes, waiting: Vec::new(), tally, clock: context.clock.clone() };
+    let clock = plan.clock.clone();
+    let mut producer = Producer { plan, centre, targets, routes, waiting: Vec::new(), tally, clock };
     producer.waiting.resize_with(producer.targets.len(), || None);
     producer.produce(stop).await;
     drop(producer);

@@ -37,6 +37,12 @@ impl Tally {
         self.accepted.load(Ordering::Relaxed)
     }
 
+    /// Returns how many events were made.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
     /// Returns whether nothing was refused or left without an answer.
     #[must_use]
     pub fn is_all_taken(&self) -> bool {

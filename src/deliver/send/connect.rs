@@ -132,7 +132,8 @@ const fn nearness(error: AttemptError) -> u8 {
         | AttemptError::Redirect
         | AttemptError::ForbiddenAddress
         | AttemptError::InvalidAnswer
-        | AttemptError::Cancelled => 0,
+        | AttemptError::Cancelled
+        | AttemptError::InvalidSettings => 0,
     }
 }
 

@@ -67,6 +67,12 @@ impl Connection {
         answer.map_err(|problem| Broken { problem, is_answered: self.progress.is_answered() })
     }
 
+    /// Returns where to look whether the request under way has left this machine.
+    pub(in crate::deliver) fn is_sent(&self) -> impl Fn() -> bool + use<> {
+        let progress = Arc::clone(&self.progress);
+        move || progress.is_sent()
+    }
+
     /// Works on the connection while something else waits for what comes out of it.
     pub(super) async fn drive<F: Future>(&mut self, waiting: F) -> F::Output {
         drive(&mut self.driver, waiting).await

@@ -32,8 +32,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::outcome::{AttemptError, Failure};
 use crate::runtime::{Clock, Shutdown, Tasks};
-use crate::security::AddressRules;
+use crate::security::{AddressRules, Target};
 use crate::telemetry::DeliverMetrics;
 
 use pool::IdleConnections;
@@ -46,6 +47,7 @@ pub use tls::Trust;
 pub(in crate::deliver) use answer::Answer;
 pub(in crate::deliver) use connection::Connection;
 pub(in crate::deliver) use road::Road;
+pub(in crate::deliver) use stream::Stream;
 
 /// What holds for the requests of all endpoints.
 #[derive(Debug, Clone)]
@@ -98,6 +100,19 @@ impl Sender {
         Route::new(Arc::clone(&self.0), settings)
     }
 
+    /// Looks where requests to a receiver would go now: whether its name has an address that may be sent to.
+    ///
+    /// # Errors
+    /// `forbidden_address` where every present address is refused; `dns_error` or `timeout` where there is none now.
+    pub async fn judge(&self, target: Target) -> Result<(), Failure> {
+        let road = Road::new(Arc::clone(&self.0), target);
+        let Ok(addresses) = tokio::time::timeout(JUDGE_WITHIN, road.resolve_anew()).await else {
+            let detail = format!("the name servers gave no answer about {}", road.target().authority());
+            return Err(Failure::without_answer(AttemptError::Timeout, detail));
+        };
+        road.admit(&addresses?).map(drop)
+    }
+
     /// Returns how many idle connections are kept.
     #[must_use]
     pub fn idle_connections(&self) -> usize {
@@ -110,3 +125,6 @@ impl fmt::Debug for Shared {
         formatter.debug_struct("Shared").field("options", &self.options).finish_non_exhaustive()
     }
 }
+
+/// Whoever saves an address waits for this; a name that is slower is found out when it is sent to.
+const JUDGE_WITHIN: Duration = Duration::from_millis(1_500);

@@ -29,6 +29,14 @@ impl Resolver {
         Self(resolver.map_err(|problem| problem.to_string()))
     }
 
+    /// Forgets what it knows of a name: who mends a name and tries again is not told the old answer.
+    pub(super) fn forget(&self, name: &str) {
+        if let Ok(resolver) = &self.0 {
+            resolver.clear_lookup_cache(name, RecordType::A);
+            resolver.clear_lookup_cache(name, RecordType::AAAA);
+        }
+    }
+
     /// Returns the addresses of a name, IPv4 and IPv6 in turn, at least one.
     ///
     /// # Errors

@@ -27,6 +27,19 @@ impl Road {
         Self { shared, target }
     }
 
+    /// Returns where it leads.
+    pub(in crate::deliver) const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Finds the addresses of the receiver anew, whatever was known of its name.
+    pub(in crate::deliver) async fn resolve_anew(&self) -> Result<Vec<IpAddr>, Failure> {
+        if let Host::Name(name) = self.target.host() {
+            self.shared.resolver.forget(name);
+        }
+        self.resolve().await
+    }
+
     /// Finds the addresses of the receiver.
     pub(in crate::deliver) async fn resolve(&self) -> Result<Vec<IpAddr>, Failure> {
         match self.target.host() {

@@ -170,6 +170,11 @@ impl Route {
         Connection::open(stream, self.0.shared.clock.monotonic()).await
     }
 
+    /// Returns the way to the receiver, for who wants to watch every step of it.
+    pub(in crate::deliver) fn road(&self) -> &Road {
+        &self.0.road
+    }
+
     /// Makes the request that carries a message.
     pub(in crate::deliver) fn request(&self, message: &Message, at: Timestamp) -> Request<Full<Bytes>> {
         self.0.template.request(message, at)

@@ -35,6 +35,11 @@ impl Progress {
         self.0.store(NOTHING, Ordering::Relaxed);
     }
 
+    /// Returns whether the whole request has been handed to the machine's network.
+    pub(super) fn is_sent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= SENT
+    }
+
     /// Returns whether any byte of an answer has come.
     pub(super) fn is_answered(&self) -> bool {
         self.0.load(Ordering::Relaxed) >= ANSWERED

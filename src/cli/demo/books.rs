@@ -1,0 +1,202 @@
+//! The books of the demo: what everybody says has happened, and whether it adds up.
+//!
+//! Three that keep their books apart: who sent (the simulator), who keeps and delivers (the ledgers), who received
+//! (every signature and sequence). Pure: figures in, sentences out.
+
+use serde_json::{Value, json};
+
+use crate::cli::column::show_count;
+use crate::cli::receive::Tally;
+
+/// What the ledger of one endpoint says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Line {
+    /// The account.
+    pub(super) account: String,
+    /// Its events.
+    pub(super) accepted: u64,
+    /// Taken by the receiver.
+    pub(super) delivered: u64,
+    /// Not settled yet.
+    pub(super) waiting: u64,
+    /// Filtered, given up, expired and skipped together.
+    pub(super) others: u64,
+    /// How the endpoint does, in one word.
+    pub(super) state: String,
+}
+
+impl Line {
+    /// Reads an endpoint's status.
+    pub(super) fn of(account: &str, status: &Value) -> Self {
+        let ledger = |name: &str| status.pointer(&format!("/ledger/{name}")).and_then(Value::as_u64).unwrap_or(0);
+        Self {
+            account: account.to_owned(),
+            accepted: ledger("accepted"),
+            delivered: ledger("delivered"),
+            waiting: ledger("waiting"),
+            others: ["filtered", "givenUp", "expired", "skipped"].map(ledger).iter().sum(),
+            state: status.pointer("/state").and_then(Value::as_str).unwrap_or("?").to_owned(),
+        }
+    }
+
+    const fn adds_up(&self) -> bool {
+        self.accepted == self.delivered + self.waiting + self.others
+    }
+}
+
+/// Everybody's figures at one moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Books {
+    /// One line for each endpoint.
+    pub(super) lines: Vec<Line>,
+    /// What the receiver has counted.
+    pub(super) received: Tally,
+    /// Numbers that are missing, in words.
+    pub(super) gaps: Vec<String>,
+    /// Events that the simulator has made.
+    pub(super) sent: u64,
+    /// Whether the simulator was told of every one that it is taken.
+    pub(super) is_all_taken: bool,
+    /// Events that a replay had to send again, and those it has.
+    pub(super) replay: (u64, u64),
+}
+
+/// One thing that has to be so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Check {
+    /// What, in a sentence with its figures.
+    pub(super) what: String,
+    /// Whether it is.
+    pub(super) holds: bool,
+}
+
+impl Books {
+    /// Sums a figure over all endpoints.
+    pub(super) fn sum(&self, figure: impl Fn(&Line) -> u64) -> u64 {
+        self.lines.iter().map(figure).sum()
+    }
+
+    /// Returns whether nothing waits any more.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.lines.is_empty() && self.lines.iter().all(|line| line.waiting == 0)
+    }
+
+    /// Compares the books at the end.
+    pub(super) fn checks(&self) -> Vec<Check> {
+        let Self { lines, received, gaps, sent, .. } = self;
+        let (accepted, delivered) = (self.sum(|line| line.accepted), self.sum(|line| line.delivered));
+        // The receiver counts requests: repeats after the crash and the replay are beside the first deliveries.
+        let first = received.accepted.saturating_sub(received.duplicates + received.replayed + received.tests);
+        let (asked, replayed) = self.replay;
+        let check = |holds, what| Check { what, holds };
+        vec![
+            check(
+                self.is_all_taken && *sent == accepted,
+                format!("{} events were sent, {} are in the log, each once", show_count(*sent), show_count(accepted)),
+            ),
+            check(
+                lines.iter().all(Line::adds_up),
+                "every ledger adds up: accepted = delivered + waiting + the rest".to_owned(),
+            ),
+            check(
+                self.is_settled() && accepted == delivered,
+                format!("{} were delivered and none waits", show_count(delivered)),
+            ),
+            check(
+                first == delivered && gaps.is_empty(),
+                format!(
+                    "the receiver has {} different sequence numbers, none is missing, {} came twice",
+                    show_count(first),
+                    show_count(received.duplicates)
+                ),
+            ),
+            check(
+                received.unverified == 0 && received.verified == received.received,
+                format!("all {} signatures fit", show_count(received.verified)),
+            ),
+            check(
+                asked > 0 && asked == replayed && received.replayed >= replayed,
+                format!("{} of {} were sent again and touched no ledger", show_count(replayed), show_count(asked)),
+            ),
+        ]
+    }
+
+    /// Writes the books for programs.
+    pub(super) fn json(&self) -> Value {
+        let line = |line: &Line| {
+            json!({"account": line.account, "accepted": line.accepted, "delivered": line.delivered,
+                "waiting": line.waiting, "others": line.others, "state": line.state})
+        };
+        let check = |check: &Check| json!({"what": check.what, "holds": check.holds});
+        json!({
+            "sent": self.sent,
+            "endpoints": self.lines.iter().map(line).collect::<Vec<_>>(),
+            "received": {"requests": self.received.received, "verified": self.received.verified,
+                "unverified": self.received.unverified, "duplicates": self.received.duplicates,
+                "replayed": self.received.replayed, "missing": self.gaps},
+            "checks": self.checks().iter().map(check).collect::<Vec<_>>(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sound() -> Books {
+        let line = |account: &str, count| Line {
+            account: account.to_owned(),
+            accepted: count,
+            delivered: count,
+            waiting: 0,
+            others: 0,
+            state: "live".to_owned(),
+        };
+        Books {
+            lines: vec![line("acme", 70), line("globex", 30)],
+            received: Tally {
+                received: 115,
+                accepted: 112,
+                verified: 115,
+                unverified: 0,
+                duplicates: 2,
+                tests: 0,
+                replayed: 10,
+                bytes: 0,
+            },
+            gaps: Vec::new(),
+            sent: 100,
+            is_all_taken: true,
+            replay: (10, 10),
+        }
+    }
+
+    fn failing(change: impl FnOnce(&mut Books)) -> Vec<usize> {
+        let mut books = sound();
+        change(&mut books);
+        books.checks().iter().enumerate().filter(|(_, check)| !check.holds).map(|(place, _)| place).collect()
+    }
+
+    #[test]
+    fn each_book_is_held_against_the_others() {
+        assert!(failing(|_| {}).is_empty());
+        assert_eq!(failing(|books| books.sent = 101), [0], "one was lost before the log");
+        assert_eq!(failing(|books| books.is_all_taken = false), [0]);
+        assert_eq!(failing(|books| books.lines[0].delivered = 69), [1, 2, 3]);
+        assert_eq!(failing(|books| books.received.duplicates = 3), [3], "the receiver has one less");
+        assert_eq!(failing(|books| books.gaps.push("acme/crm sequence 7".to_owned())), [3]);
+        assert_eq!(failing(|books| books.received.unverified = 1), [4]);
+        assert_eq!(failing(|books| books.replay = (10, 9)), [5]);
+        assert_eq!(failing(|books| books.replay = (0, 0)), [5], "nothing was asked for");
+    }
+
+    #[test]
+    fn a_status_is_read_into_a_line() {
+        let status = json!({"state": "backing_off", "ledger": {"accepted": 9, "delivered": 4, "filtered": 1,
+            "waiting": 2, "givenUp": 1, "expired": 1, "skipped": 0}});
+        let line = Line::of("acme", &status);
+        assert_eq!((line.accepted, line.delivered, line.waiting, line.others), (9, 4, 2, 3));
+        assert!(line.adds_up());
+        assert!(!Line { accepted: 10, ..line }.adds_up());
+    }
+}

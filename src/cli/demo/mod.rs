@@ -1,0 +1,416 @@
+//! `hooklog demo`: all of it at work, in a minute, with the books compared at the end.
+//!
+//! Not a simulation of hooklog: a real `hooklog serve` on a directory of its own, a simulated INO that posts to it,
+//! a receiver that verifies every signature and sequence. The scenes are what goes wrong in a week: a receiver that
+//! is down, a process that is killed, a stretch that is wanted again.
+
+mod board;
+mod books;
+mod server;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use self::board::Board;
+use self::books::{Books, Line};
+use self::server::Server;
+use super::client::{Client, Request};
+use super::column::{Column, count, show_count, state, text};
+use super::connection::Connection;
+use super::console::Format;
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::receive::{Gap, Options, Receiver};
+use super::simulate::{CallCentre, Plan, Tally, Until, send};
+use super::span::Span;
+use crate::model::{AccountName, Sequence};
+use crate::runtime::{Clock, Shutdown, ShutdownTrigger, Tasks, shutdown};
+use crate::security::{Secret, SigningSecret};
+
+/// See all of it at work: an outage, a kill -9, a replay, and the books compared
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  hooklog demo                       six scenes, then it goes on until Ctrl-C
+  hooklog demo --once                ends after the scenes: 0 where the books agree, else 1
+  hooklog demo --rate 2000 --scene 10s
+  hooklog demo --once -o json        the books for programs
+
+It starts `hooklog serve` on a directory of its own and on free ports, and leaves nothing behind
+unless --directory says where.")]
+pub(crate) struct Arguments {
+    /// End after the last scene
+    #[arg(long)]
+    once: bool,
+    /// Events a second over all accounts
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    rate: u32,
+    /// How long each scene lasts at least
+    #[arg(long, value_name = "SPAN", default_value = "5s")]
+    scene: Span,
+    /// Which traffic: the same number gives the same events
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Keep log, keys and the server's own log lines in this directory
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub(crate) async fn run(self, context: &mut Context) -> Result<Exit, Failure> {
+        let (_trigger, mut interrupted) = context.interruption();
+        let temporary = tempfile::tempdir().map_err(|reason| Failure::Failed(reason.into()))?;
+        let directory = match &self.directory {
+            Some(directory) => std::path::absolute(directory).map_err(|reason| Failure::Failed(reason.into()))?,
+            None => temporary.path().to_owned(),
+        };
+        std::fs::create_dir_all(&directory)
+            .map_err(|reason| Failure::failed(format!("cannot make {}: {reason}", directory.display())))?;
+        let mut show = Show::set_up(context, &directory).await?;
+        let played = tokio::select! {
+            played = show.play(&self, context) => played,
+            () = interrupted.given() => Err(Failure::failed("interrupted before the books were compared")),
+        };
+        show.board.close();
+        let all_hold = played?;
+        if !self.once {
+            show.goes_on(&self, context, &directory, &mut interrupted).await?;
+        }
+        show.end().await;
+        Ok(if all_hold { Exit::Done } else { Exit::Failed })
+    }
+}
+
+/// Everything on stage.
+struct Show {
+    /// None only while it is killed.
+    server: Option<Server>,
+    client: Client,
+    receiver: Receiver,
+    address: SocketAddr,
+    /// Given, the receiver goes down.
+    open: Option<ShutdownTrigger>,
+    accounts: Vec<AccountName>,
+    tally: Arc<Tally>,
+    lines: Vec<Line>,
+    gaps: Vec<Gap>,
+    replay: (u64, u64),
+    board: Board,
+    clock: Clock,
+    tasks: Tasks,
+}
+
+/// A simulated INO at work.
+struct Ino {
+    stop: ShutdownTrigger,
+    ended: oneshot::Receiver<Result<(), Failure>>,
+}
+
+impl Show {
+    /// Starts the server, makes accounts with their endpoints, and opens the receiver.
+    async fn set_up(context: &Context, directory: &Path) -> Result<Self, Failure> {
+        let server = Server::start(directory).await?;
+        let connection = Connection { url: server.admin.clone(), token: Some(Secret::new(server.token()?)) };
+        let mut client = Client::new(&connection, context.tasks.clone())?;
+        let listener = listen("127.0.0.1:0".parse().expect("this is an address")).await?;
+        let address = listener.local_addr().map_err(|reason| Failure::Failed(reason.into()))?;
+        let accounts = ACCOUNTS.map(|name| AccountName::parse(name).expect("these are names")).to_vec();
+        let mut secrets = Vec::new();
+        for account in &accounts {
+            let path = format!("/accounts/{account}");
+            client.send(&Request::new(Method::PUT, path.clone()).body(json!({}))).await?;
+            let endpoint = json!({ "url": format!("http://{address}/{account}") });
+            client.send(&Request::new(Method::PUT, format!("{path}/endpoints/crm")).body(endpoint)).await?;
+            let keys = client.send(&Request::get(format!("{path}/endpoints/crm/secret"))).await?;
+            let secret = keys.pointer("/keys/0/secret").and_then(Value::as_str).unwrap_or_default();
+            secrets.push(SigningSecret::parse(secret).map_err(|refusal| Failure::failed(refusal.to_string()))?);
+        }
+        let options = Options { secrets, first_sequence: Some(Sequence(1)), ..Options::default() };
+        let mut show = Self {
+            server: Some(server),
+            client,
+            receiver: Receiver::new(options, context.clock.clone()),
+            address,
+            open: None,
+            accounts,
+            tally: Arc::default(),
+            lines: Vec::new(),
+            gaps: Vec::new(),
+            replay: (0, 0),
+            board: Board::new(context),
+            clock: context.clock.clone(),
+            tasks: context.tasks.clone(),
+        };
+        show.open_receiver(listener);
+        Ok(show)
+    }
+
+    /// Plays all scenes, and says whether the books agree.
+    async fn play(&mut self, arguments: &Arguments, context: &mut Context) -> Result<bool, Failure> {
+        let scene = arguments.scene.0;
+        let ino = self.start_ino(arguments, arguments.seed)?;
+
+        let (title, what) = (
+            "The day begins",
+            "Three accounts post events. Each is on disk before it is acknowledged, then delivered, signed and in order.",
+        );
+        self.board.scene(context, title, what);
+        self.watch(context, scene, |_| false).await;
+
+        let (title, what) =
+            ("The receiver goes down", "Events are taken in as before. They wait; nobody has to do anything.");
+        self.board.scene(context, title, what);
+        if let Some(open) = self.open.take() {
+            open.give();
+        }
+        self.watch(context, scene, |_| false).await;
+
+        self.board.scene(
+            context,
+            "It comes back",
+            "A probe finds it, and everything goes on from where it stopped, in order.",
+        );
+        let listener = listen(self.address).await?;
+        self.open_receiver(listener);
+        self.expect(context, "the receiver has caught up", |books| {
+            books.lines.iter().all(|line| line.state == "live" && line.waiting < 50)
+        })
+        .await?;
+
+        let (title, what) = (
+            "hooklog is killed with -9",
+            "In the middle of it. It starts again on the same directory; INO repeats what was not acknowledged, with the same ids.",
+        );
+        self.board.scene(context, title, what);
+        self.kill_and_start().await?;
+        self.watch(context, scene, |_| false).await;
+
+        let (title, what) = (
+            "The past again",
+            "A stretch of acme's events is sent once more. The ledger and the sequence do not move.",
+        );
+        self.board.scene(context, title, what);
+        self.replay_a_stretch(context).await?;
+
+        let (title, what) = (
+            "The day ends",
+            "INO stops. What waits is delivered, and the books of sender, log and receiver are compared.",
+        );
+        self.board.scene(context, title, what);
+        ino.stop.give();
+        ino.ended.await.unwrap_or(Ok(()))?;
+        self.expect(context, "everything is delivered", Books::is_settled).await?;
+        self.gaps = self.receiver.settled(SETTLE_WITHIN).await;
+        self.conclude(context)
+    }
+
+    /// Prints the books and what they come to.
+    fn conclude(&self, context: &mut Context) -> Result<bool, Failure> {
+        self.board.close();
+        let books = self.books();
+        let checks = books.checks();
+        let json = books.json();
+        match context.console.format() {
+            Format::Table => {
+                context.console.line("")?;
+                let lines = json.get("endpoints").and_then(Value::as_array).cloned().unwrap_or_default();
+                context.console.items(COLUMNS, &lines)?;
+                context.console.line("")?;
+                for check in &checks {
+                    context.console.line(&format!("{}  {}", if check.holds { "✓" } else { "✗" }, check.what))?;
+                }
+            }
+            Format::Json | Format::Ndjson | Format::Csv => context.console.item(COLUMNS, &json)?,
+        }
+        context.console.flush()?;
+        if let Some(problem) = self.tally.first_problem() {
+            context.console.complain(&problem);
+        }
+        Ok(checks.iter().all(|check| check.holds))
+    }
+
+    /// Goes on with another day until somebody interrupts.
+    async fn goes_on(
+        &mut self,
+        arguments: &Arguments,
+        context: &mut Context,
+        directory: &Path,
+        interrupted: &mut Shutdown,
+    ) -> Result<(), Failure> {
+        let ino = self.start_ino(arguments, arguments.seed.wrapping_add(1))?;
+        let url = self.server.as_ref().map(|server| server.admin.to_string()).unwrap_or_default();
+        context.console.note(&format!(
+            "\nIt goes on until Ctrl-C. Look around from another terminal:\n
+  export HOOKLOG_URL={url} HOOKLOG_DATA={}
+  hooklog status
+  hooklog endpoint status acme/crm
+  hooklog event list acme --limit 5
+  hooklog endpoint pause acme/crm      and then: resume",
+            directory.join("data").display()
+        ));
+        self.board = Board::new(context);
+        tokio::select! {
+            () = self.watch(context, Duration::MAX, |_| false) => {}
+            () = interrupted.given() => {}
+        }
+        self.board.close();
+        ino.stop.give();
+        Ok(())
+    }
+
+    async fn end(mut self) {
+        if let Some(server) = self.server.take() {
+            // Whether it ended well is no part of the show.
+            server.end().await;
+        }
+    }
+
+    fn start_ino(&self, arguments: &Arguments, seed: u64) -> Result<Ino, Failure> {
+        let server = self.server.as_ref().ok_or_else(|| Failure::failed("the server is not there"))?;
+        let (stop, signal) = shutdown();
+        let (tell, ended) = oneshot::channel();
+        let plan = Plan {
+            ingest: server.ingest.clone(),
+            authorization: None,
+            accounts: self.accounts.clone(),
+            rate: arguments.rate,
+            until: Until { count: None, duration: None },
+            batch: 1,
+            connections: 8,
+            is_raw: false,
+            patience: PATIENCE,
+            clock: self.clock.clone(),
+            tasks: self.tasks.clone(),
+        };
+        let centre = CallCentre::new(seed, &self.accounts, AGENTS);
+        let tally = Arc::clone(&self.tally);
+        self.tasks.spawn(async move {
+            // Whoever waited may have been interrupted.
+            drop(tell.send(send(plan, centre, tally, signal).await));
+        });
+        Ok(Ino { stop, ended })
+    }
+
+    fn open_receiver(&mut self, listener: TcpListener) {
+        let (trigger, signal) = shutdown();
+        let receiver = self.receiver.clone();
+        self.tasks.spawn(async move { receiver.serve(listener, signal).await });
+        self.open = Some(trigger);
+    }
+
+    async fn kill_and_start(&mut self) -> Result<(), Failure> {
+        let server = self.server.take().ok_or_else(|| Failure::failed("the server is not there"))?;
+        let killed = server.kill().await?;
+        self.server = Some(killed.start().await?);
+        Ok(())
+    }
+
+    async fn replay_a_stretch(&mut self, context: &mut Context) -> Result<(), Failure> {
+        let Some(account) = self.accounts.first().cloned() else { return Ok(()) };
+        let there = self.lines.first().map_or(0, |line| line.accepted);
+        let asked = there.min(REPLAYED_MAX);
+        let body = json!({ "endpoint": "crm", "from": { "offset": 1 }, "to": { "offset": asked + 1 } });
+        let job = self.client.send(&Request::post(format!("/accounts/{account}/replays"), body)).await?;
+        let id = job.pointer("/id").and_then(Value::as_str).unwrap_or_default();
+        let path = format!("/accounts/{account}/replays/{id}");
+        let began = self.clock.monotonic();
+        loop {
+            let job = self.client.send(&Request::get(path.clone())).await?;
+            let delivered = job.pointer("/counts/delivered").and_then(Value::as_u64).unwrap_or(0);
+            self.replay = (asked, delivered);
+            self.refresh().await;
+            self.board.show(&self.books());
+            if job.pointer("/state").and_then(Value::as_str) == Some("completed") {
+                let told = format!("{} of {} were sent again", show_count(delivered), show_count(asked));
+                self.board.say(context, &told);
+                return Ok(());
+            }
+            if self.clock.monotonic().since(began) > PATIENCE {
+                return Err(Failure::failed(format!("the replay did not end in time: {job}")));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Watches until something is so, and fails where it never is.
+    async fn expect(
+        &mut self,
+        context: &mut Context,
+        what: &str,
+        is_so: impl Fn(&Books) -> bool,
+    ) -> Result<(), Failure> {
+        self.watch(context, PATIENCE, &is_so).await;
+        let books = self.books();
+        if is_so(&books) {
+            return Ok(());
+        }
+        Err(Failure::failed(format!("it is not so that {what}: {}", books.json())))
+    }
+
+    /// Draws the figures again and again, until something is so or the time is over.
+    async fn watch(&mut self, context: &mut Context, at_most: Duration, is_over: impl Fn(&Books) -> bool) {
+        let began = self.clock.monotonic();
+        loop {
+            self.refresh().await;
+            let books = self.books();
+            self.board.show(&books);
+            if is_over(&books) || self.clock.monotonic().since(began) >= at_most {
+                self.board.end_scene(context, &books);
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Asks every endpoint how it does; what cannot be asked keeps its last figures.
+    async fn refresh(&mut self) {
+        let mut lines = Vec::with_capacity(self.accounts.len());
+        for (place, account) in self.accounts.iter().enumerate() {
+            let asked = self.client.send(&Request::get(format!("/accounts/{account}/endpoints/crm/status"))).await;
+            lines.push(match asked {
+                Ok(status) => Line::of(account.as_str(), &status),
+                Err(_) => Line { state: "away".to_owned(), ..self.lines.get(place).cloned().unwrap_or_default() },
+            });
+        }
+        self.lines = lines;
+    }
+
+    fn books(&self) -> Books {
+        Books {
+            lines: self.lines.clone(),
+            received: self.receiver.tally(),
+            gaps: self.gaps.iter().map(Gap::to_string).collect(),
+            sent: self.tally.sent(),
+            is_all_taken: self.tally.is_all_taken(),
+            replay: self.replay,
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|reason| Failure::failed(format!("the receiver cannot listen on {address}: {reason}")))
+}
+
+const COLUMNS: &[Column] = &[
+    text("ACCOUNT", "/account"),
+    count("ACCEPTED", "/accepted"),
+    count("= DELIVERED", "/delivered"),
+    count("+ WAITING", "/waiting"),
+    count("+ THE REST", "/others"),
+    state("STATE", "/state"),
+];
+const ACCOUNTS: [&str; 3] = ["acme", "globex", "initech"];
+const AGENTS: u32 = 20;
+const REPLAYED_MAX: u64 = 300;
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long something that must happen may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the end waits for numbers that are still under way in other lanes.
+const SETTLE_WITHIN: Duration = Duration::from_secs(5);
