@@ -411,21 +411,32 @@ impl Loaded {
         }
     }
 
+    /// When its receiver said that it wants nothing any more, where that is why it is off.
+    fn gone_at(&self) -> Option<Timestamp> {
+        match &self.endpoint.settings.value.halt {
+            Some((Halt::Gone, at)) => Some(*at),
+            // The machine stands still from the answer on; that it is switched off is just being written down.
+            Some((Halt::Paused, _)) | None if self.shared.is_enabled(&self.endpoint) => {
+                self.last_failure.as_ref().map(|failure| failure.at)
+            }
+            Some((Halt::Paused, _)) | None => None,
+        }
+    }
+
     fn problem(&self, state: State) -> Option<StatusProblem> {
-        let settings = &self.endpoint.settings.value;
         let told = |code, title: &str, detail: String| Some(StatusProblem { code, title: title.to_owned(), detail });
         match state {
             State::Live | State::CatchingUp => None,
             State::Paused => {
                 told("paused", "paused by a person", "resume it and it goes on from where it stands".to_owned())
             }
-            State::Disabled => match &settings.halt {
-                Some((Halt::Gone, at)) => {
+            State::Disabled => match self.gone_at() {
+                Some(at) => {
                     let detail =
                         format!("the receiver answered 410 at {at}: it wants nothing any more; enable it to go on");
                     told("receiver_gone", "switched off by its receiver", detail)
                 }
-                Some((Halt::Paused, _)) | None => told(
+                None => told(
                     "disabled",
                     "switched off",
                     "enable it, and its account, and it goes on from where it stands".to_owned(),

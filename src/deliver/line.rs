@@ -46,7 +46,7 @@ impl NoRoute {
 /// The way out of one endpoint.
 pub(super) struct Line {
     endpoint: Arc<Endpoint>,
-    /// Why nothing can be sent where there is none: the operator's rules may have changed since the settings were saved.
+    /// Or why nothing can be sent: the operator's rules may have changed since the settings were saved.
     route: Result<Route, Failure>,
     source: Arc<dyn Source>,
     in_flight: Arc<Semaphore>,

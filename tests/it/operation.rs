@@ -153,4 +153,98 @@ async fn settings_survive_and_say_what_they_are() {
     let refused =
         server.api().put("/api/v1/accounts/acme/endpoints/bad", json!({ "url": "http://169.254.169.254/" })).await;
     assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (422, &json!("forbidden_address")));
+    // A name that has no address at present may get one: it is saved, with a word about it.
+    let odd = server.endpoint("acme", "odd", json!({ "url": "https://crm.nowhere.invalid/in" })).await;
+    assert_eq!(odd["warnings"][0]["pointer"], "/url", "{odd}");
+    assert!(server.api().get("/api/v1/accounts/acme/endpoints/odd").await.json().get("warnings").is_none());
+}
+
+#[tokio::test]
+async fn what_hooks_does_not_understand_is_kept_for_a_while_and_one_id_twice_is_a_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = command(directory.path());
+    command.env("HOOKLOG_INGEST__CAPTURE__MAX_AGE", "2s");
+    let server = Server::start_with(command, directory.path());
+    server.account("acme").await;
+    let hook = async |body: Value| server.sender().post("/hooks/acme", body).await.json();
+    let captured = hook(json!({ "nonsense": "of last week" })).await;
+    assert_eq!((&captured["accepted"], &captured["captured"]), (&json!(0), &json!(1)), "{captured}");
+    let captures = server.list("/api/v1/captures").await;
+    assert_eq!((captures.len(), &captures[0]["reason"]), (1, &json!("no_type")), "{captures:?}");
+    assert!(captures[0]["body"].as_str().unwrap().contains("of last week"));
+
+    for data in [1, 2, 2] {
+        let taken = hook(json!({ "type": "a.b", "id": "e1", "data": { "n": data } })).await;
+        assert_eq!(taken["captured"], 0, "{taken}");
+    }
+    let events = server.list("/api/v1/accounts/acme/events").await;
+    assert_eq!(events.len(), 2, "the repeat of the second is its duplicate: {events:?}");
+    let status = server.api().get("/api/v1/status").await.json();
+    let problem = &status["problems"][0];
+    assert_eq!((&problem["code"], &problem["account"]), (&json!("id_conflict"), &json!("acme")), "{status}");
+    assert!(problem["detail"].as_str().unwrap().contains("\"e1\""), "{status}");
+
+    let wait = async {
+        while !server.list("/api/v1/captures").await.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    assert!(tokio::time::timeout(crate::server::PATIENCE, wait).await.is_ok(), "a capture is shown for two seconds");
+}
+
+#[tokio::test]
+async fn rules_that_became_stricter_stop_an_endpoint_and_not_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    assert_eq!(server.terminate(), Some(0));
+    let mut command = command(directory.path());
+    command.env("HOOKLOG_DELIVER__HTTPS_ONLY", "true");
+    let server = Server::start_with(command, directory.path());
+    server.post("acme", json!({ "type": "a.b", "data": {} })).await;
+    let status = server.status_when("acme", "crm", |status| status["state"] == "backing_off").await;
+    assert_eq!(status["problem"]["code"], "forbidden_address", "{status}");
+    assert_eq!(server.terminate(), Some(0));
+    assert!(receiver.deliveries().is_empty());
+    // The event has waited, and the rules are as they were.
+    let server = Server::start(directory.path());
+    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 1).await;
+}
+
+#[tokio::test]
+async fn a_name_that_leads_only_where_nothing_may_go_is_not_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, hosts) = (directory.path().join("data"), directory.path().join("hosts"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(&hosts, "10.1.2.3 inside.example\n10.1.2.3 both.example\n127.0.0.1 both.example\n").unwrap();
+    std::fs::write(data.join("operator.token"), "hlo_test").unwrap();
+    // A hosts file of its own, in a mount namespace that ends with the process.
+    let mut serve = Command::new("unshare");
+    serve.args(["--mount", "--map-root-user", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\""]);
+    serve.arg(&hosts).arg(env!("CARGO_BIN_EXE_hooklog"));
+    serve
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HOOKLOG_DELIVER__ALLOW_ADDRESSES", "127.0.0.0/8")
+        .env("HOOKLOG_LOG__DISK__RESERVE_BYTES", "64MiB")
+        .env("HOOKLOG_OPERATOR_TOKEN", "hlo_test")
+        .args(["serve", "--ingest", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"])
+        .arg(&data);
+    let server = Server::run(serve, &data);
+    server.account("acme").await;
+    let refused =
+        server.api().put("/api/v1/accounts/acme/endpoints/crm", json!({ "url": "https://inside.example/" })).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (422, &json!("forbidden_address")), "{refused:?}");
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/url");
+    // One good address is enough to save it; which one is connected to is judged then.
+    let saved = server.endpoint("acme", "crm", json!({ "url": "https://both.example/" })).await;
+    assert!(saved.get("warnings").is_none(), "{saved}");
+    let change = json!({ "url": "https://inside.example/" });
+    let refused = server.api().send(Method::PATCH, "/api/v1/accounts/acme/endpoints/crm", Some(change)).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (422, &json!("forbidden_address")), "{refused:?}");
+    let tested = server.api().post("/api/v1/accounts/acme/endpoints/crm/test", json!({})).await.json();
+    assert_eq!(tested["stages"][2]["name"], "connect", "only the good address is tried: {tested}");
+    assert!(!tested.to_string().contains("10.1.2.3:443"), "{tested}");
 }

@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     /// Verify with this signing secret, whsec_… or @FILE (may be repeated)
     #[arg(long = "secret", value_name = "SECRET")]
     secrets: Vec<TextOrFile>,
-    /// Answer with this status (may be repeated: they take turns) [default: 200, or 401 where the signature does not fit]
+    /// Answer with this status (may be repeated: they take turns) [default: 200, or 401 where no signature fits]
     #[arg(long = "status", value_name = "CODE", value_parser = parse_status)]
     statuses: Vec<StatusCode>,
     /// Wait this long before every answer

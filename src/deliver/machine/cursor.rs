@@ -281,7 +281,9 @@ pub(super) mod tests {
         }
 
         #[test]
-        fn nothing_read_makes_it_panic(low in 0..1000_u64, form in 0..3_u8, noise in proptest::collection::vec(any::<u8>(), 0..64)) {
+        fn nothing_read_makes_it_panic(
+            low in 0..1000_u64, form in 0..3_u8, noise in proptest::collection::vec(any::<u8>(), 0..64),
+        ) {
             let mut writer = Writer::default();
             writer.fixed(low.to_be_bytes());
             writer.fixed([form]);
