@@ -75,8 +75,8 @@ pub(super) async fn list(call: Call, (order, page): (Order, Page)) -> Result<Rea
     let limit = page.limit() + 1;
     call.look_up(move |log| {
         let records = match order.direction() {
-            Direction::Newest => log.captures_back(after.map_or(log.head(), Position::previous), since, limit),
-            Direction::Oldest => log.captures(after.map_or(log.oldest(), Position::next), since, limit),
+            Direction::Newest => log.captures_back(after.map_or_else(|| log.head(), Position::previous), since, limit),
+            Direction::Oldest => log.captures(after.map_or_else(|| log.oldest(), Position::next), since, limit),
         };
         let (mut items, mut bytes) = (Vec::new(), 0);
         for record in records.map_err(of_log)? {

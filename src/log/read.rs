@@ -9,7 +9,7 @@ use super::append::{Course, SettingRow};
 use super::keys::{self, Family};
 use super::shared::Shared;
 use super::start::{FIRST, decode_record};
-use super::store::Rows;
+use super::store::{Row, Rows};
 use super::{Error, settings};
 use crate::model::{
     AccountId, Attempt, EndpointId, Event, EventType, Offset, Position, Record, Sequence, SettingKind, Timestamp,
@@ -82,9 +82,9 @@ impl Shared {
 
     fn captures_at(&self, rows: Rows<'_>, since: Timestamp, limit: usize) -> Result<Vec<Record>, Error> {
         // Below the low-water mark there is no record, whether its row here is gone already or not.
-        let record = |row: Result<(Box<[u8]>, Box<[u8]>), Error>| {
-            let position = keys::position_of_record(&row?.0).unwrap_or_default();
-            self.record(position)
+        let record = |row: Result<Row, Error>| {
+            let (key, _) = row?;
+            self.record(keys::position_of_record(&key).unwrap_or_default())
         };
         let is_shown =
             |record: &Result<Record, Error>| record.as_ref().map_or(true, |record| record.header.recorded_at >= since);

@@ -188,11 +188,14 @@ pub(super) struct StoredFile {
     pub(super) bytes: u64,
 }
 
+/// Key and value.
+pub(super) type Row = (Box<[u8]>, Box<[u8]>);
+
 /// Rows of one walk; the first error ends it.
 pub(super) struct Rows<'a>(rocksdb::DBIteratorWithThreadMode<'a, DB>);
 
 impl Iterator for Rows<'_> {
-    type Item = Result<(Box<[u8]>, Box<[u8]>), Error>;
+    type Item = Result<Row, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.0.next().map(|row| row.map_err(|problem| Error::store("reading rows", &problem)))
