@@ -26,7 +26,7 @@ use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress
 use crate::accounts::{self, Endpoint, Halt, JobState};
 use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Attempt, Offset, Position, Sequence, Timestamp};
-use crate::runtime::{Random, blocking};
+use crate::runtime::{Crew, Random, blocking};
 
 /// What a loop is told.
 pub(super) enum Message {
@@ -76,7 +76,8 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What the loop waits for besides its mailbox and the clock.
 struct Waits {
-    attempts: FuturesUnordered<Boxed<Ended>>,
+    /// Tasks of their own: requests of one endpoint share all processors.
+    attempts: Crew<Ended>,
     /// At most one read for each of the two courses.
     reads: FuturesUnordered<Boxed<Read>>,
     write: Option<Boxed<Written>>,
@@ -134,7 +135,7 @@ impl Loaded {
 /// Runs until the endpoint is deleted or the process ends.
 pub(super) async fn run(mut loaded: Loaded, mailbox: Arc<Mailbox>, mut messages: mpsc::Receiver<Message>) {
     let mut shutdown = loaded.shared.parts.shutdown.clone();
-    let mut waits = Waits { attempts: FuturesUnordered::new(), reads: FuturesUnordered::new(), write: None };
+    let mut waits = Waits { attempts: Crew::new(), reads: FuturesUnordered::new(), write: None };
     let mut actions = Vec::new();
     let mut is_draining = false;
     loaded.take(Input::Wake, &mut actions);
@@ -142,16 +143,16 @@ pub(super) async fn run(mut loaded: Loaded, mailbox: Arc<Mailbox>, mut messages:
     loop {
         loaded.act(&mut actions, &mut waits);
         mailbox.needs_from.store(loaded.machine.needs_from().0, Ordering::Release);
-        if is_draining && waits.attempts.is_empty() && waits.write.is_none() {
+        if is_draining && waits.attempts.is_idle() && waits.write.is_none() {
             return;
         }
         let sleep = loaded.sleep();
         tokio::select! {
             biased;
-            Some(ended) = waits.attempts.next(), if !waits.attempts.is_empty() => {
+            ended = waits.attempts.ended(), if !waits.attempts.is_idle() => {
                 loaded.ended(ended, &mut actions);
                 // Whatever else has ended meanwhile shares the same write.
-                while let Some(Some(ended)) = now_or_never(waits.attempts.next()) {
+                while let Some(ended) = waits.attempts.ended_already() {
                     loaded.ended(ended, &mut actions);
                 }
             }
@@ -214,10 +215,10 @@ impl Loaded {
                 }
                 Action::Attempt { course, offset, attempt: number, sequence, is_probe: _ } => {
                     let line = Arc::clone(&self.line);
-                    waits.attempts.push(Box::pin(async move {
+                    waits.attempts.start(async move {
                         let attempted = line.attempt(course, offset, number, sequence).await;
                         (course, offset, attempted)
-                    }));
+                    });
                 }
                 Action::Write { ticket, saved, sequences, given_up: _, is_sync } => {
                     self.forget_settled(&saved);
@@ -498,11 +499,6 @@ async fn wait<T>(waited: &mut Option<Boxed<T>>) -> T {
         Some(future) => future.await,
         None => std::future::pending().await,
     }
-}
-
-/// Polls once, without being woken again.
-fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
-    futures_util::FutureExt::now_or_never(future)
 }
 
 /// Where the records of events are that were read and are not settled.

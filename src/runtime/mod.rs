@@ -7,10 +7,12 @@ mod boot;
 mod clock;
 mod random;
 mod shutdown;
+mod crew;
 mod tasks;
 
 pub use boot::boot_id;
 pub use clock::{Clock, Monotonic};
+pub use crew::Crew;
 pub use random::Random;
 pub use shutdown::{Shutdown, ShutdownTrigger, shutdown};
 pub use tasks::{Tasks, blocking};
