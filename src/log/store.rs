@@ -265,6 +265,11 @@ fn family_options(family: Family, cache: &Cache, low_water_mark: &Arc<AtomicU64>
         blocks.set_bloom_filter(10.0, false);
     }
     let mut options = rocksdb::Options::default();
+    if family.is_looked_up() {
+        // Nearly every id is new, and a walk down the list in memory to learn it misses the processor's caches.
+        options.set_memtable_whole_key_filtering(true);
+        options.set_memtable_prefix_bloom_ratio(0.05);
+    }
     options.set_block_based_table_factory(&blocks);
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);

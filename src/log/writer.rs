@@ -44,7 +44,6 @@ impl Writer {
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let mut requests = Vec::with_capacity(REQUESTS_MAX);
         while queue.blocking_recv_many(&mut requests, REQUESTS_MAX) > 0 {
-            let_others_come(&mut queue, &mut requests);
             match self.handle(&mut requests) {
                 Ok(None) => {}
                 Ok(Some(closed)) => {
@@ -516,26 +515,6 @@ impl Waiter {
 /// Answers a waiter; one that has gone away does not mind.
 fn answer<T>(reply: oneshot::Sender<T>, value: T) {
     drop(reply.send(value));
-}
-
-/// Lets whoever is ready to run go first, as long as they bring more.
-///
-/// All who waited for the last round were woken together, and the first of them is back while the others are still
-/// on their way: without this, every second round would be for one of them alone. On an idle machine it costs a
-/// microsecond; where processors are scarce it gives them to those who fill the round.
-fn let_others_come(queue: &mut mpsc::Receiver<Request>, requests: &mut Vec<Request>) {
-    loop {
-        let before = requests.len();
-        std::thread::yield_now();
-        while requests.len() < REQUESTS_MAX
-            && let Ok(request) = queue.try_recv()
-        {
-            requests.push(request);
-        }
-        if requests.len() == before || requests.len() == REQUESTS_MAX {
-            return;
-        }
-    }
 }
 
 fn refuse_for_good(queue: &mut mpsc::Receiver<Request>, problem: &Error) {

@@ -14,5 +14,6 @@ mod bad_input;
 mod crash;
 mod delivery;
 mod operation;
+mod peers;
 mod readme;
 mod replay;

@@ -12,6 +12,7 @@ mod check;
 mod demo;
 mod deny;
 mod doc;
+mod peers;
 mod setup;
 mod steps;
 mod test;

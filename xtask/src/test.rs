@@ -5,6 +5,7 @@
 
 use crate::Command;
 use crate::check;
+use crate::peers;
 use crate::setup;
 use crate::steps::{Failure, Outcome, Steps, execute};
 use crate::workplace::Workplace;
@@ -19,7 +20,7 @@ crash tests. The first failure stops. Tests whose names begin with `nightly_` ta
 --everything.
 
   --quick        the tests alone
-  --everything   the long runs as well
+  --everything   the long runs as well, and those with independent peers (the Standard Webhooks library of PyPI)
   -- NAME…       only tests whose names contain NAME; anything else the test program understands
 
 Examples:
@@ -31,6 +32,9 @@ Examples:
 
 /// Begins the name of a test that takes longer than a developer waits.
 const LONG_RUN: &str = "nightly_";
+
+/// Begins the name of a test with an independent peer, which has to be installed.
+const PEER_RUN: &str = "nightly_peer_";
 
 /// For our own package alone: what RocksDB and the others were compiled with stays as it is.
 const DEBUG_ASSERTIONS: &str = "profile.release.package.hooklog.debug-assertions=true";
@@ -49,10 +53,16 @@ fn run(place: &Workplace, arguments: &[String]) -> Outcome {
     if breadth != Breadth::Quick {
         check::check(place, &mut steps)?;
     }
-    let left_to_the_night: &[&str] = if breadth == Breadth::Everything { &[] } else { &["--skip", LONG_RUN] };
-    steps.step("tests", |_| {
+    steps.step("tests", |steps| {
         let mut command = place.cargo(&["test", "--release", "--workspace", "--config", DEBUG_ASSERTIONS, "--"]);
-        execute(command.args(left_to_the_night).args(passed_on))
+        if breadth != Breadth::Everything {
+            command.args(["--skip", LONG_RUN]);
+        } else if let Some(python) = peers::python(place, steps) {
+            command.env("HOOKLOG_PEERS_PYTHON", python);
+        } else {
+            command.args(["--skip", PEER_RUN]);
+        }
+        execute(command.args(passed_on))
     })?;
     steps.finish();
     Ok(())
