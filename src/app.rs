@@ -104,6 +104,7 @@ impl App {
     /// # Errors
     /// Whatever keeps the process from starting, in words that say what to do.
     pub async fn build(settings: Settings) -> Result<Self, Error> {
+        raise_descriptors();
         let clock = Clock::system();
         let mut random = Random::from_machine()?;
         let metrics = Metrics::new();
@@ -215,11 +216,7 @@ impl App {
 
     fn start_dispatch(&self) {
         let (dispatch, deliver, shutdown) = (self.dispatch.clone(), self.deliver.clone(), self.shutdown.clone());
-        self.tasks.spawn(async move {
-            if let Err(problem) = dispatch::follow(dispatch, deliver, shutdown).await {
-                tracing::error!(%problem, "live events cannot be read; endpoints read them by account");
-            }
-        });
+        self.tasks.spawn(dispatch::follow(dispatch, deliver, shutdown));
     }
 
     fn start_retention(&self) {
@@ -235,7 +232,10 @@ impl App {
                 let needs = deliver.clone();
                 match blocking(move || needs.needs_from()).await {
                     Ok(lowest) => log.hold(lowest),
-                    Err(problem) => tracing::error!(%problem, "what is still needed cannot be told"),
+                    Err(problem) => {
+                        tracing::error!(%problem, "nothing is removed, because what is still needed cannot be told");
+                        continue;
+                    }
                 }
                 let now = Timestamp(clock.wall_ms());
                 if let Err(problem) = log.retain(now).await {
@@ -345,7 +345,7 @@ impl ingest::Report for Reports {
     fn id_conflict(&self, account: &AccountName, id: &str) {
         let trouble = api::Trouble {
             code: "id_conflict".to_owned(),
-            title: format!("{account} was posted one id for different events"),
+            title: "One id was posted for different events".to_owned(),
             detail: format!(
                 "the id {id:?} came to /hooks again with other content; it was taken under an id of its own. Let the \
                  sender give every event an id of its own, and repeat an event unchanged"
@@ -435,7 +435,7 @@ fn sender_options(settings: &Settings, rules: AddressRules) -> send::Options {
         trust: send::Trust::of_this_machine(),
         connect_timeout: settings.deliver.connect_timeout,
         idle_timeout: IDLE_TIMEOUT,
-        idle_max: IDLE_MAX,
+        idle_max: usize::try_from(connections_max()).unwrap_or(IDLE_MAX).min(IDLE_MAX),
     }
 }
 
@@ -451,7 +451,7 @@ fn deliver_options(settings: &Settings) -> deliver::Options {
 
 fn listener_options(drain_timeout: Duration) -> web::Options {
     web::Options {
-        connections_max: 10_000,
+        connections_max: connections_max(),
         head_bytes_max: 32 << 10,
         head_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(75),
@@ -463,6 +463,21 @@ fn listener_options(drain_timeout: Duration) -> web::Options {
 /// Descriptors that the process may open; what the system does not tell counts as few.
 fn descriptors_max() -> u64 {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Takes as many descriptors as the machine lets the process have without asking.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(problem) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%problem, "the limit of descriptors stays as it is");
+    }
+}
+
+/// Connections that one listener takes: an eighth of all descriptors, so that nobody who connects can take those that
+/// the store needs.
+fn connections_max() -> u32 {
+    u32::try_from(descriptors_max().saturating_sub(512) / 8).unwrap_or(u32::MAX).clamp(64, 10_000)
 }
 
 const OPERATOR_TOKEN_FILE: &str = "operator.token";

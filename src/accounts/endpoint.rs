@@ -344,7 +344,8 @@ const fn default_max_in_flight() -> u32 {
 }
 
 /// Headers that say how a request is framed or sent, and those hooklog sets.
-const RESERVED_HEADERS: [&str; 12] = [
+const RESERVED_HEADERS: [&str; 13] = [
+    "authorization",
     "connection",
     "content-length",
     "content-type",

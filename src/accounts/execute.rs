@@ -94,6 +94,9 @@ impl Accounts {
                 }
             })?,
         };
+        if let Some(present) = present.as_ref().filter(|account| account.settings.value == settings) {
+            return Ok((Arc::clone(present), false));
+        }
         let stored = StoredAccount { name: name.clone(), settings };
         self.execute(&mut turn, id, SettingKind::Account, "", Some(&stored), who, Change::Account(id)).await?;
         let account = self.account_by_id(id).ok_or_else(|| Error::AccountNotFound(name.to_string()))?;
@@ -149,6 +152,9 @@ impl Accounts {
             keys,
             halt,
         };
+        if let Some(present) = present.as_ref().filter(|endpoint| endpoint.settings.value == settings) {
+            return Ok((Arc::clone(present), false));
+        }
         let id = present.as_ref().map_or_else(|| self.read(|state| state.next_endpoint()), |endpoint| endpoint.id);
         let endpoint = self.store_endpoint(&mut turn, account.id, name, id, settings, who).await?;
         Ok((endpoint, present.is_none()))
@@ -171,8 +177,17 @@ impl Accounts {
         let stored = StoredEndpoint { id: endpoint.id, settings: None };
         let change = Change::Endpoint { account: endpoint.account, name: name.clone(), id: endpoint.id };
         self.execute(&mut turn, endpoint.account, SettingKind::Endpoint, name.as_str(), Some(&stored), who, change)
-            .await
-            .map(drop)
+            .await?;
+        // What nobody can receive any more does not wait for ever.
+        let replays = self.account_by_id(endpoint.account).map(|account| account.replays.clone()).unwrap_or_default();
+        for replay in replays.into_values().map(|replay| replay.value) {
+            if replay.endpoint == endpoint.id && !replay.state.is_over() {
+                let problem = Some("the endpoint was deleted".to_owned());
+                let ended = ReplaySettings { state: JobState::Failed, problem, ..replay };
+                self.store_replay(&mut turn, endpoint.account, ended, who).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Halts an endpoint: nothing is sent until it goes on; events wait.
@@ -340,6 +355,9 @@ impl Accounts {
             return Err(Error::invalid("/to", detail));
         }
         let account = self.account(account).ok_or_else(|| Error::AccountNotFound(account.to_string()))?;
+        if account.replays.values().filter(|replay| !replay.value.state.is_over()).count() >= REPLAYS_WAITING_MAX {
+            return Err(Error::Limit { what: "replays that are not over", limit: REPLAYS_WAITING_MAX });
+        }
         let settings = ReplaySettings {
             id: account.replays.last_key_value().map_or(1, |(last, _)| last + 1),
             endpoint: endpoint.id,
@@ -534,5 +552,7 @@ fn check<T>(condition: Condition, present: Option<&Revised<T>>) -> Result<(), Er
     }))
 }
 
+/// Replays of one account that may wait or run at once.
+const REPLAYS_WAITING_MAX: usize = 100;
 /// Signing keys of one endpoint that may be valid at once.
 const KEYS_MAX: usize = 8;

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -130,8 +130,17 @@ impl Keystore {
         random: &mut Random,
     ) -> Result<(), KeystoreError> {
         let entry = entry(&self.key, id, &secret, random);
+        let length = self.file.metadata().map_err(|problem| failed(&self.path, &problem))?.len();
         let written = self.file.write_all(&entry).and_then(|()| self.file.sync_data());
-        written.map_err(|problem| failed(&self.path, &problem))?;
+        if let Err(problem) = written {
+            // What was written of it must not stand before the next entry.
+            let undone = self.file.set_len(length).and_then(|()| self.file.seek(SeekFrom::Start(length)));
+            if undone.is_err() {
+                self.file = write_anew(&self.path, &self.key, &self.secrets, random)
+                    .map_err(|problem| failed(&self.path, &problem))?;
+            }
+            return Err(failed(&self.path, &problem));
+        }
         self.secrets.insert(id, secret);
         Ok(())
     }

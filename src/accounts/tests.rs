@@ -134,6 +134,9 @@ async fn if_match_is_honoured_and_says_who_changed_it() {
     let json = r#"{"url": "https://example.com/"}"#;
     assert!(matches!(opened.put_as(json, Condition::Present, false).await, Err(Error::Changed { .. })));
     let (first, _) = opened.put_as(json, Condition::Absent, false).await.unwrap();
+    let (same, _) = opened.put_as(json, Condition::At(first.settings.revision), false).await.unwrap();
+    assert_eq!(same.settings.revision, first.settings.revision, "what changes nothing is no command");
+    let json = r#"{"url": "https://example.com/in"}"#;
     let (second, _) = opened.put_as(json, Condition::At(first.settings.revision), false).await.unwrap();
     let refused = opened.put_as(json, Condition::At(first.settings.revision), false).await.unwrap_err();
     let expected = Error::Changed { revision: second.settings.revision, at: Timestamp(1_000_000), by: Who::Operator };

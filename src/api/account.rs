@@ -68,11 +68,21 @@ pub(super) async fn get(call: Call, (): ()) -> Result<Current<View>, Problem> {
 
 pub(super) async fn put(call: Call, Json(settings): Json<AccountSettings>) -> Result<Written<View>, Problem> {
     let name = AccountName::parse(call.segment("account")).map_err(|problem| invalid("", &problem.to_string()))?;
-    let present = call.api.accounts.account(&name);
-    check_agreed(&call, present.as_deref().map(|account| &account.settings.value), &settings)?;
-    let condition = wanted(&call, present.as_deref()).await?;
-    let put = call.api.accounts.put_account(&name, settings, condition, &call.who()?).await;
-    let (account, is_new) = put.map_err(|error| call.refused(error))?;
+    let (account, is_new) = loop {
+        let present = call.api.accounts.account(&name);
+        check_agreed(&call, present.as_deref().map(|account| &account.settings.value), &settings)?;
+        let asked = wanted(&call, present.as_deref()).await?;
+        // What was checked holds for what was read: an operator may change it at the same moment.
+        let condition = match &present {
+            Some(present) if !call.identity()?.is_operator() => Condition::At(present.settings.revision),
+            Some(_) | None => asked,
+        };
+        match call.api.accounts.put_account(&name, settings.clone(), condition, &call.who()?).await {
+            Ok(done) => break done,
+            Err(Error::Changed { .. }) if asked == Condition::None && condition != asked => {}
+            Err(error) => return Err(call.refused(error)),
+        }
+    };
     let value = View::of(&call.api.accounts, &account);
     let made_at = is_new.then(|| format!("/api/v1/accounts/{name}"));
     Ok(Written { made_at, revision: value.revision.revision.clone(), value })

@@ -16,7 +16,7 @@ use super::query::{List, Page, Parameters};
 use super::{Api, failure};
 use crate::accounts::{Endpoint, Halt};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{AccountName, EndpointName};
+use crate::model::{AccountName, EndpointName, Permission};
 use crate::web::{Code, Input, Problem};
 
 /// An empty object, or nothing.
@@ -47,6 +47,20 @@ enum ResumeFrom {
     /// From where it stands: everything that waits is delivered, in order.
     #[default]
     Cursor,
+}
+
+/// How an endpoint does after it was told something.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "EndpointConducted")]
+pub(super) enum Conducted {
+    /// Everything, for who may read History.
+    Whole(Box<EndpointStatus>),
+    /// Its state alone, for who may only change settings.
+    State {
+        /// How it does, in one word.
+        state: EndpointState,
+    },
 }
 
 /// An endpoint of any account, and how it does.
@@ -87,20 +101,17 @@ pub(super) async fn status(call: Call, (): ()) -> Result<Read<EndpointStatus>, P
     status_of(&call, &endpoint).await
 }
 
-pub(super) async fn pause(
-    call: Call,
-    Optional(Nothing {}): Optional<Nothing>,
-) -> Result<Read<EndpointStatus>, Problem> {
+pub(super) async fn pause(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<Conducted>, Problem> {
     let endpoint = call.endpoint()?;
     let (account, name) = (&endpoint.account_name, &endpoint.name);
     let halted = call.api.accounts.halt_endpoint(account, name, Halt::Paused, &call.who()?).await;
-    status_of(&call, &*halted.map_err(|error| call.refused(error))?).await
+    conducted(&call, &*halted.map_err(|error| call.refused(error))?).await
 }
 
 pub(super) async fn resume(
     call: Call,
     Optional(ResumeRequest { from: ResumeFrom::Cursor }): Optional<ResumeRequest>,
-) -> Result<Read<EndpointStatus>, Problem> {
+) -> Result<Read<Conducted>, Problem> {
     let endpoint = call.endpoint()?;
     // Not a way to undo a 410: that takes somebody who enables the endpoint again.
     let endpoint = match endpoint.settings.value.halt {
@@ -111,16 +122,22 @@ pub(super) async fn resume(
         }
         Some((Halt::Gone, _)) | None => endpoint,
     };
-    status_of(&call, &endpoint).await
+    conducted(&call, &endpoint).await
 }
 
-pub(super) async fn retry(
-    call: Call,
-    Optional(Nothing {}): Optional<Nothing>,
-) -> Result<Read<EndpointStatus>, Problem> {
+pub(super) async fn retry(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<Conducted>, Problem> {
     let endpoint = call.endpoint()?;
     call.api.deliver.retry(endpoint.id).await;
-    status_of(&call, &endpoint).await
+    conducted(&call, &endpoint).await
+}
+
+/// Says how an endpoint does after it was told something, as far as the caller may know.
+async fn conducted(call: &Call, endpoint: &Endpoint) -> Result<Read<Conducted>, Problem> {
+    let Read(status) = status_of(call, endpoint).await?;
+    Ok(Read(match call.also_may(Permission::History) {
+        true => Conducted::Whole(Box::new(status)),
+        false => Conducted::State { state: status.state },
+    }))
 }
 
 async fn status_of(call: &Call, endpoint: &Endpoint) -> Result<Read<EndpointStatus>, Problem> {

@@ -4,4 +4,6 @@ pub(super) use crate::deliver::Handle;
 pub(super) use crate::deliver::attempt::AttemptRecord;
 pub(super) use crate::deliver::outcome::{AttemptError, Failure};
 pub(super) use crate::deliver::send::InvalidRoute;
-pub(super) use crate::deliver::{EndpointState, EndpointStatus, ReplayProgress, TestReport, TestRequest, Whereabouts};
+pub(super) use crate::deliver::{
+    EndpointState, EndpointStatus, ReplayProgress, TestError, TestReport, TestRequest, Whereabouts,
+};

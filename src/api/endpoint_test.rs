@@ -8,14 +8,14 @@ use serde_json::Value;
 use super::answer::Read;
 use super::body::Optional;
 use super::call::Call;
-use super::delivering::{AttemptError, AttemptRecord, InvalidRoute, TestReport, TestRequest};
+use super::delivering::{AttemptError, AttemptRecord, InvalidRoute, TestError, TestReport, TestRequest};
 use super::endpoint::Shown;
 use super::failure::{invalid, of_log, ours};
 use super::query::{List, Page};
 use crate::accounts::{Endpoint, EndpointDraft, Rehearsal};
 use crate::model::{AccountName, Attempt, EndpointId, EndpointName, EventType, Permission, Timestamp};
 use crate::web::json::from_value;
-use crate::web::{Input, Problem};
+use crate::web::{Code, Input, Problem};
 
 /// What to test.
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
@@ -132,9 +132,12 @@ async fn run(
         None => EventType::parse(TEST_TYPE).map_err(|error| ours(&error))?,
     };
     let request = TestRequest { account, endpoint, rehearsal, event_type };
-    call.api.deliver.test(request, of).await.map(Read).map_err(|error| match error {
-        InvalidRoute::Header { name } => invalid("/headers", &format!("the header {name:?} cannot be sent")),
-        InvalidRoute::Path => invalid("/url", "HTTP cannot write this path"),
+    call.api.deliver.test(request, of).await.map(Read).map_err(|error| match &error {
+        TestError::Busy => Problem::new(Code::RateLimited).detail(error.to_string()),
+        TestError::Route(InvalidRoute::Header { name }) => {
+            invalid("/headers", &format!("the header {name:?} cannot be sent"))
+        }
+        TestError::Route(InvalidRoute::Path) => invalid("/url", "HTTP cannot write this path"),
     })
 }
 

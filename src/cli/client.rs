@@ -17,6 +17,7 @@ use crate::runtime::Tasks;
 
 use super::connection::{Connection, is_this_machine};
 use super::context::Context;
+use super::exact;
 use super::exit::Failure;
 use super::http::{Error, Http};
 use super::problem::Problem;
@@ -153,7 +154,7 @@ impl Client {
         if answer.body.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_slice(&answer.body).map_err(|reason| {
+        exact::read(&answer.body).map_err(|reason| {
             let context = format!("{} answered with what is no JSON: is it hooklog's admin API?", self.http.at());
             Failure::Failed(anyhow::Error::from(reason).context(context))
         })

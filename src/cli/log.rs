@@ -84,12 +84,12 @@ impl Arguments {
                 }
                 Ok(Exit::answer(is_sound))
             }
-            Verb::Repair { configuration, to, yes } => repair(configuration, to, yes, context),
+            Verb::Repair { configuration, to, yes } => repair(configuration, to, yes, context).await,
         }
     }
 }
 
-fn repair(
+async fn repair(
     configuration: ConfigurationArguments,
     to: PathBuf,
     is_agreed: bool,
@@ -97,6 +97,9 @@ fn repair(
 ) -> Result<Exit, Failure> {
     let options = configuration.load(context)?.settings.log_options();
     let mut random = Random::from_machine().map_err(anyhow::Error::from)?;
+    if to.exists() {
+        return Err(Failure::usage(format!("{} is there already; name a directory that is not", to.display())));
+    }
     let repair = Repair::copy(&options, &to).map_err(failed)?;
     let findings = repair.findings();
     let Findings { end, acknowledged, lost } = findings;
@@ -115,14 +118,29 @@ fn repair(
         return Err(refusal);
     }
     repair.apply(context.now(), &mut random).map_err(failed)?;
+    // A repair mends the end of a log. Damage in the middle of it stays, and must not be called mended.
+    let options = log::Options { directory: to.clone(), ..options };
+    let copy = Log::open(&options, context.clock.clone(), &mut random, Metrics::new().log).map_err(failed)?;
+    let verified = copy.handle().verify(&mut |_| true).map_err(failed)?;
+    copy.close().await.map_err(failed)?;
+    if !verified.damage.is_empty() {
+        let damage = serde_json::to_value(&verified.damage).map_err(anyhow::Error::from)?;
+        context.console.items(DAMAGE, damage.as_array().map(Vec::as_slice).unwrap_or_default())?;
+        context.console.flush()?;
+        context.console.warn(&format!(
+            "the copy in {} starts, but what is listed above cannot be read: no repair brings it back; see a backup",
+            to.display()
+        ));
+        return Ok(Exit::No);
+    }
     context.console.note(&format!("done: start with --data {}; the original is untouched", to.display()));
     Ok(Exit::Done)
 }
 
 fn open(configuration: ConfigurationArguments, context: &mut Context) -> Result<Log, Failure> {
     let options = configuration.load(context)?.settings.log_options();
-    if !options.directory.exists() {
-        let sentence = format!("there is no data directory {}; name it with --data", options.directory.display());
+    if !options.directory.join("log").is_dir() {
+        let sentence = format!("{} is no data directory of hooklog; name one with --data", options.directory.display());
         return Err(Failure::usage(sentence));
     }
     let mut random = Random::from_machine().map_err(anyhow::Error::from)?;

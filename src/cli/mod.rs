@@ -11,6 +11,7 @@ mod command;
 mod context;
 mod console;
 mod column;
+mod exact;
 mod exit;
 mod problem;
 

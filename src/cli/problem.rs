@@ -65,7 +65,9 @@ impl Problem {
                 lines.push(format!("  {words}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
             }
         }
-        if let Some(hint) = hint(self.code(), self.status) {
+        let needs_operator = self.text("missing") == "operator";
+        let hint = if needs_operator { Some(OPERATOR_HINT) } else { hint(self.code(), self.status) };
+        if let Some(hint) = hint {
             lines.push(format!("  try: {hint}"));
         }
         if !self.text("instance").is_empty() {
@@ -99,6 +101,9 @@ pub(crate) fn tell(console: &mut Console, failure: &Failure) -> Exit {
     }
     exit
 }
+
+const OPERATOR_HINT: &str =
+    "with an operator's token: the one in operator.token, or of hooklog token create --name NAME";
 
 /// Returns the command that helps with a problem.
 pub(crate) fn hint(code: &str, status: u16) -> Option<&'static str> {

@@ -95,7 +95,7 @@ impl Range {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Portion {
     /// Print at most this many
-    #[arg(long, value_name = "N", default_value_t = PAGE_ITEMS_DEFAULT, conflicts_with = "all")]
+    #[arg(long, value_name = "N", default_value_t = PAGE_ITEMS_DEFAULT, conflicts_with = "all", value_parser = at_least_one)]
     limit: usize,
     /// Print them all, however many there are
     #[arg(long)]
@@ -103,6 +103,11 @@ pub(crate) struct Portion {
     /// Go on after the cursor that an earlier list ended with
     #[arg(long, value_name = "CURSOR")]
     pub(crate) after: Option<String>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let count = text.parse().map_err(|_| format!("expected a number, not {text:?}"))?;
+    if count == 0 { Err("expected at least 1".to_owned()) } else { Ok(count) }
 }
 
 impl Portion {

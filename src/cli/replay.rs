@@ -130,8 +130,20 @@ async fn start(
 async fn wait_for(client: &mut Client, context: &mut Context, replay: &JobAddress) -> Result<Exit, Failure> {
     let bar = context.console.progress(Some(BAR_STEPS), "{bar:40} {percent} % {msg}");
     let mut pause = PAUSE_FIRST;
+    let mut moved = (u64::MAX, context.clock.monotonic());
     let job = loop {
         let job = client.send(&Request::get(path(replay))).await?;
+        let (remaining, now) = (number(&job, "/counts/remaining"), context.clock.monotonic());
+        if remaining != moved.0 {
+            moved = (remaining, now);
+        } else if now.since(moved.1) >= STILL_AFTER && !has_ended(&job) {
+            // Said again as long as it holds, a few times a minute.
+            moved.1 = now;
+            let endpoint = format!("{}/{}", replay.account, word(&job, "/endpoint"));
+            bar.suspend(|| {
+                context.console.warn(&format!("nothing moves; hooklog endpoint status {endpoint} says why"));
+            });
+        }
         bar.set_position(steps(&job));
         bar.set_message(progress_in_words(&job));
         if has_ended(&job) {
@@ -207,6 +219,8 @@ const COLUMNS: &[Column] = &[
 const BAR_STEPS: u64 = 1000;
 /// A replay of a few events has ended before anybody looks; one of a day is not asked about ten times a second.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
+/// A receiver may take its time; after this people wonder.
+const STILL_AFTER: Duration = Duration::from_secs(20);
 const PAUSE_LONGEST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -127,8 +127,9 @@ impl Loaded {
         })
     }
 
+    /// The first offset that retention is to leave; one that is switched off holds nothing up.
     pub(super) fn needs_from(&self) -> Offset {
-        self.machine.needs_from()
+        if self.shared.is_enabled(&self.endpoint) { self.machine.needs_from() } else { Offset(u64::MAX) }
     }
 }
 
@@ -142,7 +143,7 @@ pub(super) async fn run(mut loaded: Loaded, mailbox: Arc<Mailbox>, mut messages:
     loaded.start_replay(&mut actions);
     loop {
         loaded.act(&mut actions, &mut waits);
-        mailbox.needs_from.store(loaded.machine.needs_from().0, Ordering::Release);
+        mailbox.needs_from.store(loaded.needs_from().0, Ordering::Release);
         if is_draining && waits.attempts.is_idle() && waits.write.is_none() {
             return;
         }
@@ -363,13 +364,15 @@ impl Loaded {
     }
 
     fn settings_changed(&mut self, endpoint: Arc<Endpoint>, actions: &mut Vec<Action>) {
-        self.line = Arc::new(Line::new(&self.shared, &endpoint));
         self.endpoint = endpoint;
         self.take(Input::PolicyChanged(self.shared.policy(&self.endpoint)), actions);
         self.switch(actions);
     }
 
+    /// Takes over what the settings say, and lets nothing begin any more by what they said before.
     fn switch(&mut self, actions: &mut Vec<Action>) {
+        self.line.retire();
+        self.line = Arc::new(Line::new(&self.shared, &self.endpoint));
         let enabled = if self.shared.is_enabled(&self.endpoint) { Input::Enabled } else { Input::Disabled };
         let paused = if is_paused(&self.endpoint) { Input::Paused } else { Input::Resumed };
         self.take(enabled, actions);
@@ -465,7 +468,10 @@ impl Shared {
                 accounts::Order::Strict => Order::Strict,
                 accounts::Order::None => Order::None,
             },
-            in_flight_max: settings.max_in_flight,
+            // However slow its receiver is, one endpoint leaves most of what may be in flight to the others.
+            in_flight_max: settings
+                .max_in_flight
+                .min(u32::try_from(self.options.in_flight_max / 4).unwrap_or(u32::MAX)),
             refusals_in_a_row_max: self.options.refusals_in_a_row_max,
             retry_schedule: Arc::clone(&self.options.retry_schedule),
         }

@@ -91,6 +91,17 @@ pub struct TestRequest {
     pub event_type: EventType,
 }
 
+/// Why there was no test.
+#[derive(Debug, thiserror::Error)]
+pub enum TestError {
+    /// So many run already that this one would have to wait.
+    #[error("too many tests run at once")]
+    Busy,
+    /// A header or the path cannot be sent at all.
+    #[error(transparent)]
+    Route(#[from] InvalidRoute),
+}
+
 /// A test that has ended: what is told, and what History keeps.
 pub(super) struct Tested {
     pub(super) report: TestReport,
@@ -271,8 +282,10 @@ fn resolved(road: &Road, addresses: &[IpAddr]) -> (String, String) {
     match road.target().host() {
         Host::Address(address) => ("The URL has an address and no name".to_owned(), address.to_string()),
         Host::Name(name) => {
-            let (title, found) = listed("The name has addresses", addresses);
-            (title, format!("{name} is {found}"))
+            // Only what may be sent to is told: names also lead inside.
+            let admitted = road.admit(addresses).unwrap_or_default();
+            let (title, found) = listed("The name has addresses", &admitted);
+            (title, if found.is_empty() { format!("{name} has addresses") } else { format!("{name} is {found}") })
         }
     }
 }

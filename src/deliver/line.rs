@@ -4,6 +4,7 @@
 //! one they began with. The body is asked for at every attempt and never kept.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytestring::ByteString;
 use tokio::sync::Semaphore;
@@ -51,6 +52,8 @@ pub(super) struct Line {
     source: Arc<dyn Source>,
     in_flight: Arc<Semaphore>,
     clock: Clock,
+    /// Whether another line has taken its place: nothing begins on it any more.
+    is_retired: AtomicBool,
 }
 
 /// What came of an attempt.
@@ -71,7 +74,13 @@ impl Line {
             source: Arc::clone(&shared.parts.source),
             in_flight: Arc::clone(&shared.in_flight),
             clock: shared.parts.clock.clone(),
+            is_retired: AtomicBool::new(false),
         }
+    }
+
+    /// Lets nothing begin on it any more: whoever still waits for leave to send is told to come again.
+    pub(super) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Release);
     }
 
     /// Makes one request of an event, if there is something to send.
@@ -84,6 +93,9 @@ impl Line {
     ) -> Attempted {
         // The whole process sends so many at once; whoever waits here has not begun.
         let Ok(_permit) = self.in_flight.acquire().await else { return without_request(AttemptResult::Cancelled) };
+        if self.is_retired.load(Ordering::Acquire) {
+            return without_request(AttemptResult::Cancelled);
+        }
         let route = match &self.route {
             Ok(route) => route,
             Err(why) => return self.impossible(why),

@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use super::endpoint::{Loaded, Message, run};
-use super::endpoint_test::{self, TestReport, TestRequest};
+use super::endpoint_test::{self, TestError, TestReport, TestRequest};
 use super::machine::{Decision, Whereabouts};
 use super::outcome::Failure;
-use super::send::{InvalidRoute, Sender};
+use super::send::Sender;
 use super::source::Source;
 use super::status::EndpointStatus;
 use crate::accounts::{Accounts, Change, Endpoint, JobState, Observer};
@@ -65,6 +65,8 @@ pub(super) struct Shared {
     pub(super) parts: Parts,
     pub(super) boot: [u8; 16],
     pub(super) in_flight: Arc<Semaphore>,
+    /// Tests that may run at once.
+    tests: Semaphore,
     random: std::sync::Mutex<Random>,
     loops: Tasks,
     loaded: RwLock<Registry>,
@@ -107,6 +109,7 @@ impl Handle {
             parts,
             boot,
             in_flight,
+            tests: Semaphore::new(TESTS_MAX),
             random: std::sync::Mutex::new(random),
             loops: Tasks::new(),
             loaded: RwLock::default(),
@@ -143,6 +146,15 @@ impl Handle {
                 mailbox.head.fetch_max(head, Ordering::AcqRel);
                 mailbox.head_moved.notify_one();
             }
+        }
+    }
+
+    /// Tells every endpoint how far its account has got, so that it reads what it was not offered.
+    pub fn catch_up(&self) {
+        let loaded = self.0.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        for mailbox in loaded.by_id.values() {
+            mailbox.head.fetch_max(self.0.parts.log.account_head(mailbox.account).0, Ordering::AcqRel);
+            mailbox.head_moved.notify_one();
         }
     }
 
@@ -184,9 +196,10 @@ impl Handle {
     /// History keeps it with the endpoint it is `of`, where there is one.
     ///
     /// # Errors
-    /// Where a header or the path cannot be sent at all.
-    pub async fn test(&self, request: TestRequest, of: Option<EndpointId>) -> Result<TestReport, InvalidRoute> {
-        let Shared { parts, options, random, .. } = &*self.0;
+    /// `Busy` where too many tests run; `Route` where a header or the path cannot be sent at all.
+    pub async fn test(&self, request: TestRequest, of: Option<EndpointId>) -> Result<TestReport, TestError> {
+        let Shared { parts, options, random, tests, .. } = &*self.0;
+        let Ok(_slot) = tests.try_acquire() else { return Err(TestError::Busy) };
         let random = random.lock().unwrap_or_else(PoisonError::into_inner).bytes();
         let id = EventId::made(Timestamp(parts.clock.wall_ms()), random);
         let tested = endpoint_test::run(&parts.sender, &parts.clock, request, id, options.timeout).await?;
@@ -232,8 +245,10 @@ impl Handle {
         };
         let mut lowest = None;
         for mailbox in mailboxes {
-            let needed = Offset(mailbox.needs_from.load(Ordering::Acquire));
-            let row = self.0.parts.log.index_at(mailbox.account, needed)?;
+            let log = &self.0.parts.log;
+            // What retention took already is needed no more; what is behind it still is.
+            let needed = Offset(mailbox.needs_from.load(Ordering::Acquire)).max(log.oldest_offset(mailbox.account)?);
+            let row = log.index_at(mailbox.account, needed)?;
             lowest = match (lowest, row.map(|row| row.position)) {
                 (Some(one), Some(other)) => Some(std::cmp::min(one, other)),
                 (one, other) => one.or(other),
@@ -390,5 +405,7 @@ fn oldest_waiting_at(log: &log::Handle, account: AccountId, next: Offset) -> Opt
     Some(log.record(row.position).ok()??.header.recorded_at)
 }
 
+/// Each test may hold eight sockets while it connects.
+const TESTS_MAX: usize = 32;
 /// Messages that may wait for one loop.
 const MAILBOX_MESSAGES_MAX: usize = 64;

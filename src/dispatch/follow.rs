@@ -12,25 +12,40 @@ use crate::runtime::{Shutdown, blocking};
 
 /// Offers live events until the shutdown signal is given.
 ///
-/// # Errors
-/// Where the log cannot be read.
-pub async fn follow(dispatch: Dispatch, deliver: Handle, mut shutdown: Shutdown) -> Result<(), log::Error> {
+/// What cannot be read or decided is left out: the endpoints are told how far their accounts have got, and each
+/// reads what it missed.
+pub async fn follow(dispatch: Dispatch, deliver: Handle, mut shutdown: Shutdown) {
     let mut head = dispatch.log.follow();
     let mut next = head.borrow_and_update().next();
     loop {
         tokio::select! {
             biased;
-            () = shutdown.given() => return Ok(()),
-            changed = head.changed() => if changed.is_err() { return Ok(()) },
+            () = shutdown.given() => return,
+            changed = head.changed() => if changed.is_err() { return },
         }
         let newest = *head.borrow_and_update();
-        while next <= newest {
-            let records = read(&dispatch.log, next).await?;
-            let Some(last) = records.last() else { break };
-            next = last.position.next();
-            offer(&dispatch, &deliver, &records)?;
+        if let Err(problem) = follow_up(&dispatch, &deliver, &mut next, newest).await {
+            tracing::error!(%problem, "live events cannot be read; endpoints read them by account");
+            next = newest.next();
+            deliver.catch_up();
         }
     }
+}
+
+/// Offers everything from `next` up to the newest.
+async fn follow_up(
+    dispatch: &Dispatch,
+    deliver: &Handle,
+    next: &mut Position,
+    newest: Position,
+) -> Result<(), log::Error> {
+    while *next <= newest {
+        let records = read(&dispatch.log, *next).await?;
+        let Some(last) = records.last() else { break };
+        *next = last.position.next();
+        offer(dispatch, deliver, &records)?;
+    }
+    Ok(())
 }
 
 /// The newest are in memory; a reader that fell behind reads the disk on a thread that may block.

@@ -193,7 +193,14 @@ impl Shared {
     }
 
     fn require_token(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let Some(admission) = &self.parts.admission else { return Ok(()) };
+        let Some(admission) = &self.parts.admission else {
+            // Any page that is open on this machine can post here; what it cannot do is hide where it is from.
+            return match headers.contains_key(header::ORIGIN) {
+                true => Err(Problem::new(Code::Unauthorized)
+                    .detail("a browser's page may not post events here: set ingest.tokens to let it show one")),
+                false => Ok(()),
+            };
+        };
         if admission.admits(bearer_token(headers)?) {
             return Ok(());
         }

@@ -259,6 +259,11 @@ pub(super) enum Request {
         positions: Vec<Position>,
         reply: oneshot::Sender<Result<(), Error>>,
     },
+    /// The payloads of these captures are off the disk.
+    Erased {
+        positions: Vec<Position>,
+        reply: oneshot::Sender<Result<(), Error>>,
+    },
     Retain {
         mark: Position,
         reply: oneshot::Sender<Result<(), Error>>,

@@ -97,6 +97,18 @@ impl Log {
     }
 }
 
+impl Drop for Log {
+    /// Ends the writer where nobody has closed the log: a process must not end while the store works.
+    fn drop(&mut self) {
+        let Some(thread) = self.writer.take() else { return };
+        let (reply, _nobody_waits) = oneshot::channel();
+        // Where the queue is closed the thread has ended, and where it is full a crash is nearer than an end.
+        if self.handle.queue.try_send(Request::Close { reply }).is_ok() || thread.is_finished() {
+            drop(thread.join());
+        }
+    }
+}
+
 /// A handle on an open log.
 #[derive(Debug, Clone)]
 pub struct Handle {
@@ -469,13 +481,15 @@ impl Handle {
         let mut count = 0;
         loop {
             let shared = Arc::clone(&self.shared);
-            let positions = blocking(move || shared.captures_before(before, ERASED_AT_ONCE)).await?;
+            let positions = blocking(move || shared.captures_before(before, ERASED_BYTES_AT_ONCE)).await?;
             let (Some(first), Some(last)) = (positions.first(), positions.last()) else { return Ok(count) };
             let range = (keys::record(*first), keys::record(*last));
             count += positions.len();
-            self.ask(|reply| Request::Erase { positions, reply }).await?;
+            self.ask(|reply| Request::Erase { positions: positions.clone(), reply }).await?;
             let shared = Arc::clone(&self.shared);
             blocking(move || shared.store.compact(keys::Family::Records, Some(range))).await;
+            // Only now: a crash before this does all of it again.
+            self.ask(|reply| Request::Erased { positions, reply }).await?;
         }
     }
 
@@ -512,5 +526,5 @@ impl Handle {
 
 /// Requests that may wait for the writer; their bytes are bounded apart from this.
 const QUEUE_REQUESTS_MAX: usize = 65_536;
-/// Captures whose payloads are taken away in one go.
-const ERASED_AT_ONCE: usize = 10_000;
+/// Bytes of captures that are taken away in one go: the writer waits for it.
+const ERASED_BYTES_AT_ONCE: usize = 4 << 20;

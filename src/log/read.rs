@@ -51,7 +51,8 @@ impl Shared {
         if let Some(records) = self.tail.read(from, bytes_max) {
             return Ok(records);
         }
-        self.read_from_disk(from, None, bytes_max)
+        // Not beyond the head: a batch that is being written is in the store before its types are known.
+        self.read_from_disk(from, Some(self.head.borrow().next()), bytes_max)
     }
 
     fn read_from_disk(&self, from: Position, to: Option<Position>, bytes_max: usize) -> Result<Vec<Record>, Error> {
@@ -86,21 +87,23 @@ impl Shared {
             let (key, _) = row?;
             self.record(keys::position_of_record(&key).unwrap_or_default())
         };
-        let is_shown =
-            |record: &Result<Record, Error>| record.as_ref().map_or(true, |record| record.header.recorded_at >= since);
+        let is_shown = |record: &Record| record.header.recorded_at >= since && !record.header.is_erased();
+        let is_shown = |record: &Result<Record, Error>| record.as_ref().map_or(true, is_shown);
         rows.map(record).filter_map(Result::transpose).filter(is_shown).take(limit).collect()
     }
 
     /// Returns where captures are that were taken in before an instant, the oldest first.
-    pub(super) fn captures_before(&self, instant: Timestamp, limit: usize) -> Result<Vec<Position>, Error> {
-        let mut positions = Vec::new();
+    pub(super) fn captures_before(&self, instant: Timestamp, bytes_max: usize) -> Result<Vec<Position>, Error> {
+        let (mut positions, mut bytes) = (Vec::new(), 0);
         for row in self.store.scan(Family::Captures, &keys::record(self.oldest()), None) {
             let position = keys::position_of_record(&row?.0).unwrap_or_default();
-            let record = self.record(position)?;
+            // A row without a record is left over; nothing is to be read for it.
+            let Some(record) = self.record(position)? else { continue };
             // Time in the log never goes back.
-            if positions.len() == limit || record.is_some_and(|record| record.header.recorded_at >= instant) {
+            if bytes > bytes_max || record.header.recorded_at >= instant {
                 break;
             }
+            bytes += record.payload.len() + ROW_BYTES;
             positions.push(position);
         }
         Ok(positions)
@@ -130,9 +133,21 @@ impl Shared {
         let is_dense = span <= 2 * u64::try_from(index.len()).unwrap_or(u64::MAX);
         if is_dense && self.tail.get(first.position).is_none() {
             // Neighbours in the account are neighbours in the log: one walk is cheaper than many look-ups.
-            let mut records = self.read_from_disk(first.position, Some(last.position.next()), bytes_max)?;
-            let account = records.first().map(|record| record.header.account);
-            records.retain(|record| record.header.offset.0 > 0 && Some(record.header.account) == account);
+            let mut found = self.read_from_disk(first.position, Some(last.position.next()), bytes_max)?.into_iter();
+            let mut records = Vec::with_capacity(index.len());
+            for row in index {
+                match found.find(|record| record.position >= row.position) {
+                    Some(record) if record.position == row.position => records.push(record),
+                    // Retention was faster; what was read before it is right.
+                    Some(_) | None => break,
+                }
+            }
+            if records.is_empty() {
+                return Err(Error::Inconsistent(format!(
+                    "no record at position {}, where an index points",
+                    first.position
+                )));
+            }
             return Ok(records);
         }
         let mut records = Vec::with_capacity(index.len());
@@ -241,43 +256,65 @@ impl Shared {
         if head.position < oldest {
             return Ok(head.offset.next());
         }
-        // Positions rise with offsets, and rows below the mark may be there or not: both count as too low.
-        let is_kept = |offset| self.index_at(account, offset).map(|row| row.is_some());
-        Ok(Offset(first_true(1, head.offset.0, |offset| is_kept(Offset(offset)))?))
+        // Positions rise with offsets; rows below the mark may be there or not, and behind a cut there is a hole.
+        self.first_offset(account, Offset(1), |row| Ok(row.position >= oldest))
     }
 
     /// Returns the first position that was taken in at or after an instant; the one after the head where none was.
     pub(super) fn position_at(&self, instant: Timestamp) -> Result<Position, Error> {
         let head = *self.head.borrow();
-        let is_late = |position| {
-            let record = self.record(Position(position))?;
-            Ok(record.is_some_and(|record| record.header.recorded_at >= instant))
-        };
         let oldest = self.oldest();
         if head < oldest {
             return Ok(oldest);
         }
         Ok(Position(first_true(oldest.0, head.0.saturating_add(1), |position| {
-            if position > head.0 { Ok(true) } else { is_late(position) }
+            let record = self.first_record(Position(position), head)?;
+            Ok(record.is_none_or(|record| record.header.recorded_at >= instant))
         })?))
+    }
+
+    /// Returns the first record from a position on: behind a cut there may be a hole at the position itself.
+    fn first_record(&self, position: Position, head: Position) -> Result<Option<Record>, Error> {
+        if position > head {
+            return Ok(None);
+        }
+        if let Some(record) = self.record(position)? {
+            return Ok(Some(record));
+        }
+        let mut rows = self.store.scan(Family::Records, &keys::record(position), Some(&keys::record(head.next())));
+        rows.next().map(|row| row.and_then(|(key, value)| decode_record(&key, value))).transpose()
+    }
+
+    /// Returns the first row of an account's index from an offset on, whether retention has let go of it or not.
+    fn first_row(&self, account: AccountId, offset: Offset) -> Result<Option<IndexRow>, Error> {
+        let (from, to) = (keys::by_account(account, offset), keys::by_account(account, Offset(u64::MAX)));
+        let mut rows = self.store.scan(Family::ByAccount, &from, Some(&to));
+        rows.next().map(|row| row.and_then(|(key, value)| index_row(&key, &value))).transpose()
+    }
+
+    /// Returns the offset of the first row that is as wanted; the one after the head where none is. Rows are first all
+    /// not and then all as wanted.
+    fn first_offset(
+        &self,
+        account: AccountId,
+        from: Offset,
+        is_wanted: impl Fn(&IndexRow) -> Result<bool, Error>,
+    ) -> Result<Offset, Error> {
+        let head = self.account_head(account).offset;
+        let found = first_true(from.0, head.0.saturating_add(1), |offset| {
+            self.first_row(account, Offset(offset))?.map_or(Ok(true), |row| is_wanted(&row))
+        })?;
+        Ok(self.first_row(account, Offset(found))?.map_or_else(|| head.next(), |row| row.offset))
     }
 
     /// Returns an account's first offset that was taken in at or after an instant; the one after its head
     /// where none was.
     pub(super) fn offset_at(&self, account: AccountId, instant: Timestamp) -> Result<Offset, Error> {
-        let head = self.account_head(account).offset;
         let oldest = self.oldest_offset(account)?;
-        if head < oldest {
-            return Ok(oldest);
-        }
-        let is_late = |offset| {
-            let row = self.index_at(account, Offset(offset))?;
-            let record = row.map(|row| self.record(row.position)).transpose()?.flatten();
+        self.first_offset(account, oldest, |row| {
+            let record = self.record(row.position)?;
             Ok(record.is_some_and(|record| record.header.recorded_at >= instant))
-        };
-        Ok(Offset(first_true(oldest.0, head.0.saturating_add(1), |offset| {
-            if offset > head.0 { Ok(true) } else { is_late(offset) }
-        })?))
+        })
     }
 
     /// Reads a record's event and the name of its type.
@@ -396,6 +433,9 @@ impl Shared {
         Ok(self.store.get(Family::Blobs, digest)?.map(|value| Bytes::copy_from_slice(&value)))
     }
 }
+
+/// What a capture counts beside its payload.
+const ROW_BYTES: usize = 512;
 
 fn index_row(key: &[u8], value: &[u8]) -> Result<IndexRow, Error> {
     let parts = keys::by_account_parts(key).zip(keys::by_account_value_parts(value));

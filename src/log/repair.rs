@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use super::acknowledged::{Acknowledged, End};
 use super::keys::{self, Family};
 use super::start::{end_of, last_record, read_heads};
 use super::store::{Recovery, STORE_FOLDER, Store};
-use super::{Error, Options};
+use super::{Error, Options, settings};
 use crate::model::{AccountId, Cut, Header, Kind, Offset, Position, Timestamp, TypeNumber, commitment};
 use crate::runtime::Random;
 
@@ -111,7 +112,12 @@ pub(super) fn cut(
     header.encode(position, &payload, &mut row);
     let mut batch = store.batch();
     batch.put(Family::Records, keys::record(position), row);
-    for (account, head) in read_heads(store)? {
+    let mut heads = read_heads(store)?;
+    // All events of a new account may be among the lost.
+    for row in settings::newest(store)? {
+        heads.entry(row.account).or_default();
+    }
+    for (account, head) in heads {
         // Nobody knows how many of the lost records were this account's: as many as there were at most.
         let offset = Offset(head.offset.0.saturating_add(cut.lost()));
         batch.put(Family::Meta, keys::head(account), keys::head_value(offset, head.position));
@@ -132,7 +138,7 @@ fn copy_apart(source: &Path, target: &Path) -> io::Result<()> {
 
 /// Copies files; those that never change once written are linked, which costs neither time nor room.
 fn copy_folder(source: &Path, target: &Path) -> io::Result<()> {
-    fs::create_dir(target)?;
+    fs::DirBuilder::new().mode(0o700).create(target)?;
     for entry in fs::read_dir(source)? {
         let entry = entry?;
         let (from, to): (PathBuf, PathBuf) = (entry.path(), target.join(entry.file_name()));

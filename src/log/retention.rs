@@ -25,7 +25,22 @@ pub(super) fn mark(shared: &Shared, retention: Retention, now: Timestamp) -> Res
 /// Files of records go at once. The rows beside them go when their files are rewritten anyway, because readers
 /// take them for absent already; all of them are rewritten only when a good part of them is dead.
 pub(super) fn carry_out(shared: &Shared, mark: Position) -> Result<(), Error> {
-    shared.store.drop_below(mark)?;
+    let store = &shared.store;
+    let newest_in_files = || -> Result<Option<Position>, Error> {
+        let files = store.files(Family::Records)?;
+        Ok(files.last().and_then(|file| keys::position_of_record(&file.last_key)))
+    };
+    if newest_in_files()? < Some(mark.previous()) {
+        // A quiet log may keep old records in memory and its write-ahead log for months.
+        store.flush_family(Family::Records)?;
+    }
+    store.drop_below(mark)?;
+    let is_below = |file: &StoredFile| keys::position_of_record(&file.last_key).is_some_and(|last| last < mark);
+    if store.files(Family::Records)?.iter().any(is_below) {
+        // Files of the first level are not dropped; moving them one level down costs their own size.
+        store.compact(Family::Records, Some((keys::record(Position(0)), keys::record(mark.previous()))));
+        store.drop_below(mark)?;
+    }
     let kept = shared.head.borrow().0.saturating_sub(mark.0);
     let dead = mark.0.saturating_sub(shared.rewritten_to().0);
     if dead > kept / DEAD_SHARE {

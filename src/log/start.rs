@@ -32,7 +32,13 @@ pub(super) fn open(
     make_directory(options)?;
     let (acknowledged, remembered) =
         Acknowledged::open(&options.directory).map_err(|problem| Error::store("opening the side file", &problem))?;
-    let store = Store::open(options, Recovery::Strict)?;
+    // What this durability may lose is found out by the side file; a write-ahead log is then read up to the damage,
+    // because in the strict mode a hole in the middle would go unnoticed (RocksDB `db/log_reader.cc`).
+    let recovery = match options.durability {
+        Durability::Fsync => Recovery::Strict,
+        Durability::Os => Recovery::UpToDamage,
+    };
+    let store = Store::open(options, recovery)?;
     let hash_key = check_format(&store, random)?;
     let last = last_record(&store)?;
     let (last, end) = match check_end(&store, last.as_ref(), remembered) {

@@ -26,7 +26,7 @@ use crate::model::Position;
 pub(super) enum Recovery {
     /// Accepts a cut-off last record and nothing else.
     Strict,
-    /// Ends the log before the first damaged record. Only on a copy.
+    /// Ends the log before the first damaged record. On a copy, or where a shorter log is no refusal.
     UpToDamage,
 }
 

@@ -68,10 +68,10 @@ impl Opened {
 
     /// What a kill leaves: the writer ends without a word.
     fn kill(mut self) {
-        let log = self.log.take().expect("a log is closed once");
+        let mut log = self.log.take().expect("a log is closed once");
         drop(self.handle);
-        let Log { handle, writer } = log;
-        drop(handle);
+        let writer = log.writer.take();
+        drop(log);
         writer.expect("the writer runs").join().expect("the writer does not panic");
     }
 }
@@ -535,6 +535,51 @@ async fn under_os_durability_a_start_goes_on_behind_a_cut() {
     assert_eq!(log.handle.head(), Position(11));
     assert_eq!(log.append(ACME, &drafts(50, 1)).await.events, accepted([11]));
     assert_eq!(log.handle.verify(&mut |_| true).unwrap().damage, []);
+    log.close().await;
+}
+
+#[tokio::test]
+async fn a_hole_behind_a_cut_hides_nothing_that_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let os = Options { durability: Durability::Os, ..options(directory.path()) };
+    let clock = Clock::manual(1_000_000);
+    let mut log = try_open(&os, &clock).unwrap();
+    // Ten that survive, and a hole that is much larger than they are.
+    for number in 1..=200 {
+        log.append(ACME, &drafts(number, 1)).await;
+        if number == 10 {
+            log.handle.write_outcomes(Vec::new(), true).await.unwrap();
+        }
+    }
+    let bytes = {
+        let mut files = std::fs::read_dir(directory.path().join("log")).unwrap().map(|entry| entry.unwrap().path());
+        let newest = files.find(|path| path.extension().is_some_and(|extension| extension == "log")).unwrap();
+        std::fs::metadata(newest).unwrap().len()
+    };
+    log.kill();
+    lose_the_end(directory.path(), bytes * 9 / 10);
+    let mut log = try_open(&os, &clock).unwrap();
+    let head = log.handle.account_head(ACME);
+    let kept = log.handle.read_account(ACME, Offset(1), 1_000, 1 << 20).unwrap();
+    let last = kept.records.last().unwrap().header.offset;
+    assert!(last.0 > 5 && last.0 < 50 && head.0 >= 200, "{last} of {head}");
+
+    // Nothing is old yet, so nothing goes, wherever a search may look first.
+    let now = Timestamp(log.clock.wall_ms());
+    assert_eq!(log.handle.retain(now).await.unwrap(), Position(1));
+    assert_eq!(log.handle.offset_at(ACME, Timestamp(0)).unwrap(), Offset(1));
+    assert_eq!(log.handle.offset_at(ACME, Timestamp(i64::MAX)).unwrap(), head.next());
+    let next = log.append(ACME, &drafts(500, 1)).await.events[0].offset();
+    assert_eq!(next, head.next());
+    assert_eq!(log.handle.offset_at(ACME, Timestamp(1_000_001)).unwrap(), next.next(), "all are of one moment");
+
+    // Later all but the newest is old, the hole with it.
+    log.clock.advance(Duration::from_secs(100_000));
+    log.append(ACME, &drafts(501, 1)).await;
+    let now = Timestamp(log.clock.wall_ms());
+    log.handle.retain(now).await.unwrap();
+    assert_eq!(log.handle.oldest_offset(ACME).unwrap(), next.next());
+    assert_eq!(log.append(OTHER, &drafts(1, 1)).await.events, accepted([1]));
     log.close().await;
 }
 

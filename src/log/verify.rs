@@ -90,9 +90,20 @@ pub(super) fn verify(shared: &Shared, progress: &mut dyn FnMut(f64) -> bool) -> 
         found: Verified::new(),
     };
     for row in shared.store.scan(Family::Records, &keys::record(oldest), Some(&keys::record(head.next()))) {
-        let (key, value) = row?;
+        let (key, value) = match row {
+            Ok(row) => row,
+            // A file that cannot be read is damage, too; nobody knows where the walk could go on.
+            Err(problem) => {
+                walk.damaged(walk.expected, &problem);
+                return Ok(walk.found);
+            }
+        };
         match decode_record(&key, Vec::from(value)) {
-            Ok(record) => walk.record(&record)?,
+            Ok(record) => {
+                if let Err(problem) = walk.record(&record) {
+                    walk.damaged(record.position, &problem);
+                }
+            }
             Err(problem) => walk.damaged(keys::position_of_record(&key).unwrap_or_default(), &problem),
         }
         if walk.found.records.is_multiple_of(PROGRESS_EVERY) && !progress(share(walk.expected, oldest, head)) {

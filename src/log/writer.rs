@@ -43,6 +43,7 @@ impl Writer {
     /// Works until the log is closed or a write fails.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
         let mut requests = Vec::with_capacity(REQUESTS_MAX);
+        let _guard = PanicGuard(Arc::clone(&self.shared));
         while queue.blocking_recv_many(&mut requests, REQUESTS_MAX) > 0 {
             match self.handle(&mut requests) {
                 Ok(None) => {}
@@ -101,7 +102,6 @@ impl Writer {
         let mut batch = store.batch();
         let mut erased = Vec::with_capacity(positions.len());
         for position in positions {
-            batch.delete(Family::Captures, keys::record(*position));
             let Some(record) = self.shared.record(*position)?.filter(|record| record.header.kind == Kind::Capture)
             else {
                 continue;
@@ -147,7 +147,7 @@ impl Writer {
     fn write(&mut self, batch: Batch<'_>, records: &[Record], end: End, must_sync: bool) -> Result<(), Error> {
         let started = self.clock.monotonic();
         let bytes = batch.bytes();
-        let sync = (must_sync || !records.is_empty()) && self.durability == Durability::Fsync;
+        let sync = must_sync || (!records.is_empty() && self.durability == Durability::Fsync);
         self.shared.store.write(batch, sync)?;
         self.measure(started, sync, records.len(), bytes);
         if !records.is_empty() {
@@ -246,7 +246,7 @@ impl<'a> Plan<'a> {
                     }
                 }
             }
-            Request::Command { command, salt, reply } => match self.room(Wants::Upkeep, ROW_OVERHEAD_BYTES) {
+            Request::Command { command, salt, reply } => match self.room(Wants::Upkeep, bytes_of(&command)) {
                 Err(problem) => answer(reply, Err(problem)),
                 Ok(()) => {
                     let place = self.add_command(&command, salt);
@@ -268,6 +268,10 @@ impl<'a> Plan<'a> {
                 self.batch.put(Family::Meta, keys::meta::LOW_WATER_MARK, keys::position_value(mark));
                 self.low_water_mark = Some(mark);
                 self.must_sync = true;
+                self.waiters.push(Waiter::Done { reply, _reservation: None });
+            }
+            Request::Erased { positions, reply } => {
+                positions.iter().for_each(|position| self.batch.delete(Family::Captures, keys::record(*position)));
                 self.waiters.push(Waiter::Done { reply, _reservation: None });
             }
             // Both are done when the round is on disk.
@@ -474,6 +478,7 @@ impl Request {
             | Self::Command { .. }
             | Self::Outcomes { .. }
             | Self::Erase { .. }
+            | Self::Erased { .. }
             | Self::Retain { .. }
             | Self::Close { .. } => &[],
         };
@@ -488,6 +493,7 @@ impl Request {
             Self::Captures { reply, .. }
             | Self::Outcomes { reply, .. }
             | Self::Erase { reply, .. }
+            | Self::Erased { reply, .. }
             | Self::Retain { reply, .. }
             | Self::Close { reply } => answer(reply, Err(problem)),
         }
@@ -515,6 +521,24 @@ impl Waiter {
 /// Answers a waiter; one that has gone away does not mind.
 fn answer<T>(reply: oneshot::Sender<T>, value: T) {
     drop(reply.send(value));
+}
+
+/// Tells everybody where the writer ends by a panic, a bug: nothing is acknowledged any more.
+struct PanicGuard(Arc<Shared>);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.poisoned.send_replace(Some(Error::Poisoned { problem: "the writer has panicked".to_owned() }));
+        }
+    }
+}
+
+/// Bytes of a command on disk: as a record, as a row of settings, and what it refers to.
+fn bytes_of(new: &NewCommand) -> usize {
+    let value = new.command.value.as_ref().map_or(0, |value| value.get().len());
+    let blobs: usize = new.blobs.iter().map(|(_, blob)| blob.len()).sum();
+    2 * value + blobs + ROW_OVERHEAD_BYTES
 }
 
 fn refuse_for_good(queue: &mut mpsc::Receiver<Request>, problem: &Error) {

@@ -18,8 +18,8 @@ pub struct InvalidTimestamp;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The last millisecond that RFC 3339 can write.
-    pub const MAX: Self = Self(253_402_300_799_999);
+    /// The last millisecond that can be written in every time zone: the end of 9999-12-30, 22 o'clock.
+    pub const MAX: Self = Self(253_402_207_200_999);
     /// The first millisecond of the year 0.
     pub const MIN: Self = Self(-62_167_219_200_000);
 
@@ -69,7 +69,8 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clamped = self.0.clamp(Self::MIN.0, Self::MAX.0);
-        let instant = jiff::Timestamp::from_millisecond(clamped).map_err(|_| fmt::Error)?;
+        // Never an error: `to_string` would panic, and times come from certificates and clocks of others.
+        let instant = jiff::Timestamp::from_millisecond(clamped).unwrap_or(jiff::Timestamp::MAX);
         write!(formatter, "{instant:.3}")
     }
 }
@@ -133,6 +134,10 @@ mod tests {
 
     #[test]
     fn every_millisecond_survives_writing_and_reading() {
+        assert_eq!(Timestamp(i64::MAX).to_string(), "9999-12-30T22:00:00.999Z");
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-30T22:00:00.999Z");
+        assert_eq!(Timestamp::parse("9999-12-30T22:00:00.999Z"), Ok(Timestamp::MAX));
+        assert_eq!(Timestamp(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
         proptest::proptest!(|(ms in Timestamp::MIN.0..=Timestamp::MAX.0)| {
             proptest::prop_assert_eq!(Timestamp::parse(&Timestamp(ms).to_string()), Ok(Timestamp(ms)));
         });

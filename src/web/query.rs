@@ -32,6 +32,11 @@ impl Query {
     pub fn parse(query: Option<&str>) -> Result<Self, Problem> {
         let mut left: Vec<(String, String)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            // Each is compared with all before it, and nobody needs so many.
+            if left.len() == PARAMETERS_MAX {
+                return Err(Problem::new(Code::InvalidParameter)
+                    .detail(format!("a query has at most {PARAMETERS_MAX} parameters")));
+            }
             if left.iter().any(|(known, _)| *known == *name) {
                 return Err(invalid(&name, "is there more than once"));
             }
@@ -236,6 +241,9 @@ impl<'de> Deserializer<'de> for Parameter {
         ignored_any
     }
 }
+
+/// Parameters of one request.
+const PARAMETERS_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -159,7 +159,7 @@ async fn deliver(
     accounts.observe(Arc::new(handle.clone()));
     handle.start().await.unwrap();
     let (followed, signal) = (handle.clone(), signal.clone());
-    tasks.spawn(async move { follow(dispatch, followed, signal).await.unwrap() });
+    tasks.spawn(follow(dispatch, followed, signal));
     handle
 }
 

@@ -198,7 +198,14 @@ async fn change(
         if context.console.format() != Format::Table && !answer.is_null() {
             context.console.item(STATUS, &answer)?;
         }
-        context.console.note(told);
+        // Whoever asked it to go on is told where it does not.
+        match (answer.get("state").and_then(Value::as_str), told) {
+            (Some("disabled"), _) => context.console.warn("it is switched off: hooklog endpoint set … --enabled"),
+            (Some("paused"), told) if !told.ends_with("is paused") => {
+                context.console.warn("it is paused: hooklog endpoint resume …");
+            }
+            (_, told) => context.console.note(told),
+        }
         Ok(Exit::Done)
     })
 }

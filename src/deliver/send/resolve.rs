@@ -32,8 +32,8 @@ impl Resolver {
     /// Forgets what it knows of a name: who mends a name and tries again is not told the old answer.
     pub(super) fn forget(&self, name: &str) {
         if let Ok(resolver) = &self.0 {
-            resolver.clear_lookup_cache(name, RecordType::A);
-            resolver.clear_lookup_cache(name, RecordType::AAAA);
+            resolver.clear_lookup_cache(absolute(name), RecordType::A);
+            resolver.clear_lookup_cache(absolute(name), RecordType::AAAA);
         }
     }
 
@@ -56,8 +56,8 @@ impl Resolver {
 /// Asks for both kinds of address at once. Who has an IPv4 address does not wait long for the other kind:
 /// name servers that never answer that question are common.
 async fn ask(resolver: &TokioResolver, name: &str) -> Result<Vec<IpAddr>, Failure> {
-    let mut v4 = pin!(resolver.lookup(name, RecordType::A));
-    let mut v6 = pin!(resolver.lookup(name, RecordType::AAAA));
+    let mut v4 = pin!(resolver.lookup(absolute(name), RecordType::A));
+    let mut v6 = pin!(resolver.lookup(absolute(name), RecordType::AAAA));
     let (v4, v6) = tokio::select! {
         v6 = &mut v6 => (v4.await, Some(v6)),
         v4 = &mut v4 => {
@@ -67,6 +67,11 @@ async fn ask(resolver: &TokioResolver, name: &str) -> Result<Vec<IpAddr>, Failur
     };
     let addresses = in_turn(&addresses(&v4), &v6.as_ref().map(addresses).unwrap_or_default());
     if addresses.is_empty() { Err(explain(name, v4.err(), v6.and_then(Result::err))) } else { Ok(addresses) }
+}
+
+/// With a dot at its end a name is what it says: the machine's search list is for people who work on it.
+fn absolute(name: &str) -> String {
+    format!("{}.", name.trim_end_matches('.'))
 }
 
 fn addresses(answer: &Result<Lookup, NetError>) -> Vec<IpAddr> {

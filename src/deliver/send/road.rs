@@ -49,8 +49,23 @@ impl Road {
     }
 
     /// Keeps those addresses that may be connected to.
+    ///
+    /// # Errors
+    /// `forbidden_address` where there is none. What a name leads to inside a network is told to nobody: whoever may
+    /// save an endpoint could ask for any name.
     pub(in crate::deliver) fn admit(&self, addresses: &[IpAddr]) -> Result<Vec<SocketAddr>, Failure> {
-        connect::admit(addresses, self.target.port(), &self.shared.options.rules)
+        let admitted = connect::admit(addresses, self.target.port(), &self.shared.options.rules);
+        admitted.map_err(|failure| match self.target.host() {
+            Host::Address(_) => failure,
+            Host::Name(name) => {
+                tracing::debug!(%name, detail = failure.detail, "no address of a receiver may be sent to");
+                let detail = format!(
+                    "{name} leads to no address that hooklog may send to: give a public one, or have the operator add \
+                     its range to deliver.allow_addresses"
+                );
+                Failure { detail, ..failure }
+            }
+        })
     }
 
     /// Connects to one of them.

@@ -202,17 +202,15 @@ async fn a_connection_that_died_while_idle_is_replaced_and_not_counted() {
     assert_eq!(liar.connections.load(Ordering::Acquire), 5);
 }
 
-#[tokio::test]
-async fn a_certificate_must_be_believed_and_fit_the_name() {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let certificate = made.cert.der().clone();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+/// Starts a receiver that speaks TLS with this certificate; returns its port.
+async fn tls_receiver(certificate: rustls::pki_types::CertificateDer<'static>, key: Vec<u8>) -> u16 {
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
+        .with_single_cert(vec![certificate], key)
         .unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -227,6 +225,14 @@ async fn a_certificate_must_be_believed_and_fit_the_name() {
             }
         }
     });
+    port
+}
+
+#[tokio::test]
+async fn a_certificate_must_be_believed_and_fit_the_name() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let port = tls_receiver(certificate.clone(), made.signing_key.serialize_der()).await;
     let believed = sender(&["127.0.0.0/8"], Trust::of([certificate]));
     let stranger = sender(&["127.0.0.0/8"], Trust::of([]));
     let outcome = async |sender: &Sender, host: &str| {
@@ -237,4 +243,17 @@ async fn a_certificate_must_be_believed_and_fit_the_name() {
     assert_eq!(unknown.error(), Some(AttemptError::TlsError), "{unknown:?}");
     let other_name = outcome(&believed, "127.0.0.1").await;
     assert_eq!(other_name.error(), Some(AttemptError::TlsError), "{other_name:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_end_of_time_is_told_like_any_other() {
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    parameters.not_before = rcgen::date_time_ymd(9999, 12, 31);
+    parameters.not_after = rcgen::date_time_ymd(9999, 12, 31);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap().der().clone();
+    let port = tls_receiver(certificate.clone(), key.serialize_der()).await;
+    let sender = sender(&["127.0.0.0/8"], Trust::of([certificate]));
+    let outcome = route(&sender, &format!("https://localhost:{port}/in")).send(&message()).await.outcome;
+    assert_eq!(outcome.error(), Some(AttemptError::TlsError), "{outcome:?}");
 }
