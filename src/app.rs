@@ -177,8 +177,9 @@ impl App {
         self.deliver.start().await?;
         self.start_retention();
         let listeners = Tasks::new();
-        self.start_listeners(&listeners)?;
+        // Before anything is answered: who connects to a bound listener waits until then.
         self.health.set_ready();
+        self.start_listeners(&listeners)?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), head = %log.head(), "ready");
 
         let mut terminate = signal(SignalKind::terminate())?;

@@ -248,3 +248,23 @@ async fn a_name_that_leads_only_where_nothing_may_go_is_not_saved() {
     assert_eq!(tested["stages"][2]["name"], "connect", "only the good address is tried: {tested}");
     assert!(!tested.to_string().contains("10.1.2.3:443"), "{tested}");
 }
+
+#[tokio::test]
+async fn a_page_of_a_browser_cannot_post_where_no_token_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    server.account("acme").await;
+    let mut stream = tokio::net::TcpStream::connect(&server.ingest).await.unwrap();
+    let body = r#"{"type":"call.ended","data":{}}"#;
+    let head = format!(
+        "POST /hooks/acme HTTP/1.1\r\nhost: {}\r\norigin: https://evil.example\r\ncontent-type: text/plain\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        server.ingest,
+        body.len()
+    );
+    tokio::io::AsyncWriteExt::write_all(&mut stream, (head + body).as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(server.list("/api/v1/accounts/acme/events").await.is_empty());
+}

@@ -90,3 +90,21 @@ async fn a_replay_goes_on_after_a_crash_and_can_be_cancelled() {
     assert!(cancelled.status.is_success(), "{cancelled:?}");
     replay_when(&server, &id, |job| job["state"] == "cancelled").await;
 }
+
+#[tokio::test]
+async fn a_replay_ends_with_its_endpoint() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    receiver.answer_with(|_| 503);
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    server.post("acme", json!({ "type": "a.b", "data": {} })).await;
+    let (running, queued) = (start(&server, 1, 2).await, start(&server, 1, 2).await);
+    let deleted = server.api().send(http::Method::DELETE, "/api/v1/accounts/acme/endpoints/crm", None).await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT, "{deleted:?}");
+    for id in [running, queued] {
+        let ended = replay_when(&server, &id, |job| job["state"] == "failed").await;
+        assert!(ended["problem"]["detail"].as_str().unwrap().contains("deleted"), "{ended}");
+    }
+}

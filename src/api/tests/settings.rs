@@ -308,3 +308,17 @@ async fn an_endpoint_in_trouble_is_told_of_and_tried_again() {
     acme.post(&format!("{CRM}/retry"), json!({})).await.expect(200);
     until(&mut acme, &status, |status| status["ledger"]["delivered"] == 1).await;
 }
+
+#[tokio::test]
+async fn who_may_only_change_settings_learns_no_history_by_it() {
+    let server = start().await;
+    let mut settings = server.account("acme", &["settings"]).await;
+    let mut both = server.account("acme", &["settings", "history"]).await;
+    settings.put(CRM, json!({ "url": "https://example.com/" })).await.expect(201);
+    for verb in ["retry", "pause", "resume"] {
+        let path = format!("{CRM}/{verb}");
+        let told = settings.post(&path, json!({})).await.expect(200);
+        assert_eq!(told.as_object().unwrap().keys().collect::<Vec<_>>(), ["state"], "{verb}");
+        assert!(both.post(&path, json!({})).await.expect(200).get("ledger").is_some(), "{verb}");
+    }
+}
