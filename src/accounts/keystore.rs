@@ -42,7 +42,7 @@ impl KeyId {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeystoreError {
     /// The master key is another than the one that sealed the file.
-    #[error("the keystore {} was sealed with another master key: give security.key_file the key that belongs to it", .path.display())]
+    #[error("the keystore {} was sealed with another master key: give the one that belongs to it (security.key_file, or HOOKLOG_MASTER_KEY)", .path.display())]
     WrongKey {
         /// The keystore.
         path: PathBuf,

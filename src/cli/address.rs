@@ -149,7 +149,7 @@ impl FromStr for EventAddress {
     }
 }
 
-/// A job of an account: `acme/job_01`.
+/// A job of an account: `acme/1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JobAddress {
     /// The account.

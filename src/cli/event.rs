@@ -203,7 +203,11 @@ fn print_taken(context: &mut Context, taken: &Value) -> Result<(), Failure> {
         (Format::Table | Format::Csv, Some(results)) => {
             context.console.items(RESULTS, results)?;
             let number = |name| taken.get(name).and_then(Value::as_u64).unwrap_or_default();
-            let told = format!("{} accepted, {} duplicates", number("accepted"), number("duplicates"));
+            let conflicts = results.iter().filter(|result| result.get("conflict") == Some(&Value::Bool(true))).count();
+            let mut told = format!("{} accepted, {} duplicates", number("accepted"), number("duplicates"));
+            if conflicts > 0 {
+                told.push_str(&format!(", {conflicts} not taken: their ids are there with other content"));
+            }
             context.console.flush()?;
             context.console.note(&told);
         }
@@ -220,7 +224,8 @@ const COLUMNS: &[Column] = &[
     text("KEY", "/key"),
     text("ID", "/id"),
 ];
-const RESULTS: &[Column] = &[text("ID", "/id"), count("OFFSET", "/offset"), text("DUPLICATE", "/duplicate")];
+const RESULTS: &[Column] =
+    &[text("ID", "/id"), count("OFFSET", "/offset"), text("DUPLICATE", "/duplicate"), text("CONFLICT", "/conflict")];
 
 #[cfg(test)]
 mod tests {

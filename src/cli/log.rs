@@ -1,17 +1,22 @@
 //! `hooklog log`: look at the log of a data directory, check it, mend a copy of it.
 //!
-//! Works offline: it opens the data directory itself, and says so where a server holds it.
+//! Works offline: it opens the data directory itself; where a server holds it, figures come from the server.
 
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use url::Url;
 
+use super::client::{Client, Request};
 use super::column::{Column, bytes, count, text, time};
 use super::configuration::ConfigurationArguments;
+use super::connection::Connection;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::log::{self, Findings, Log, Repair};
 use crate::runtime::Random;
+use crate::security::Secret;
+use crate::settings::Settings;
 use crate::telemetry::Metrics;
 
 /// Look at the log of a data directory, check it, mend a copy of it
@@ -57,14 +62,19 @@ impl Arguments {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         match self.verb {
             Verb::Stats(configuration) => {
-                let log = open(configuration, context)?;
+                let settings = configuration.load(context)?.settings;
+                let log = match open(&settings.log_options(), context) {
+                    Err(OpenFailed::IsHeld) => return ask_the_server(&settings, context).await,
+                    opened => opened?,
+                };
                 let stats = serde_json::to_value(log.handle().stats().map_err(failed)?).map_err(anyhow::Error::from)?;
                 context.console.item(STATS, &stats)?;
                 log.close().await.map_err(failed)?;
                 Ok(Exit::Done)
             }
             Verb::Verify(configuration) => {
-                let log = open(configuration, context)?;
+                let options = configuration.load(context)?.settings.log_options();
+                let log = open(&options, context)?;
                 let bar = context.console.progress(Some(1_000), "{bar:40} {percent}% read, {eta} left");
                 let handle = log.handle();
                 let verified = handle.verify(&mut |share| {
@@ -137,14 +147,52 @@ async fn repair(
     Ok(Exit::Done)
 }
 
-fn open(configuration: ConfigurationArguments, context: &mut Context) -> Result<Log, Failure> {
-    let options = configuration.load(context)?.settings.log_options();
+/// Why a log cannot be looked at.
+enum OpenFailed {
+    /// A server holds it.
+    IsHeld,
+    /// Anything else.
+    Other(Failure),
+}
+
+impl From<OpenFailed> for Failure {
+    fn from(failed: OpenFailed) -> Self {
+        match failed {
+            OpenFailed::IsHeld => {
+                Self::failed("a server holds this log: end it first, or look at a copy of its directory")
+            }
+            OpenFailed::Other(failure) => failure,
+        }
+    }
+}
+
+fn open(options: &log::Options, context: &Context) -> Result<Log, OpenFailed> {
     if !options.directory.join("log").is_dir() {
         let sentence = format!("{} is no data directory of hooklog; name one with --data", options.directory.display());
-        return Err(Failure::usage(sentence));
+        return Err(OpenFailed::Other(Failure::usage(sentence)));
     }
-    let mut random = Random::from_machine().map_err(anyhow::Error::from)?;
-    Log::open(&options, context.clock.clone(), &mut random, Metrics::new().log).map_err(failed)
+    let mut random = Random::from_machine().map_err(|problem| OpenFailed::Other(Failure::Failed(problem.into())))?;
+    Log::open(options, context.clock.clone(), &mut random, Metrics::new().log).map_err(|problem| match problem {
+        log::Error::Locked { .. } => OpenFailed::IsHeld,
+        problem => OpenFailed::Other(failed(problem)),
+    })
+}
+
+/// Prints what the server says that holds the log.
+async fn ask_the_server(settings: &Settings, context: &mut Context) -> Result<Exit, Failure> {
+    let variable = |name: &str| context.environment.get(name).filter(|value| !value.is_empty());
+    let url = variable("HOOKLOG_URL").cloned().unwrap_or_else(|| format!("http://{}", settings.admin.address));
+    let url = Url::parse(&url).map_err(|reason| Failure::usage(format!("HOOKLOG_URL is no URL: {reason}")))?;
+    let token = match variable("HOOKLOG_TOKEN") {
+        Some(token) => Some(token.clone()),
+        None => std::fs::read_to_string(settings.data.join("operator.token")).ok(),
+    };
+    let connection = Connection { url, token: token.map(|token| Secret::new(token.trim().to_owned())) };
+    let status = Client::new(&connection, context.tasks.clone())?.send(&Request::get("/status")).await?;
+    context.console.item(super::status::COLUMNS, &status)?;
+    context.console.flush()?;
+    context.console.note("a server holds the log: this is what it says");
+    Ok(Exit::Done)
 }
 
 fn failed(problem: log::Error) -> Failure {

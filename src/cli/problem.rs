@@ -48,7 +48,13 @@ impl Problem {
         let code = if self.code().is_empty() { String::new() } else { format!(" ({} {})", self.status, self.code()) };
         let mut lines = vec![format!("{}{code}", self.text("title"))];
         let errors = self.document.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let says = |error: &Value| error.get("detail").and_then(Value::as_str) == Some(self.text("detail"));
+        // The detail often is the only place's own, with the place before it.
+        let says = |error: &Value| {
+            let member = |name| error.get(name).and_then(Value::as_str).unwrap_or_default();
+            let place = member("pointer").trim_start_matches('?');
+            let detail = self.text("detail");
+            detail == member("detail") || detail == format!("{place}: {}", member("detail"))
+        };
         if !self.text("detail").is_empty() && !errors.iter().any(says) {
             lines.push(format!("  {}", self.text("detail")));
         }

@@ -21,7 +21,7 @@ use crate::model::AccountName;
 #[command(after_help = "Examples:
   hooklog replay start acme/crm --from 41 --to 80 --wait
   hooklog replay list acme
-  hooklog replay cancel acme/job_01")]
+  hooklog replay cancel acme/1")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     connection: ConnectionArguments,
@@ -53,19 +53,19 @@ enum Verb {
         portion: Portion,
     },
     /// Show one replay
-    #[command(after_help = "Examples:\n  hooklog replay get acme/job_01 -o json")]
+    #[command(after_help = "Examples:\n  hooklog replay get acme/1 -o json")]
     Get {
         /// The replay: ACCOUNT/ID
         replay: JobAddress,
     },
     /// Wait until a replay has ended; exit code 3 where not all was delivered
-    #[command(after_help = "Examples:\n  hooklog replay wait acme/job_01 && echo all delivered")]
+    #[command(after_help = "Examples:\n  hooklog replay wait acme/1 && echo all delivered")]
     Wait {
         /// The replay: ACCOUNT/ID
         replay: JobAddress,
     },
     /// Stop a replay; what it has delivered stays delivered
-    #[command(after_help = "Examples:\n  hooklog replay cancel acme/job_01")]
+    #[command(after_help = "Examples:\n  hooklog replay cancel acme/1")]
     Cancel {
         /// The replay: ACCOUNT/ID
         replay: JobAddress,

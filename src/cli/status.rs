@@ -32,6 +32,9 @@ impl Arguments {
             for line in verdict(problems) {
                 context.console.line(&super::console::plain(&line))?;
             }
+            if let Some(still) = standing_still(&status) {
+                context.console.line(&still)?;
+            }
         }
         Ok(Exit::answer(problems.is_empty()))
     }
@@ -63,9 +66,20 @@ fn verdict(problems: &[Value]) -> Vec<String> {
     lines
 }
 
+/// Tells of endpoints that somebody has stopped: as it should be, but their events wait, and age.
+fn standing_still(status: &Value) -> Option<String> {
+    let count = |state: &str| status.pointer(&format!("/endpoints/{state}")).and_then(Value::as_u64).unwrap_or(0);
+    let (paused, disabled) = (count("paused"), count("disabled"));
+    (paused + disabled > 0).then(|| {
+        format!(
+            "{paused} endpoints are paused and {disabled} switched off; what waits: hooklog endpoint list --sort lag"
+        )
+    })
+}
+
 /// The command that is just running is no advice.
 const HERE: &str = "hooklog status";
-const COLUMNS: &[Column] = &[
+pub(super) const COLUMNS: &[Column] = &[
     state("STATE", "/state"),
     count("HEAD", "/head"),
     count("OLDEST", "/oldest"),
@@ -82,7 +96,14 @@ const COLUMNS: &[Column] = &[
 mod tests {
     use serde_json::json;
 
-    use super::verdict;
+    use super::{standing_still, verdict};
+
+    #[test]
+    fn what_stands_still_is_told_though_it_is_no_problem() {
+        assert_eq!(standing_still(&json!({"endpoints": {"live": 3}})), None);
+        let told = standing_still(&json!({"endpoints": {"live": 3, "paused": 1}})).unwrap();
+        assert!(told.starts_with("1 endpoints are paused and 0 switched off"), "{told}");
+    }
 
     #[test]
     fn a_problem_names_the_next_command() {

@@ -268,3 +268,28 @@ async fn a_page_of_a_browser_cannot_post_where_no_token_is_asked_for() {
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
     assert!(server.list("/api/v1/accounts/acme/events").await.is_empty());
 }
+
+#[tokio::test]
+async fn a_start_with_another_master_key_ends_in_words_every_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let data = directory.path().join("data");
+    // Where a server holds the log, its figures come from the server.
+    let mut stats = command(directory.path());
+    let stats =
+        stats.env("HOOKLOG_URL", format!("http://{}", server.admin)).args(["log", "stats", "-o", "json", "--data"]);
+    let told = stats.arg(&data).output().unwrap();
+    assert!(told.status.success() && String::from_utf8_lossy(&told.stdout).contains("\"state\": \"ok\""), "{told:?}");
+    assert_eq!(server.terminate(), Some(0));
+    for _ in 0..8 {
+        let refused = command(directory.path())
+            .env("HOOKLOG_MASTER_KEY", "5".repeat(64))
+            .args(["serve", "--ingest", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"])
+            .arg(&data)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains("another master key") && said.lines().count() <= 2, "{said}");
+    }
+}
