@@ -8,6 +8,8 @@ pub mod security;
 
 pub mod telemetry;
 
+pub mod catalog;
+
 pub mod mapping;
 
 pub mod log;

@@ -14,8 +14,8 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::problem;
 use super::{
-    account, capture, completions, config, delivery, demo, endpoint, event, log, openapi, receive, replay, serve,
-    simulate, status, token,
+    account, capture, catalog, completions, config, delivery, demo, endpoint, event, log, openapi, receive, replay,
+    serve, simulate, status, token,
 };
 
 /// A webhook sender with a durable log: nothing accepted is lost, and everything can be sent again.
@@ -52,6 +52,7 @@ enum Command {
     Delivery(delivery::Arguments),
     Replay(replay::Arguments),
     Capture(capture::Arguments),
+    Catalog(catalog::Arguments),
     Log(log::Arguments),
     Config(config::Arguments),
     Openapi(openapi::Arguments),
@@ -73,6 +74,7 @@ impl Command {
             Self::Delivery(arguments) => arguments.run(context).await,
             Self::Replay(arguments) => arguments.run(context).await,
             Self::Capture(arguments) => arguments.run(context).await,
+            Self::Catalog(arguments) => arguments.run(context),
             Self::Log(arguments) => arguments.run(context).await,
             Self::Config(arguments) => arguments.run(context),
             Self::Openapi(arguments) => arguments.run(context),

@@ -35,6 +35,7 @@ mod openapi;
 
 mod account;
 mod capture;
+mod catalog;
 mod completions;
 mod delivery;
 mod endpoint;
