@@ -16,6 +16,7 @@ use super::event::read_offset;
 use super::failure::{invalid_parameter, of_log, ours};
 use super::pairs::{Cursor, Found, Pairs};
 use super::query::{Direction, List, Order, Page, Parameters, Range};
+use super::sent_request::SentRequest;
 use super::sequences::Numbers;
 use super::stretch::{Stretch, expired};
 use crate::accounts::{Account, Endpoint};
@@ -92,35 +93,19 @@ struct AttemptView {
     attempt: Attempt,
     /// The replay that made it; null for live delivery.
     replay: Option<String>,
-    /// When it began.
-    at: Timestamp,
-    /// How long it took.
-    duration_ms: u32,
-    /// Why it failed; null where the receiver took the event.
-    error: Option<AttemptError>,
-    /// The HTTP status; null where there was no answer.
-    status: Option<u16>,
-    /// What went wrong, in a sentence; null where nothing did.
-    detail: Option<String>,
-    /// How the answer's body begins; kept of failures only.
-    answer: Option<String>,
+    #[serde(flatten)]
+    request: SentRequest,
 }
 
 impl AttemptView {
     fn of(course: Course, record: &AttemptRecord) -> Self {
-        let text = |text: String| Some(text).filter(|text| !text.is_empty());
         Self {
             attempt: record.attempt,
             replay: match course {
                 Course::Live => None,
                 Course::Replay(job) => Some(job.to_string()),
             },
-            at: record.at,
-            duration_ms: record.duration_ms,
-            error: record.error,
-            status: record.status,
-            detail: text(record.detail.to_string()),
-            answer: text(String::from_utf8_lossy(&record.answer_start).into_owned()),
+            request: SentRequest::of(record),
         }
     }
 }

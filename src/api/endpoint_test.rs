@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::answer::Read;
 use super::body::Optional;
 use super::call::Call;
-use super::delivering::{AttemptError, AttemptRecord, InvalidRoute, TestError, TestReport, TestRequest};
+use super::delivering::{AttemptRecord, InvalidRoute, TestError, TestReport, TestRequest};
 use super::endpoint::Shown;
 use super::failure::{invalid, of_log, ours};
 use super::query::{List, Page};
+use super::sent_request::SentRequest;
 use crate::accounts::{Endpoint, EndpointDraft, Rehearsal};
-use crate::model::{AccountName, Attempt, EndpointId, EndpointName, EventType, Permission, Timestamp};
+use crate::model::{AccountName, Attempt, EndpointId, EndpointName, EventType, Permission};
 use crate::web::json::from_value;
 use crate::web::{Code, Input, Problem};
 
@@ -42,35 +43,15 @@ impl Input for Request {
 pub(super) struct View {
     /// Which test of the endpoint it was, from 1.
     number: Attempt,
-    /// When it was made.
-    at: Timestamp,
-    /// How long it took.
-    duration_ms: u32,
     /// Whether the receiver took it.
     ok: bool,
-    /// Why it failed; null where it did not.
-    error: Option<AttemptError>,
-    /// The HTTP status; null where there was no answer.
-    status: Option<u16>,
-    /// What went wrong, in a sentence; null where nothing did.
-    detail: Option<String>,
-    /// How the answer's body begins; kept of failures only.
-    answer: Option<String>,
+    #[serde(flatten)]
+    request: SentRequest,
 }
 
 impl View {
     fn of(number: Attempt, record: &AttemptRecord) -> Self {
-        let text = |text: String| Some(text).filter(|text| !text.is_empty());
-        Self {
-            number,
-            at: record.at,
-            duration_ms: record.duration_ms,
-            ok: record.error.is_none(),
-            error: record.error,
-            status: record.status,
-            detail: text(record.detail.to_string()),
-            answer: text(String::from_utf8_lossy(&record.answer_start).into_owned()),
-        }
+        Self { number, ok: record.error.is_none(), request: SentRequest::of(record) }
     }
 }
 

@@ -36,6 +36,7 @@ mod failure;
 mod pairs;
 mod query;
 mod route;
+mod sent_request;
 mod sequences;
 mod stretch;
 

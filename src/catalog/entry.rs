@@ -2,15 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A language that the catalogue speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    En,
-    /// French.
-    Fr,
-}
-
 /// A name and an explanation in one language.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,17 +111,6 @@ pub struct Field {
     pub fr: Text,
 }
 
-impl Field {
-    /// Returns name and explanation in a language.
-    #[must_use]
-    pub const fn text(&self, language: Language) -> &Text {
-        match language {
-            Language::En => &self.en,
-            Language::Fr => &self.fr,
-        }
-    }
-}
-
 /// What a type is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -174,15 +154,4 @@ pub struct TypeEntry {
     pub en: Text,
     /// In French.
     pub fr: Text,
-}
-
-impl TypeEntry {
-    /// Returns name and explanation in a language.
-    #[must_use]
-    pub const fn text(&self, language: Language) -> &Text {
-        match language {
-            Language::En => &self.en,
-            Language::Fr => &self.fr,
-        }
-    }
 }

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::EventType;
 
-pub use self::entry::{Category, Class, Field, Kind, Language, Status, Text, TypeEntry};
+pub use self::entry::{Category, Class, Field, Kind, Status, Text, TypeEntry};
 
 /// A checked catalogue.
 #[derive(Debug, Clone, PartialEq)]

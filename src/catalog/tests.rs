@@ -66,10 +66,8 @@ fn identity_content_and_links_are_not_recommended() {
 #[test]
 fn both_languages_say_something_of_their_own() {
     let catalog = built_in();
-    let texts =
-        catalog.fields().map(|(path, field)| (path.to_owned(), field.text(Language::En), field.text(Language::Fr)));
-    let types =
-        catalog.types().map(|(name, entry)| (name.to_string(), entry.text(Language::En), entry.text(Language::Fr)));
+    let texts = catalog.fields().map(|(path, field)| (path.to_owned(), &field.en, &field.fr));
+    let types = catalog.types().map(|(name, entry)| (name.to_string(), &entry.en, &entry.fr));
     for (what, en, fr) in texts.chain(types) {
         assert_ne!(en.text, fr.text, "{what}");
         assert!(en.text.is_ascii(), "{what}: {}", en.text);
