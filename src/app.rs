@@ -54,6 +54,14 @@ pub enum Error {
         /// What the system said.
         problem: io::Error,
     },
+    /// A file of the catalogue cannot be read.
+    #[error("the catalogue's file {} (catalog.files) cannot be read: {problem}", .path.display())]
+    CatalogFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        problem: io::Error,
+    },
     /// The operator's token cannot be read or made.
     #[error("the operator's token {} cannot be read or made: {problem}", .path.display())]
     OperatorToken {
@@ -118,7 +126,7 @@ impl App {
         let addresses = (ingest.local_addr()?, admin.local_addr()?);
         let log = Log::open(&settings.log_options(), clock.clone(), &mut random, metrics.log.clone())?;
         let rules = AddressRules::new(settings.deliver.allow_addresses.clone());
-        let accounts = open_accounts(&settings, &rules, &log, &clock, &mut random)?;
+        let accounts = open_accounts(&settings, &rules, &log, &clock, &mut random).await?;
         let dispatch = Dispatch::new(log.handle());
         let sender = send::Sender::start(
             sender_options(&settings, rules),
@@ -388,7 +396,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|problem| Error::Bind { address, problem })
 }
 
-fn open_accounts(
+async fn open_accounts(
     settings: &Settings,
     rules: &AddressRules,
     log: &Log,
@@ -408,8 +416,15 @@ fn open_accounts(
         operator_token,
         https_only: settings.deliver.is_https_only,
         address_rules: rules.clone(),
+        catalog_files: settings.catalog_files.iter().map(|path| catalog_file(path)).collect::<Result<_, _>>()?,
     };
-    Ok(Accounts::open(options, log.handle(), clock.clone(), random.split())?)
+    Ok(Accounts::open(options, log.handle(), clock.clone(), random.split()).await?)
+}
+
+fn catalog_file(path: &Path) -> Result<accounts::OwnFile, Error> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|problem| Error::CatalogFile { path: path.to_owned(), problem })?;
+    Ok(accounts::OwnFile { name: path.display().to_string(), text })
 }
 
 /// Reads the operator's token, or makes one at the first start.

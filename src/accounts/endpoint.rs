@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::keystore::KeyId;
+use super::rights::{RightsDraft, RightsSettings};
 use crate::model::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_PER_ENDPOINT_MAX};
 use crate::model::{EndpointId, Offset, Timestamp};
 use crate::security::Secret;
@@ -119,6 +120,9 @@ pub struct EndpointDraft {
     /// Headers sent with every request beside hooklog's own.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// What the endpoint receives less than its account; none where it is the same.
+    #[serde(default)]
+    pub rights: Option<RightsDraft>,
 }
 
 /// How hooklog shows a receiver who it is, as kept.
@@ -209,6 +213,9 @@ pub struct EndpointSettings {
     pub keys: Vec<SigningKey>,
     /// Why nothing is sent at the moment, and since when.
     pub halt: Option<(Halt, Timestamp)>,
+    /// What the endpoint receives less than its account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights: Option<RightsSettings>,
 }
 
 /// What the command of an endpoint carries: its number, and its settings unless it was deleted.

@@ -1,6 +1,7 @@
 //! Why a command was not taken, or a setting not found.
 
 use super::KeystoreError;
+use crate::catalog::Mistake;
 use crate::log;
 use crate::model::{Permission, Position, Timestamp, Who};
 use crate::security::UrlError;
@@ -62,6 +63,9 @@ pub enum Error {
     /// What was asked for cannot be done in the state that things are in.
     #[error("{0}")]
     NotNow(String),
+    /// The catalogue's entries are wrong.
+    #[error("the catalogue cannot be put together: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
+    Catalog(Vec<Mistake>),
     /// The keystore failed.
     #[error(transparent)]
     Keystore(#[from] KeystoreError),

@@ -6,6 +6,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -99,6 +100,10 @@ impl Accounts {
         }
         let stored = StoredAccount { name: name.clone(), settings };
         self.execute(&mut turn, id, SettingKind::Account, "", Some(&stored), who, Change::Account(id)).await?;
+        if present.is_none() {
+            // Decided on the catalogue of this moment: what a later one recommends stays withheld.
+            self.give_first_rights(&mut turn, id, who).await?;
+        }
         let account = self.account_by_id(id).ok_or_else(|| Error::AccountNotFound(name.to_string()))?;
         Ok((account, present.is_none()))
     }
@@ -130,6 +135,7 @@ impl Accounts {
             return Err(Error::Limit { what: "endpoints", limit: ENDPOINTS_PER_ACCOUNT_MAX });
         }
         let kept = present.as_ref().map(|endpoint| &endpoint.settings.value);
+        let rights = draft.rights.as_ref().map(|rights| self.check_narrowing(rights)).transpose()?;
         let auth = self.keep_auth(&mut turn, &draft, kept, may_move_secrets)?;
         let keys = match kept {
             Some(kept) if !kept.keys.is_empty() || draft.signing == Signing::None => kept.keys.clone(),
@@ -151,6 +157,7 @@ impl Accounts {
             after: kept.map_or_else(|| self.0.log.account_head(account.id), |kept| kept.after),
             keys,
             halt,
+            rights,
         };
         if let Some(present) = present.as_ref().filter(|endpoint| endpoint.settings.value == settings) {
             return Ok((Arc::clone(present), false));
@@ -399,7 +406,7 @@ impl Accounts {
 
     /// Appends one command, folds it, tells the observer and waits for its nod.
     #[expect(clippy::too_many_arguments, reason = "they are the parts of one command")]
-    async fn execute<T: Serialize + Sync>(
+    pub(super) async fn execute<T: Serialize + Sync>(
         &self,
         turn: &mut Executor,
         account: AccountId,
@@ -408,6 +415,22 @@ impl Accounts {
         value: Option<&T>,
         who: &Who,
         change: Change,
+    ) -> Result<Position, Error> {
+        self.execute_with_blobs(turn, account, kind, name, value, who, change, Vec::new()).await
+    }
+
+    /// As [`Accounts::execute`], with what the command names by its digest.
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of one command")]
+    pub(super) async fn execute_with_blobs<T: Serialize + Sync>(
+        &self,
+        turn: &mut Executor,
+        account: AccountId,
+        kind: SettingKind,
+        name: &str,
+        value: Option<&T>,
+        who: &Who,
+        change: Change,
+        blobs: Vec<([u8; 32], Bytes)>,
     ) -> Result<Position, Error> {
         let value = value.map(|value| {
             serde_json::value::to_raw_value(value).expect("settings have text keys and nothing else that can fail")
@@ -423,7 +446,7 @@ impl Accounts {
         };
         let copy = Command { value: command.value.as_deref().map(RawValue::to_owned), ..command.clone() };
         let salt = turn.random.bytes();
-        let place = self.0.log.append_command(NewCommand { account, command, blobs: Vec::new() }, salt).await?;
+        let place = self.0.log.append_command(NewCommand { account, command, blobs }, salt).await?;
         self.0.state.write().unwrap_or_else(PoisonError::into_inner).apply(&row(place, &copy))?;
         if let Some(observer) = self.0.observer.get() {
             observer.changed(change).await;
@@ -538,7 +561,7 @@ impl Accounts {
     }
 }
 
-fn check<T>(condition: Condition, present: Option<&Revised<T>>) -> Result<(), Error> {
+pub(super) fn check<T>(condition: Condition, present: Option<&Revised<T>>) -> Result<(), Error> {
     let holds = match (condition, present) {
         (Condition::None, _) | (Condition::Present, Some(_)) | (Condition::Absent, None) => true,
         (Condition::At(revision), Some(present)) => present.revision == revision,

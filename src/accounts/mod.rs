@@ -5,13 +5,16 @@
 //! the keystore, commands name them. Not known here: HTTP, and how anything is delivered.
 
 mod account;
+mod catalogs;
 mod endpoint;
 mod error;
 mod execute;
 mod job;
 mod keystore;
 mod rehearse;
+mod rights;
 mod state;
+mod tables;
 mod token;
 
 #[cfg(test)]
@@ -24,24 +27,32 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::Mutex;
 
+use self::catalogs::Catalogs;
 use self::execute::Executor;
 use self::keystore::Keystore;
 use self::state::State;
+use self::tables::Tables;
 use crate::log;
 use crate::model::{AccountId, AccountName, EndpointId, EndpointName, Permissions, Position, Timestamp, Who};
 use crate::runtime::{Clock, Random};
 use crate::security::{
-    AddressRules, InvalidRevision, RevisionCipher, Secret, SigningSecret, Target, TokenHash, TokenId,
+    AddressRules, InvalidRevision, PseudonymKeys, RevisionCipher, Secret, SigningSecret, Target, TokenHash, TokenId,
 };
 
 pub use self::account::{AccountSettings, Language};
+pub use self::catalogs::{CurrentCatalog, OwnFile};
 pub use self::endpoint::{Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, Order, Signing, SigningKey};
 pub use self::error::Error;
 pub use self::execute::{Condition, NewToken, ReplayDraft};
 pub use self::job::{JobState, ReplaySettings};
 pub use self::keystore::{KeyId, KeySource, KeystoreError};
 pub use self::rehearse::Rehearsal;
+pub use self::rights::{
+    Decisions, DefaultDraft, Defaults, Layer, Mark, PendingItem, Preset, RightsDraft, RightsSettings, Rule, Table,
+    Treatment, Warning, pending,
+};
 pub use self::state::{Account, Endpoint, Revised};
+pub use self::tables::Effective;
 pub use self::token::{TokenDraft, TokenSettings};
 
 /// The checked values that accounts are opened with.
@@ -57,6 +68,8 @@ pub struct Options {
     pub https_only: bool,
     /// Which addresses requests may go to.
     pub address_rules: AddressRules,
+    /// An operator's files on top of the built-in catalogue.
+    pub catalog_files: Vec<OwnFile>,
 }
 
 /// What has changed.
@@ -84,6 +97,10 @@ pub enum Change {
     },
     /// A token was made or deleted.
     Token,
+    /// An account's rights or ceiling.
+    Rights(AccountId),
+    /// The catalogue.
+    Catalog,
 }
 
 /// Is told of every change after it is on disk and before it is acknowledged.
@@ -157,6 +174,10 @@ struct Inner {
     turn: Mutex<Executor>,
     observer: OnceLock<Arc<dyn Observer>>,
     revisions: RevisionCipher,
+    /// What every account's pseudonym key is derived from.
+    pseudonyms: PseudonymKeys,
+    catalogs: Catalogs,
+    tables: Tables,
 }
 
 impl std::fmt::Debug for Accounts {
@@ -166,16 +187,19 @@ impl std::fmt::Debug for Accounts {
 }
 
 impl Accounts {
-    /// Folds the commands of a log and opens the keystore beside it.
+    /// Folds the commands of a log and opens the keystore beside it. What the program brings that is new, the
+    /// catalogue, enters the log.
     ///
     /// # Errors
-    /// `Keystore` where the master key is wrong or missing; `Log` where a command cannot be read.
-    pub fn open(options: Options, log: log::Handle, clock: Clock, mut random: Random) -> Result<Self, Error> {
+    /// `Keystore` where the master key is wrong or missing; `Log` where a command cannot be read; `Catalog` where the
+    /// operator's files are wrong.
+    pub async fn open(options: Options, log: log::Handle, clock: Clock, mut random: Random) -> Result<Self, Error> {
         let state = State::fold(&log.settings()?)?;
         let mut keystore = Keystore::open(&options.directory, &options.key, &mut random)?;
-        let revisions = revision_cipher(&mut keystore, &mut random)?;
+        let revisions = RevisionCipher::new(&kept_key(&mut keystore, REVISION_KEY, &mut random)?);
+        let pseudonyms = PseudonymKeys::new(Secret::new(kept_key(&mut keystore, PSEUDONYM_KEY, &mut random)?));
         keystore.forget_all_but(&named_secrets(&state), &mut random)?;
-        Ok(Self(Arc::new(Inner {
+        let accounts = Self(Arc::new(Inner {
             options,
             log,
             clock,
@@ -184,7 +208,12 @@ impl Accounts {
             turn: Mutex::new(Executor { random }),
             observer: OnceLock::new(),
             revisions,
-        })))
+            pseudonyms,
+            catalogs: Catalogs::default(),
+            tables: Tables::default(),
+        }));
+        accounts.settle_catalog().await?;
+        Ok(accounts)
     }
 
     /// Names who is told of changes; once, before the first command.
@@ -356,17 +385,19 @@ fn missing(id: KeyId) -> Error {
     Error::NotFound { what: "secret in the keystore", id: id.to_string() }
 }
 
-fn revision_cipher(keystore: &mut Keystore, random: &mut Random) -> Result<RevisionCipher, Error> {
-    let kept = keystore.get(REVISION_KEY).and_then(|secret| secret.expose().first_chunk::<16>().copied());
-    let key = match kept {
-        Some(key) => key,
-        None => {
-            let key = random.bytes::<16>();
-            keystore.keep_as(REVISION_KEY, Secret::new(key.to_vec()), random)?;
-            key
-        }
-    };
-    Ok(RevisionCipher::new(&key))
+/// Returns a key of the installation, made when it is asked for the first time.
+fn kept_key<const BYTES: usize>(
+    keystore: &mut Keystore,
+    id: KeyId,
+    random: &mut Random,
+) -> Result<[u8; BYTES], KeystoreError> {
+    let kept = keystore.get(id).and_then(|secret| secret.expose().first_chunk::<BYTES>().copied());
+    if let Some(key) = kept {
+        return Ok(key);
+    }
+    let key = random.bytes::<BYTES>();
+    keystore.keep_as(id, Secret::new(key.to_vec()), random)?;
+    Ok(key)
 }
 
 fn named_secrets(state: &State) -> BTreeSet<KeyId> {
@@ -376,9 +407,11 @@ fn named_secrets(state: &State) -> BTreeSet<KeyId> {
             let settings = &endpoint.settings.value;
             settings.keys.iter().map(|key| key.id).chain(settings.auth.secret())
         })
-        .chain([REVISION_KEY])
+        .chain([REVISION_KEY, PSEUDONYM_KEY])
         .collect()
 }
 
 /// Where the key of the revision cipher is.
 const REVISION_KEY: KeyId = KeyId(0);
+/// Where the key is that pseudonym keys are derived from.
+const PSEUDONYM_KEY: KeyId = KeyId(1);

@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::account::{AccountSettings, StoredAccount};
 use super::endpoint::{EndpointSettings, StoredEndpoint};
+use super::catalogs::StoredCatalog;
 use super::job::ReplaySettings;
+use super::rights::RightsSettings;
 use super::token::TokenSettings;
 use crate::log::{Error, SettingRow};
 use crate::model::{AccountId, AccountName, Command, EndpointId, EndpointName, Position, SettingKind, Timestamp, Who};
@@ -30,7 +32,7 @@ pub struct Revised<T> {
 }
 
 impl<T> Revised<T> {
-    fn map<U>(self, change: impl FnOnce(T) -> U) -> Revised<U> {
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Revised<U> {
         Revised { value: change(self.value), revision: self.revision, at: self.at, by: self.by }
     }
 }
@@ -50,6 +52,10 @@ pub struct Account {
     pub tokens: BTreeMap<TokenId, Revised<TokenSettings>>,
     /// Its replays by number.
     pub replays: BTreeMap<u64, Revised<ReplaySettings>>,
+    /// What it receives; none only between the command that makes the account and the next one.
+    pub rights: Option<Revised<RightsSettings>>,
+    /// What INO's contract with it allows, where there is a limit.
+    pub ceiling: Option<Revised<RightsSettings>>,
 }
 
 /// An endpoint with its place.
@@ -81,6 +87,7 @@ pub(super) struct State {
     pub(super) accounts: HashMap<AccountId, Arc<Account>>,
     pub(super) operator_tokens: BTreeMap<TokenId, Revised<TokenSettings>>,
     pub(super) tokens_by_hash: HashMap<TokenHash, TokenOwner>,
+    pub(super) catalog: Option<Revised<StoredCatalog>>,
     account_last: AccountId,
     endpoint_last: EndpointId,
 }
@@ -121,6 +128,15 @@ impl State {
             SettingKind::Token => self.apply_token(row, revised.map(|()| optional(row, &command)).transpose()?)?,
             SettingKind::Job => self.apply_job(row, revised.map(|()| value(row, &command)).transpose()?)?,
             SettingKind::Build => {}
+            SettingKind::Rights => {
+                let rights = revised.map(|()| value(row, &command)).transpose()?;
+                self.account_of(row)?.rights = Some(rights);
+            }
+            SettingKind::Ceiling => {
+                let Revised { value, revision, at, by } = revised.map(|()| optional(row, &command)).transpose()?;
+                self.account_of(row)?.ceiling = value.map(|value| Revised { value, revision, at, by });
+            }
+            SettingKind::Catalog => self.catalog = Some(revised.map(|()| value(row, &command)).transpose()?),
         }
         Ok(())
     }
@@ -140,6 +156,8 @@ impl State {
                     endpoints: BTreeMap::new(),
                     tokens: BTreeMap::new(),
                     replays: BTreeMap::new(),
+                    rights: None,
+                    ceiling: None,
                 };
                 self.accounts.insert(row.account, Arc::new(account));
             }

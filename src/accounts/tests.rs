@@ -15,7 +15,11 @@ struct Opened {
     clock: Clock,
 }
 
-fn open(directory: &Path) -> Opened {
+async fn open(directory: &Path) -> Opened {
+    open_with(directory, Vec::new()).await
+}
+
+async fn open_with(directory: &Path, catalog_files: Vec<OwnFile>) -> Opened {
     let options = log::Options {
         directory: directory.to_owned(),
         durability: Durability::Fsync,
@@ -35,8 +39,9 @@ fn open(directory: &Path) -> Opened {
         operator_token: TokenHash::of("hlo_operator"),
         https_only: true,
         address_rules: AddressRules::new(Vec::new()),
+        catalog_files,
     };
-    let accounts = Accounts::open(options, log.handle(), clock.clone(), random).expect("the accounts open");
+    let accounts = Accounts::open(options, log.handle(), clock.clone(), random).await.expect("the accounts open");
     Opened { log, accounts, clock }
 }
 
@@ -72,7 +77,7 @@ impl Opened {
 #[tokio::test]
 async fn settings_are_there_after_a_restart_as_they_were_written() {
     let directory = tempfile::tempdir().unwrap();
-    let opened = open(directory.path());
+    let opened = open(directory.path()).await;
     let acme = opened.put_account("acme").await;
     let globex = opened.put_account("globex").await;
     assert_ne!(acme.id, globex.id);
@@ -85,7 +90,7 @@ async fn settings_are_there_after_a_restart_as_they_were_written() {
     opened.log.close().await.unwrap();
     drop(opened.accounts);
 
-    let opened = open(directory.path());
+    let opened = open(directory.path()).await;
     let read = opened.accounts.endpoint(&account_name("acme"), &endpoint_name("crm")).unwrap();
     assert_eq!(read, written);
     let credentials = opened.accounts.credentials(&read.settings.value).unwrap();
@@ -110,7 +115,7 @@ fn holds(path: &Path, needle: &[u8]) -> bool {
 #[tokio::test]
 async fn a_new_endpoint_of_an_old_name_shares_nothing_with_it() {
     let directory = tempfile::tempdir().unwrap();
-    let opened = open(directory.path());
+    let opened = open(directory.path()).await;
     opened.put_account("acme").await;
     let (first, _) = opened.put(r#"{"url": "https://example.com/"}"#).await.unwrap();
     let (account, name) = (account_name("acme"), endpoint_name("crm"));
@@ -118,7 +123,7 @@ async fn a_new_endpoint_of_an_old_name_shares_nothing_with_it() {
     assert!(matches!(opened.accounts.endpoint(&account, &name), Err(Error::EndpointNotFound(_))));
     opened.log.close().await.unwrap();
     drop(opened.accounts);
-    let opened = open(directory.path());
+    let opened = open(directory.path()).await;
     let (second, is_new) = opened.put(r#"{"url": "https://example.com/"}"#).await.unwrap();
     assert!(is_new);
     assert_ne!(first.id, second.id);
@@ -129,7 +134,7 @@ async fn a_new_endpoint_of_an_old_name_shares_nothing_with_it() {
 #[tokio::test]
 async fn if_match_is_honoured_and_says_who_changed_it() {
     let directory = tempfile::tempdir().unwrap();
-    let opened = open(directory.path());
+    let opened = open(directory.path()).await;
     opened.put_account("acme").await;
     let json = r#"{"url": "https://example.com/"}"#;
     assert!(matches!(opened.put_as(json, Condition::Present, false).await, Err(Error::Changed { .. })));
@@ -149,7 +154,7 @@ async fn if_match_is_honoured_and_says_who_changed_it() {
 #[tokio::test]
 async fn a_secret_never_follows_to_another_host_by_itself() {
     let directory = tempfile::tempdir().unwrap();
-    let opened = open(directory.path());
+    let opened = open(directory.path()).await;
     opened.put_account("acme").await;
     let with = |url: &str, auth: &str| format!(r#"{{"url": "{url}", "auth": {auth}}}"#);
     let bearer = r#"{"type": "bearer", "token": "t1"}"#;
@@ -173,7 +178,7 @@ async fn a_secret_never_follows_to_another_host_by_itself() {
 #[tokio::test]
 async fn forbidden_addresses_are_refused_when_saved() {
     let directory = tempfile::tempdir().unwrap();
-    let opened = open(directory.path());
+    let opened = open(directory.path()).await;
     opened.put_account("acme").await;
     for url in [
         "http://example.com/",
@@ -192,7 +197,7 @@ async fn forbidden_addresses_are_refused_when_saved() {
 #[tokio::test]
 async fn keys_are_rotated_with_an_overlap() {
     let directory = tempfile::tempdir().unwrap();
-    let opened = open(directory.path());
+    let opened = open(directory.path()).await;
     opened.put_account("acme").await;
     let (first, _) = opened.put(r#"{"url": "https://example.com/"}"#).await.unwrap();
     let (account, name) = (account_name("acme"), endpoint_name("crm"));
@@ -217,7 +222,7 @@ async fn keys_are_rotated_with_an_overlap() {
 #[tokio::test]
 async fn tokens_are_who_they_are_until_they_expire_or_are_taken_back() {
     let directory = tempfile::tempdir().unwrap();
-    let opened = open(directory.path());
+    let opened = open(directory.path()).await;
     let acme = opened.put_account("acme").await;
     assert!(matches!(opened.accounts.identify("hlo_operator"), Some(Identity::Operator { who: Who::Operator, .. })));
     assert_eq!(opened.accounts.identify("hlo_other"), None);
@@ -258,11 +263,11 @@ impl Observer for Noted {
 #[tokio::test]
 async fn a_change_is_acknowledged_only_after_the_observer_nodded() {
     let directory = tempfile::tempdir().unwrap();
-    let opened = open(directory.path());
+    let opened = open(directory.path()).await;
     let noted = Arc::new(Noted(StdMutex::new(Vec::new())));
     opened.accounts.observe(Arc::clone(&noted) as Arc<dyn Observer>);
     let acme = opened.put_account("acme").await;
-    assert_eq!(*noted.0.lock().unwrap(), [Change::Account(acme.id)]);
+    assert_eq!(*noted.0.lock().unwrap(), [Change::Account(acme.id), Change::Rights(acme.id)]);
     let (endpoint, _) = opened.put(r#"{"url": "https://example.com/"}"#).await.unwrap();
     let (account, name) = (account_name("acme"), endpoint_name("crm"));
     opened.accounts.halt_endpoint(&account, &name, Halt::Paused, &Who::Operator).await.unwrap();
@@ -271,9 +276,143 @@ async fn a_change_is_acknowledged_only_after_the_observer_nodded() {
     let replay = opened.accounts.create_replay(&account, draft, &Who::Operator).await.unwrap();
     let endpoint_change = Change::Endpoint { account: acme.id, name, id: endpoint.id };
     let replay_change = Change::Replay { account: acme.id, endpoint: endpoint.id, id: replay.value.id };
-    let expected = [Change::Account(acme.id), endpoint_change.clone(), endpoint_change, replay_change];
-    assert_eq!(*noted.0.lock().unwrap(), expected, "pausing twice is one change");
+    let first = [Change::Account(acme.id), Change::Rights(acme.id)];
+    let expected = [endpoint_change.clone(), endpoint_change, replay_change];
+    assert_eq!(*noted.0.lock().unwrap(), [first.as_slice(), expected.as_slice()].concat(), "pausing twice is one change");
     opened.log.close().await.unwrap();
 }
 
 use crate::model::Offset;
+
+/// A catalogue with one field more, which is recommended.
+fn with_an_iban() -> Vec<OwnFile> {
+    let text = r#"
+        [[field]]
+        path = "customer.iban"
+        kind = "string"
+        class = "none"
+        status = "proposed"
+        example = "FR76"
+        en = { name = "IBAN", text = "The account." }
+        fr = { name = "IBAN", text = "Le compte." }
+    "#;
+    vec![OwnFile { name: "own.toml".to_owned(), text: text.to_owned() }]
+}
+
+fn rights(json: &str) -> RightsDraft {
+    serde_json::from_str(json).expect("tests give good rights")
+}
+
+impl Opened {
+    async fn put_rights(&self, json: &str) -> Result<Revised<RightsSettings>, Error> {
+        self.accounts.put_rights(&account_name("acme"), &rights(json), Condition::None, &Who::Operator).await
+    }
+
+    fn treatment(&self, path: &str) -> Treatment {
+        let account = self.accounts.account(&account_name("acme")).unwrap();
+        self.accounts.effective(account.id).unwrap().table.decisions().rule("call.ended", path).own
+    }
+}
+
+#[tokio::test]
+async fn a_new_catalogue_lets_nothing_new_out_until_rights_are_saved_on_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path()).await;
+    let acme = opened.put_account("acme").await;
+    let first = acme.rights.clone().or(opened.accounts.account(&acme.name).unwrap().rights.clone()).unwrap();
+    let older = opened.accounts.catalog().unwrap();
+    assert_eq!(first.value, RightsSettings::recommended(older.revised.revision));
+    opened.log.close().await.unwrap();
+    drop(opened.accounts);
+
+    let opened = open_with(directory.path(), with_an_iban()).await;
+    let newer = opened.accounts.catalog().unwrap();
+    assert!(newer.revised.revision > older.revised.revision, "another catalogue is another revision");
+    assert_eq!(newer.revised.by, Who::System);
+    assert_eq!(opened.treatment("customer.iban"), Treatment::Remove);
+    opened.put_account("globex").await;
+    let globex = opened.accounts.account(&account_name("globex")).unwrap();
+    assert_eq!(globex.rights.as_ref().unwrap().value.catalog, newer.revised.revision);
+    let table = opened.accounts.effective(globex.id).unwrap().table;
+    assert_eq!(table.decisions().rule("call.ended", "customer.iban").own, Treatment::Keep, "a new account decides now");
+
+    // Saved on the older one it stays as it was; saved on the newer one it is new.
+    let text = opened.accounts.revision(older.revised.revision);
+    opened.put_rights(&format!(r#"{{"catalog": "{text}", "types": {{"queue.snapshot": false}}}}"#)).await.unwrap();
+    assert_eq!(opened.treatment("customer.iban"), Treatment::Remove);
+    opened.put_rights(r#"{"types": {"queue.snapshot": false}}"#).await.unwrap();
+    assert_eq!(opened.treatment("customer.iban"), Treatment::Keep);
+    let wrong = opened.put_rights(&format!(r#"{{"catalog": "{}"}}"#, opened.accounts.revision(first.revision))).await;
+    assert!(matches!(&wrong, Err(Error::Invalid { pointer, .. }) if pointer == "/catalog"), "{wrong:?}");
+    opened.log.close().await.unwrap();
+    drop(opened.accounts);
+
+    // The same files again are the same catalogue.
+    let opened = open_with(directory.path(), with_an_iban()).await;
+    assert_eq!(opened.accounts.catalog().unwrap().revised.revision, newer.revised.revision);
+    assert_eq!(opened.treatment("customer.iban"), Treatment::Keep);
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_extend_the_catalogue_and_can_be_taken_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path()).await;
+    let before = opened.accounts.catalog().unwrap();
+    let name = EventType::parse("call.rung").unwrap();
+    let call = |field: &str| -> TypeCall {
+        let texts = r#""en": {"name": "Rung", "text": "It rang."}, "fr": {"name": "Sonné", "text": "Il a sonné."}"#;
+        serde_json::from_str(&format!(r#"{{"category": "calls", "fields": ["{field}"], {texts}}}"#)).unwrap()
+    };
+    let refused = opened.accounts.put_catalog_type(&name, call("nope"), Condition::None, &Who::Operator).await;
+    assert!(matches!(&refused, Err(Error::Catalog(mistakes)) if mistakes.len() == 1), "{refused:?}");
+    assert!(opened.accounts.put_catalog_type(&name, call("agent.*"), Condition::None, &Who::Operator).await.unwrap());
+    let after = opened.accounts.catalog().unwrap();
+    assert!(after.catalog.event_type(&name).is_some() && after.called == [name.clone()]);
+    let stale = Condition::At(before.revised.revision);
+    let refused = opened.accounts.put_catalog_type(&name, call("queue.*"), stale, &Who::Operator).await;
+    assert!(matches!(refused, Err(Error::Changed { .. })), "{refused:?}");
+    opened.log.close().await.unwrap();
+    drop(opened.accounts);
+    let opened = open(directory.path()).await;
+    assert!(opened.accounts.catalog().unwrap().catalog.event_type(&name).is_some(), "calls survive a start");
+    let old = opened.accounts.catalog_at(before.revised.revision).unwrap().unwrap();
+    assert!(old.event_type(&name).is_none(), "the past is as it was");
+    opened.accounts.delete_catalog_type(&name, Condition::None, &Who::Operator).await.unwrap();
+    assert_eq!(opened.accounts.catalog().unwrap().catalog, before.catalog);
+    let again = opened.accounts.delete_catalog_type(&name, Condition::None, &Who::Operator).await;
+    assert!(matches!(again, Err(Error::NotFound { .. })), "{again:?}");
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn rights_ceiling_and_an_endpoints_own_meet_in_the_stricter() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path()).await;
+    opened.put_account("acme").await;
+    opened.put_rights(r#"{"fields": {"customer": "keep"}}"#).await.unwrap();
+    let (endpoint, _) = opened
+        .put(r#"{"url": "https://example.com/", "rights": {"types": {"call.*": false}, "fields": {"customer.email": "remove"}}}"#)
+        .await
+        .unwrap();
+    let rule = |path: &str| {
+        opened.accounts.effective_for(&endpoint).unwrap().table.decisions().rule("email.sent", path).own
+    };
+    assert_eq!((rule("customer.email"), rule("customer.country")), (Treatment::Remove, Treatment::Keep));
+    assert_eq!(opened.treatment("customer.email"), Treatment::Keep, "the account's own is not narrowed");
+    let table = opened.accounts.effective_for(&endpoint).unwrap().table;
+    assert_eq!((table.mark("call.ended"), table.mark("email.sent")), (Mark::Withheld, Mark::Wanted));
+    let acme = account_name("acme");
+    let ceiling = rights(r#"{"fields": {"customer": "pseudonymize"}}"#);
+    opened.accounts.put_ceiling(&acme, Some(&ceiling), Condition::None, &Who::Operator).await.unwrap();
+    assert_eq!((rule("customer.email"), rule("customer.country")), (Treatment::Remove, Treatment::Pseudonymize));
+    assert_eq!(opened.treatment("customer.email"), Treatment::Pseudonymize);
+    opened.accounts.put_ceiling(&acme, None, Condition::None, &Who::Operator).await.unwrap();
+    assert_eq!(opened.treatment("customer.email"), Treatment::Keep);
+    let refused = opened.put(r#"{"url": "https://example.com/", "rights": {"fields": {"a b": "keep"}}}"#).await;
+    assert!(matches!(&refused, Err(Error::Invalid { pointer, .. }) if pointer == "/rights/fields/a b"), "{refused:?}");
+    opened.log.close().await.unwrap();
+}
+
+use crate::catalog::TypeCall;
+use crate::model::EventType;

@@ -18,7 +18,7 @@ use super::delivering::{AttemptError, Failure};
 use super::failure::{invalid, ours};
 use super::query::{List, Page};
 use crate::accounts::{
-    Accounts, Auth, Condition, Endpoint, EndpointDraft, EndpointSettings, Error, Format, Order, Signing,
+    Accounts, Auth, Condition, Endpoint, EndpointDraft, EndpointSettings, Error, Format, Order, RightsDraft, Signing,
 };
 use crate::model::{AccountName, EndpointName, Permission, SettingKind};
 use crate::web::json::{from_value, merge};
@@ -67,6 +67,8 @@ pub(super) struct Shown {
     timeout_ms: Option<u64>,
     /// Headers sent with every request beside hooklog's own.
     headers: BTreeMap<String, String>,
+    /// What the endpoint receives less than its account; null where it is the same.
+    rights: Option<RightsDraft>,
 }
 
 /// How hooklog shows a receiver who it is, as it is read.
@@ -98,7 +100,7 @@ pub(super) enum ShownAuth {
 }
 
 impl Shown {
-    pub(super) fn of(settings: &EndpointSettings) -> Self {
+    pub(super) fn of(accounts: &Accounts, settings: &EndpointSettings) -> Self {
         Self {
             url: settings.url.clone(),
             enabled: settings.enabled,
@@ -114,6 +116,7 @@ impl Shown {
             max_in_flight: settings.max_in_flight,
             timeout_ms: settings.timeout_ms,
             headers: settings.headers.clone(),
+            rights: settings.rights.as_ref().map(|rights| accounts.rights_draft(rights)),
         }
     }
 
@@ -139,7 +142,7 @@ impl View {
     fn of(accounts: &Accounts, endpoint: &Endpoint) -> Self {
         Self {
             name: endpoint.name.clone(),
-            settings: Shown::of(&endpoint.settings.value),
+            settings: Shown::of(accounts, &endpoint.settings.value),
             revision: Revision::of(accounts, &endpoint.settings),
             warnings: Vec::new(),
         }
@@ -176,7 +179,7 @@ pub(super) async fn patch(call: Call, patch: Patch<EndpointDraft>) -> Result<Cha
     loop {
         let endpoint = call.endpoint()?;
         let asked = wanted(&call, &endpoint.name, Some(&endpoint)).await?;
-        let value = Shown::of(&endpoint.settings.value).changed(patch.change.clone())?;
+        let value = Shown::of(&call.api.accounts, &endpoint.settings.value).changed(patch.change.clone())?;
         let draft: EndpointDraft = from_value(value)?;
         let warnings = judge(&call, &draft.url, Some(&endpoint)).await?;
         // What was merged holds for what was read, whatever the writer asked for.

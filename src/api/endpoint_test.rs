@@ -94,7 +94,7 @@ pub(super) async fn list(call: Call, (page,): (Page,)) -> Result<Read<List<View>
 
 /// Makes ready what a saved endpoint would be after a change.
 fn unsaved(call: &Call, endpoint: &std::sync::Arc<Endpoint>, change: Value) -> Result<Rehearsal, Problem> {
-    let draft: EndpointDraft = from_value(Shown::of(&endpoint.settings.value).changed(change)?)?;
+    let draft: EndpointDraft = from_value(Shown::of(&call.api.accounts, &endpoint.settings.value).changed(change)?)?;
     let may_move_secrets = call.also_may(Permission::Secrets);
     let rehearsal = call.api.accounts.rehearse(Some(endpoint), &draft, call.now(), may_move_secrets);
     rehearsal.map_err(|error| call.refused(error))

@@ -4,6 +4,7 @@
 //! of the process and the caller is told no more than that.
 
 use crate::accounts::{self, Accounts};
+use crate::catalog::Mistake;
 use crate::log;
 use crate::model::{EndpointName, Position};
 use crate::security::UrlError;
@@ -18,7 +19,9 @@ pub(super) fn of_accounts(accounts: &Accounts, error: accounts::Error) -> Proble
         Error::EndpointNotFound(_) => told(Code::EndpointNotFound),
         Error::NotFound { what: "token", .. } => told(Code::TokenNotFound),
         Error::NotFound { what: "replay", .. } => told(Code::JobNotFound),
-        Error::NotFound { what: "signing key", .. } => told(Code::NotFound),
+        Error::NotFound { what: "signing key" | "type given by a call" | "revision of these rights", .. } => {
+            told(Code::NotFound)
+        }
         Error::NotFound { .. } => ours(&error),
         Error::Changed { revision: Position(0), .. } => {
             Problem::new(Code::PreconditionFailed).detail("there is nothing here that could have this revision")
@@ -32,9 +35,17 @@ pub(super) fn of_accounts(accounts: &Accounts, error: accounts::Error) -> Proble
         Error::Limit { .. } => told(Code::LimitReached),
         Error::Forbidden { missing, detail } => forbidden(missing.as_str(), detail),
         Error::NotNow(detail) => Problem::new(Code::InvalidRequest).detail(detail.clone()),
+        Error::Catalog(mistakes) => of_catalog(mistakes),
         Error::Keystore(_) => ours(&error),
         Error::Log(problem) => of_log(problem.clone()),
     }
+}
+
+/// Says what is wrong with entries of a catalogue.
+fn of_catalog(mistakes: &[Mistake]) -> Problem {
+    let told = |mistake: &Mistake| format!("{}: {}", mistake.place, mistake.what);
+    let problem = Problem::new(Code::InvalidRequest).detail(mistakes.first().map(told).unwrap_or_default());
+    mistakes.iter().fold(problem, |problem, mistake| problem.error(FieldError::new("", told(mistake))))
 }
 
 /// Says why the log did not answer.

@@ -16,6 +16,7 @@ mod routes;
 
 mod account;
 mod capture;
+mod catalog;
 mod conduct;
 mod delivery;
 mod endpoint;
@@ -24,6 +25,7 @@ mod event;
 mod me;
 mod process;
 mod replay;
+mod rights;
 mod secret;
 mod token;
 

@@ -7,7 +7,7 @@ use http::Method;
 
 use super::route::{Needs, Route};
 use super::{
-    Options, account, capture, conduct, delivery, endpoint, endpoint_test, event, me, process, replay, secret, token,
+    Options, account, capture, catalog, conduct, delivery, endpoint, endpoint_test, event, me, process, replay, rights, secret, token,
 };
 use crate::model::Permission;
 use crate::web::Code;
@@ -29,7 +29,7 @@ macro_rules! at {
 
 /// Returns every route, in the order of the document.
 pub(super) fn table(options: &Options) -> Vec<Route> {
-    [process_routes(options), account_routes(), token_routes(), endpoint_routes(), history_routes(), replay_routes()]
+    [process_routes(options), account_routes(), token_routes(), endpoint_routes(), rights_routes(), catalog_routes(), history_routes(), replay_routes()]
         .into_iter()
         .flatten()
         .collect()
@@ -37,6 +37,8 @@ pub(super) fn table(options: &Options) -> Vec<Route> {
 
 const SETTINGS: Needs = Needs::Permission(Permission::Settings);
 const ACCESS: Needs = Needs::Permission(Permission::Access);
+const RIGHTS: Needs = Needs::Permission(Permission::Rights);
+const DOCUMENTATION: Needs = Needs::Permission(Permission::Documentation);
 const SECRETS: Needs = Needs::Permission(Permission::Secrets);
 const HISTORY: Needs = Needs::Permission(Permission::History);
 const REPLAY: Needs = Needs::Permission(Permission::Replay);
@@ -146,6 +148,56 @@ fn endpoint_routes() -> Vec<Route> {
         Route::writes(Method::DELETE, at!(E "/secret/{id}"), SECRETS, "Take a key back", secret::delete)
             .says("One that signs beside a newer one; the newest is rotated instead.")
             .fails_with(&[Code::InvalidRequest]),
+    ]
+}
+
+fn rights_routes() -> Vec<Route> {
+    vec![
+        Route::reads(at!(A "/rights"), RIGHTS, "Return an account's rights", rights::get)
+            .says("Which types of events and which of their fields the account receives, and how."),
+        Route::writes(Method::PUT, at!(A "/rights"), RIGHTS, "Save an account's rights", rights::put)
+            .says(
+                "They hold from the moment of the answer, also for what already waits. They are decided on the catalogue \
+                 that `catalog` names, or the present one: what a later catalogue adds stays withheld until rights are \
+                 saved on it. What has no effect, or another one than it seems, is answered in `warnings`.",
+            )
+            .fails_with(&[Code::PreconditionFailed, Code::LimitReached]),
+        Route::writes(Method::PATCH, at!(A "/rights"), RIGHTS, "Change an account's rights", rights::patch)
+            .says("They stay decided on the catalogue they were, unless `catalog` is null or names another.")
+            .fails_with(&[Code::PreconditionFailed, Code::LimitReached]),
+        Route::reads(at!(A "/rights/effective"), RIGHTS, "Say what an account receives", rights::effective)
+            .says("Rights, ceiling and, if asked, an endpoint's own, merged to the stricter and told for every type and field.")
+            .fails_with(&[Code::EndpointNotFound]),
+        Route::reads(at!(A "/rights/pending"), RIGHTS, "Say what a newer catalogue would change", rights::list_pending)
+            .says("Nothing of it happens until the rights are saved on the newer catalogue."),
+        Route::reads(at!(A "/rights/history"), RIGHTS, "List an account's rights as they once were", rights::history)
+            .says("The newest first, with who saved them and what differs from the ones before."),
+        Route::writes(Method::POST, at!(A "/rights/restore"), RIGHTS, "Save earlier rights again", rights::restore)
+            .says("As they were, on the catalogue they were decided on.")
+            .fails_with(&[Code::PreconditionFailed]),
+        Route::reads(at!(A "/rights/ceiling"), Needs::Operator, "Return an account's ceiling", rights::get_ceiling)
+            .says("What INO's contract with the account allows. What it does not name is no limit."),
+        Route::writes(Method::PUT, at!(A "/rights/ceiling"), Needs::Operator, "Set an account's ceiling", rights::put_ceiling)
+            .says("The account's rights are merged with it to the stricter. `{}` takes it away.")
+            .fails_with(&[Code::PreconditionFailed, Code::LimitReached]),
+    ]
+}
+
+fn catalog_routes() -> Vec<Route> {
+    vec![
+        Route::reads(at!("/catalog"), Needs::Operator, "Return the catalogue of types and fields", catalog::get)
+            .says("With what was ever seen of each type, and the types that were seen and are not in it."),
+        Route::writes(Method::PUT, at!("/catalog/types/{type}"), Needs::Operator, "Give the catalogue a type", catalog::put_type)
+            .says(
+                "Or take the place of the one of that name. `fields` names known ones (`customer.*` for all in an object) \
+                 or describes new ones. Accounts get nothing new of it until they save their rights on it.",
+            )
+            .fails_with(&[Code::PreconditionFailed]),
+        Route::writes(Method::DELETE, at!("/catalog/types/{type}"), Needs::Operator, "Take a type back", catalog::delete_type)
+            .says("One that a call has given; one of the same name in a file shows again.")
+            .fails_with(&[Code::PreconditionFailed, Code::NotFound]),
+        Route::reads(at!(A "/catalog"), DOCUMENTATION, "Return the catalogue for an account", catalog::get_of_account)
+            .says("With what was seen among the account's newest 10,000 events."),
     ]
 }
 

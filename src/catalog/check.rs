@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::entry::{Class, Field, Kind, Text, TypeEntry};
-use super::read::{Drafted, FieldDraft, TypeDraft};
+use super::draft::{FieldDraft, TypeDraft};
+use super::read::Drafted;
 use super::{Catalog, Mistake};
 use crate::model::{EventType, Timestamp};
 

@@ -11,13 +11,17 @@
 //! ```
 
 mod check;
+mod draft;
 mod entry;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::EventType;
 
+pub use self::draft::{CalledField, FieldDraft, TypeCall, TypeDraft};
 pub use self::entry::{Category, Class, Field, Kind, Status, Text, TypeEntry};
 
 /// A checked catalogue.
@@ -55,7 +59,7 @@ impl Catalog {
     /// Never: a test reads the same files.
     #[must_use]
     pub fn built_in() -> Self {
-        Self::of(&BUILT_IN).expect("the files that are built in are without mistakes")
+        Self::with_files(&[]).expect("the files that are built in are without mistakes")
     }
 
     /// Returns the built-in catalogue with an operator's files on top: an entry of a known name takes its place.
@@ -63,12 +67,56 @@ impl Catalog {
     /// # Errors
     /// Every mistake in the files.
     pub fn with_files(files: &[File<'_>]) -> Result<Self, Vec<Mistake>> {
-        let all: Vec<File<'_>> = BUILT_IN.iter().chain(files).copied().collect();
-        Self::of(&all)
+        Self::with_files_and_calls(files, &BTreeMap::new())
     }
 
-    fn of(files: &[File<'_>]) -> Result<Self, Vec<Mistake>> {
-        let drafted = read::read(files)?;
+    /// Returns the built-in catalogue with an operator's files on top, and on top of them what calls have given.
+    ///
+    /// # Errors
+    /// Every mistake in the files and calls; of a call the file is called [`CALL`].
+    pub fn with_files_and_calls(
+        files: &[File<'_>],
+        calls: &BTreeMap<EventType, TypeCall>,
+    ) -> Result<Self, Vec<Mistake>> {
+        let all: Vec<File<'_>> = BUILT_IN.iter().chain(files).copied().collect();
+        let mut drafted = read::read(&all)?;
+        for (name, call) in calls {
+            let described = call.fields.iter().filter_map(|field| match field {
+                CalledField::Described(field) => Some(field),
+                CalledField::Named(_) => None,
+            });
+            for field in described {
+                drafted.fields.insert(field.path.clone(), (CALL.to_owned(), (**field).clone()));
+            }
+            let draft = TypeDraft::of_call(name.as_str(), call);
+            drafted.types.insert(name.to_string(), (CALL.to_owned(), draft));
+        }
+        check::check(drafted)
+    }
+
+    /// Writes the whole catalogue as the text that the log keeps: the same catalogue, the same bytes.
+    ///
+    /// # Panics
+    /// Never: all keys are text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let whole = Whole {
+            field: self.fields.iter().map(|(path, field)| FieldDraft::of(path, field)).collect(),
+            types: self.types.iter().map(|(name, entry)| TypeDraft::of(name, entry)).collect(),
+        };
+        serde_json::to_string(&whole).expect("a catalogue has text keys and nothing else that can fail")
+    }
+
+    /// Reads what [`Catalog::to_text`] wrote.
+    ///
+    /// # Errors
+    /// Where the text is something else.
+    pub fn from_text(text: &str) -> Result<Self, Vec<Mistake>> {
+        let mistake = |what: String| Mistake { file: "the log".to_owned(), place: "catalogue".to_owned(), what };
+        let whole: Whole = serde_json::from_str(text).map_err(|problem| vec![mistake(problem.to_string())])?;
+        let mut drafted = read::Drafted::default();
+        drafted.fields.extend(whole.field.into_iter().map(|field| (field.path.clone(), (String::new(), field))));
+        drafted.types.extend(whole.types.into_iter().map(|entry| (entry.name.clone(), (String::new(), entry))));
         check::check(drafted)
     }
 
@@ -101,6 +149,18 @@ impl Catalog {
         own.chain(self.fields.keys().map(String::as_str).filter(|path| path.starts_with("actor."))).collect()
     }
 }
+
+/// A catalogue as one text.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whole {
+    field: Vec<FieldDraft>,
+    #[serde(rename = "type")]
+    types: Vec<TypeDraft>,
+}
+
+/// What a mistake calls the file where it is in no file but in a call.
+pub const CALL: &str = "call";
 
 const BUILT_IN: [File<'static>; 2] = [
     File { name: "fields.toml", text: include_str!("data/fields.toml") },

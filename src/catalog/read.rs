@@ -6,45 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::entry::{Category, Class, Status, Text};
+use super::draft::{FieldDraft, TypeDraft};
 use super::{File, Mistake};
-
-/// A field as a file says it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FieldDraft {
-    pub(super) path: String,
-    pub(super) kind: String,
-    #[serde(default)]
-    pub(super) values: Option<Vec<String>>,
-    #[serde(default)]
-    pub(super) least: Option<i64>,
-    #[serde(default)]
-    pub(super) greatest: Option<i64>,
-    #[serde(default)]
-    pub(super) unit: Option<String>,
-    pub(super) class: Class,
-    pub(super) status: Status,
-    pub(super) example: serde_json::Value,
-    #[serde(default)]
-    pub(super) join: bool,
-    #[serde(default)]
-    pub(super) twin: Option<String>,
-    pub(super) en: Text,
-    pub(super) fr: Text,
-}
-
-/// A type as a file says it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TypeDraft {
-    pub(super) name: String,
-    pub(super) category: Category,
-    pub(super) status: Status,
-    pub(super) fields: Vec<String>,
-    pub(super) en: Text,
-    pub(super) fr: Text,
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 
 fn built_in() -> Catalog {
-    Catalog::of(&BUILT_IN).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+    Catalog::with_files(&[]).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
 }
 
 fn complaints(text: &str) -> Vec<String> {
@@ -97,6 +97,35 @@ fn an_operators_file_adds_and_replaces() {
     let catalog = Catalog::with_files(&[File { name: "own.toml", text }]).unwrap();
     assert_eq!(catalog.types().count(), 61);
     assert_eq!(catalog.event_type(&name("call.declined")).unwrap().fields, ["shop.id", "agent.id"]);
+}
+
+#[test]
+fn what_is_written_into_the_log_is_read_back() {
+    let catalog = built_in();
+    let text = catalog.to_text();
+    let read = Catalog::from_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    assert_eq!(read, catalog);
+    assert_eq!(read.to_text(), text);
+    assert!(Catalog::from_text("{}").is_err());
+}
+
+#[test]
+fn a_call_adds_a_type_with_fields_of_its_own() {
+    let call: TypeCall = serde_json::from_str(
+        r#"{"category": "calls", "fields": ["agent.*", {"path": "shop.id", "kind": "string", "class": "none",
+            "status": "proposed", "example": "s_1", "en": {"name": "Shop", "text": "The shop."},
+            "fr": {"name": "Boutique", "text": "La boutique."}}],
+            "en": {"name": "Rung", "text": "It rang."}, "fr": {"name": "Sonné", "text": "Il a sonné."}}"#,
+    )
+    .unwrap();
+    let catalog = Catalog::with_files_and_calls(&[], &BTreeMap::from([(name("call.rung"), call.clone())])).unwrap();
+    let entry = catalog.event_type(&name("call.rung")).unwrap();
+    assert!(entry.fields.iter().any(|path| path == "agent.login"), "{:?}", entry.fields);
+    assert_eq!((entry.fields.last().map(String::as_str), entry.status), (Some("shop.id"), Status::Proposed));
+    assert!(catalog.field("shop.id").is_some());
+    let unknown = TypeCall { fields: vec![CalledField::Named("nope".to_owned())], ..call };
+    let mistakes = Catalog::with_files_and_calls(&[], &BTreeMap::from([(name("call.rung"), unknown)])).unwrap_err();
+    assert_eq!(mistakes[0].to_string(), "call: call.rung: there is no field \"nope\"");
 }
 
 #[test]

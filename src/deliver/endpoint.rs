@@ -36,6 +36,8 @@ pub(super) enum Message {
     Settings { endpoint: Arc<Endpoint>, nod: oneshot::Sender<()> },
     /// The account's settings have changed.
     AccountChanged { nod: oneshot::Sender<()> },
+    /// The account's rights are others than before.
+    RightsChanged { nod: oneshot::Sender<()> },
     /// A replay was asked for.
     Replays { nod: oneshot::Sender<()> },
     /// A replay is over.
@@ -333,6 +335,10 @@ impl Loaded {
             }
             Message::AccountChanged { nod } => {
                 self.switch(actions);
+                answer(nod, ());
+            }
+            Message::RightsChanged { nod } => {
+                self.take(Input::RightsChanged, actions);
                 answer(nod, ());
             }
             Message::Replays { nod } => {

@@ -332,13 +332,14 @@ impl Handle {
     }
 
     async fn account_changed(&self, account: AccountId) {
-        let ids: Vec<EndpointId> = {
-            let loaded = self.0.loaded.read().unwrap_or_else(PoisonError::into_inner);
-            loaded.by_account.get(&account).into_iter().flatten().map(|mailbox| mailbox.endpoint).collect()
-        };
-        for id in ids {
+        for id in self.loaded_of(account) {
             self.tell(id, |nod| Message::AccountChanged { nod }).await;
         }
+    }
+
+    fn loaded_of(&self, account: AccountId) -> Vec<EndpointId> {
+        let loaded = self.0.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        loaded.by_account.get(&account).into_iter().flatten().map(|mailbox| mailbox.endpoint).collect()
     }
 }
 
@@ -356,7 +357,12 @@ impl Observer for Handle {
                         |nod| if is_over { Message::StopReplay { id, nod } } else { Message::Replays { nod } };
                     self.tell(endpoint, message).await;
                 }
-                Change::Token => {}
+                Change::Rights(account) => {
+                    for id in self.loaded_of(account) {
+                        self.tell(id, |nod| Message::RightsChanged { nod }).await;
+                    }
+                }
+                Change::Token | Change::Catalog => {}
             }
         })
     }

@@ -18,6 +18,7 @@ mod shared;
 mod start;
 mod store;
 mod tail;
+mod type_counts;
 mod verify;
 mod writer;
 
@@ -45,6 +46,7 @@ pub use self::error::Error;
 pub use self::options::{Durability, Options, Retention};
 pub use self::read::{AccountStretch, IndexRow};
 pub use self::repair::{Findings, Repair};
+pub use self::type_counts::TypeCount;
 pub use self::verify::{Damage, Stats, Verified};
 
 /// An open log, whose writer runs on a thread of its own until [`Log::close`].
@@ -273,6 +275,12 @@ impl Handle {
         self.shared.event(record)
     }
 
+    /// Returns how many events of every type there were, and when; of those beyond the last number nothing.
+    #[must_use]
+    pub fn type_counts(&self) -> Vec<(EventType, TypeCount)> {
+        self.shared.type_counts()
+    }
+
     /// Returns the name of a type's number.
     #[must_use]
     pub fn type_name(&self, number: TypeNumber) -> Option<EventType> {
@@ -293,6 +301,14 @@ impl Handle {
     /// As [`Handle::read`].
     pub fn captures_back(&self, from: Position, since: Timestamp, limit: usize) -> Result<Vec<Record>, Error> {
         self.shared.captures_back(from, since, limit)
+    }
+
+    /// Returns the same of an account's newest events, of which it looks at `rows_max`.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn type_counts_of(&self, account: AccountId, rows_max: usize) -> Result<Vec<(EventType, TypeCount)>, Error> {
+        self.shared.type_counts_of(account, rows_max)
     }
 
     /// Returns the number that stands for a lane's key of an account.

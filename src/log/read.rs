@@ -3,6 +3,8 @@
 //! All calls may touch the disk and block; those that a live reader makes are answered from memory. Rows
 //! below the low-water mark are absent, whether they were removed already or not.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::append::{Course, SettingRow};
@@ -10,6 +12,7 @@ use super::keys::{self, Family};
 use super::shared::Shared;
 use super::start::{FIRST, decode_record};
 use super::store::{Row, Rows};
+use super::type_counts::TypeCount;
 use super::{Error, settings};
 use crate::model::{
     AccountId, Attempt, EndpointId, Event, EventType, Offset, Position, Record, Sequence, SettingKind, Timestamp,
@@ -211,6 +214,30 @@ impl Shared {
             .take_while(|row| row.as_ref().map_or(true, |row| row.position >= oldest))
             .take(limit)
             .collect()
+    }
+
+    /// Counts an account's newest events by type.
+    pub(super) fn type_counts_of(
+        &self,
+        account: AccountId,
+        rows_max: usize,
+    ) -> Result<Vec<(EventType, TypeCount)>, Error> {
+        let mut stretches: BTreeMap<TypeNumber, (u64, Position, Position)> = BTreeMap::new();
+        for row in self.index_back(account, Offset(u64::MAX), rows_max)? {
+            let (count, first, _) =
+                stretches.entry(row.event_type).or_insert((0, row.position, row.position));
+            *count += 1;
+            *first = row.position;
+        }
+        let mut counts = Vec::with_capacity(stretches.len());
+        for (number, (count, first, last)) in stretches {
+            // Retention may have taken the oldest meanwhile.
+            let at = |record: Option<Record>| record.map(|record| record.header.recorded_at);
+            let (first_at, last_at) = (at(self.record(first)?), at(self.record(last)?));
+            let Some((name, last_at)) = self.type_name(number).zip(last_at) else { continue };
+            counts.push((name, TypeCount { count, first_at: first_at.unwrap_or(last_at), last_at }));
+        }
+        Ok(counts)
     }
 
     /// Returns the index row of one event.

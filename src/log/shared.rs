@@ -13,6 +13,7 @@ use super::append::HashKey;
 use super::disk::Disk;
 use super::store::Store;
 use super::tail::Tail;
+use super::type_counts::{TypeCount, TypeCounts};
 use crate::model::{AccountId, EventType, Offset, Position, TypeNumber};
 
 /// The newest event of an account.
@@ -62,6 +63,7 @@ pub(super) struct Shared {
     pub(super) poisoned: watch::Sender<Option<Error>>,
     heads: RwLock<HashMap<AccountId, AccountHead>>,
     types: RwLock<Types>,
+    type_counts: RwLock<TypeCounts>,
     hold: AtomicU64,
     rewritten_to: AtomicU64,
 }
@@ -75,6 +77,7 @@ impl Shared {
         head: Position,
         heads: HashMap<AccountId, AccountHead>,
         types: Types,
+        type_counts: TypeCounts,
     ) -> Self {
         let rewritten_to = store.low_water_mark().0;
         Self {
@@ -86,6 +89,7 @@ impl Shared {
             poisoned: watch::Sender::new(None),
             heads: RwLock::new(heads),
             types: RwLock::new(types),
+            type_counts: RwLock::new(type_counts),
             hold: AtomicU64::new(u64::MAX),
             rewritten_to: AtomicU64::new(rewritten_to),
         }
@@ -123,6 +127,19 @@ impl Shared {
         for name in names {
             types.add(name).expect("the writer gives no number beyond the last");
         }
+    }
+
+    /// How many events of every type there were.
+    pub(super) fn type_counts(&self) -> Vec<(EventType, TypeCount)> {
+        let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.type_counts.read().unwrap_or_else(PoisonError::into_inner);
+        let numbers = (1..=types.count()).filter_map(|number| u16::try_from(number).ok()).map(TypeNumber);
+        numbers.filter_map(|number| Some((types.name(number)?.clone(), counts.get(number)?))).collect()
+    }
+
+    /// Lets the counts be read or changed; only the writer changes them.
+    pub(super) fn with_type_counts<T>(&self, change: impl FnOnce(&mut TypeCounts) -> T) -> T {
+        change(&mut self.type_counts.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The lowest position that somebody still needs; the greatest number where nobody does.

@@ -16,6 +16,7 @@ use super::keys::{self, Family};
 use super::shared::{AccountHead, Shared, Types};
 use super::store::{Recovery, Store};
 use super::tail::Tail;
+use super::type_counts::TypeCounts;
 use super::writer::Writer;
 use super::{Durability, Error, Options, repair};
 use crate::model::{AccountId, EventType, Position, Record, Timestamp};
@@ -55,6 +56,7 @@ pub(super) fn open(
     };
     let heads = read_heads(&store)?;
     let types = read_types(&store)?;
+    let type_counts = TypeCounts::open(&store)?;
     let tail = Tail::new(options.tail_bytes_max);
     let recorded_at = last.as_ref().map_or(Timestamp(0), |record| record.header.recorded_at);
     tail.push(last.into_iter());
@@ -66,6 +68,7 @@ pub(super) fn open(
         end.position,
         heads,
         types,
+        type_counts,
     ));
     let durability = options.durability;
     let writer = Writer { shared: Arc::clone(&shared), acknowledged, end, recorded_at, clock, metrics, durability };

@@ -122,6 +122,9 @@ impl Writer {
         for (account, head) in &plan.heads {
             plan.batch.put(Family::Meta, keys::head(*account), keys::head_value(head.offset, head.position));
         }
+        if !plan.records.is_empty() {
+            self.shared.with_type_counts(|counts| counts.write_if_due(&mut plan.batch));
+        }
         let Plan { batch, records, end, recorded_at, heads, new_types, waiters, must_sync, low_water_mark, .. } = plan;
         let result = if batch.is_empty() { Ok(()) } else { self.write(batch, &records, end, must_sync) };
         if result.is_ok() {
@@ -134,6 +137,7 @@ impl Writer {
             }
             if !records.is_empty() {
                 self.shared.move_account_heads(heads.into_iter());
+                self.shared.with_type_counts(|counts| records.iter().for_each(|record| counts.add(record)));
                 self.shared.tail.push(records.into_iter());
                 self.shared.head.send_replace(end.position);
             }
@@ -166,6 +170,9 @@ impl Writer {
     }
 
     fn close(&mut self) -> Result<(), Error> {
+        let mut batch = self.shared.store.batch();
+        self.shared.with_type_counts(|counts| counts.write(&mut batch));
+        self.shared.store.write(batch, false)?;
         self.shared.store.flush()?;
         self.acknowledged.remember_and_sync(self.end).map_err(|problem| Error::store("writing the side file", &problem))
     }

@@ -109,6 +109,10 @@ impl Reader {
         ByteString::try_from(self.long()?).map_err(|_| CodecError::Text)
     }
 
+    pub(crate) const fn is_at_end(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn end(self) -> Result<(), CodecError> {
         if self.0.is_empty() { Ok(()) } else { Err(CodecError::TooLong(self.0.len())) }
     }

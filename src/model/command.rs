@@ -25,11 +25,26 @@ pub enum SettingKind {
     Job = 4,
     /// The program, and what it brings that decides what a receiver gets.
     Build = 5,
+    /// The rights of an account.
+    Rights = 6,
+    /// What INO's contract with an account allows: its rights are merged with it to the stricter.
+    Ceiling = 7,
+    /// The catalogue of types and fields.
+    Catalog = 8,
 }
 
 impl SettingKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Account, Self::Endpoint, Self::Token, Self::Job, Self::Build];
+    pub const ALL: [Self; 8] = [
+        Self::Account,
+        Self::Endpoint,
+        Self::Token,
+        Self::Job,
+        Self::Build,
+        Self::Rights,
+        Self::Ceiling,
+        Self::Catalog,
+    ];
 
     /// Returns the number on disk.
     #[must_use]

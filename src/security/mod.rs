@@ -19,6 +19,7 @@ mod revision;
 
 mod address;
 mod class;
+mod pseudonym;
 mod redact;
 mod target;
 
@@ -27,6 +28,7 @@ mod corpus;
 
 pub use address::{AddressRules, ForbiddenAddress};
 pub use class::{AddressClass, Carried};
+pub use pseudonym::PseudonymKeys;
 pub use redact::redact_url;
 pub use revision::{InvalidRevision, RevisionCipher};
 pub use seal::{CannotOpen, InvalidMasterKey, KeyCheck, MasterKey, open, seal};

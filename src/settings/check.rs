@@ -73,6 +73,10 @@ impl Checker<'_> {
             shutdown_timeout: self.duration("shutdown_timeout"),
             ingest: self.ingest(),
             admin: self.listener("admin.listen", "admin.insecure", ["admin.tls.certificate", "admin.tls.key"]),
+            catalog_files: match self.value("catalog.files") {
+                Some(Value::Paths(paths)) => paths.iter().map(PathBuf::from).collect(),
+                other => mismatch("catalog.files", other),
+            },
             deliver: self.deliver(),
             master_key: self.master_key(data.join(KEY_FILE)),
             operator_token: self.operator_token(),

@@ -22,6 +22,8 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// Taking events in.
     pub ingest: IngestSettings,
+    /// Files that add to the built-in catalogue, the later over the earlier.
+    pub catalog_files: Vec<PathBuf>,
     /// API, health, metrics.
     pub admin: ListenerSettings,
     /// Sending events on.

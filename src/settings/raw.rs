@@ -54,6 +54,7 @@ pub(super) enum Fallback {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     Path,
+    Paths,
     Address,
     Switch,
     Choice(&'static [&'static str]),
@@ -77,6 +78,7 @@ impl Kind {
             | Self::Duration(bounds)
             | Self::Durations(bounds) => Some(bounds),
             Self::Path
+            | Self::Paths
             | Self::Address
             | Self::Switch
             | Self::Choice(_)
@@ -268,6 +270,13 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Size(between(MIB, 1_024 * TIB, "is refused: a disk must not fill up in the middle of a write")),
         Fallback::Value("1GiB"),
         "Room that stays free on the disk. Below it ingest answers 503, while delivery and commands go on.",
+    ),
+    key(
+        "catalog.files",
+        Kind::Paths,
+        Fallback::Value(""),
+        "TOML files that add to the built-in catalogue of types and fields; an entry of a known name takes its place, \
+         the later file wins. `hooklog catalog check FILE` says what is wrong in one.",
     ),
     key(
         "deliver.https_only",

@@ -55,6 +55,7 @@ fn form(kind: &Kind) -> String {
         Kind::Size(_) => "size".to_owned(),
         Kind::Duration(_) => "duration".to_owned(),
         Kind::Durations(_) => "list of durations".to_owned(),
+        Kind::Paths => "list of paths".to_owned(),
         Kind::Ranges => "list of address ranges".to_owned(),
         Kind::Secrets => "list of tokens, secret".to_owned(),
     }

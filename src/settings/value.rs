@@ -26,6 +26,7 @@ pub(super) enum Value {
     Size(u64),
     Duration(Duration),
     Durations(Vec<Duration>),
+    Paths(Vec<String>),
     Ranges(Vec<IpNet>),
     Secrets(Vec<Secret<String>>),
 }
@@ -83,7 +84,7 @@ impl Kind {
     }
 
     const fn is_list(&self) -> bool {
-        matches!(self, Self::Durations(_) | Self::Ranges | Self::Secrets)
+        matches!(self, Self::Durations(_) | Self::Paths | Self::Ranges | Self::Secrets)
     }
 
     fn read_list(&self, items: &[(usize, Given<'_>)]) -> Result<Value, FaultAt> {
@@ -92,6 +93,7 @@ impl Kind {
         }
         match self {
             Self::Durations(bounds) => each(items, |item| read_duration(item, bounds)).map(Value::Durations),
+            Self::Paths => each(items, read_path).map(Value::Paths),
             Self::Ranges => each(items, read_range).map(Value::Ranges),
             Self::Secrets => each(items, read_secret).map(Value::Secrets),
             _ => unreachable!("no other kind is a list"),
@@ -100,9 +102,7 @@ impl Kind {
 
     fn read_one(&self, given: &Given<'_>) -> Result<Value, Fault> {
         match (self, given) {
-            (Self::Path, Given::Bare(text) | Given::Text(text)) if !text.is_empty() && !text.contains('\0') => {
-                Ok(Value::Text((*text).to_owned()))
-            }
+            (Self::Path, _) => read_path(given).map(Value::Text),
             (Self::Address, Given::Bare(text) | Given::Text(text)) => {
                 text.parse().map(Value::Address).map_err(|_| self.misformed(given))
             }
@@ -134,7 +134,8 @@ impl Kind {
     /// Says how a value is written.
     pub(super) fn form(&self) -> String {
         match self {
-            Self::Path => "a path".to_owned(),
+            Self::Path => PATH_FORM.to_owned(),
+            Self::Paths => r#"a list of paths such as ["own.toml"]"#.to_owned(),
             Self::Address => "an IP address and a port such as 127.0.0.1:7070 or [::1]:7070".to_owned(),
             Self::Switch => "true or false".to_owned(),
             Self::Choice(choices) => choices.join(" or "),
@@ -246,6 +247,13 @@ fn read_size(given: &Given<'_>, bounds: &Bounds) -> Result<u64, Fault> {
 }
 
 /// An address alone is the range of that one address.
+fn read_path(given: &Given<'_>) -> Result<String, Fault> {
+    match given {
+        Given::Bare(text) | Given::Text(text) if !text.is_empty() && !text.contains('\0') => Ok((*text).to_owned()),
+        _ => Err(Fault::Form { expected: PATH_FORM.to_owned(), found: given.shown() }),
+    }
+}
+
 fn read_range(given: &Given<'_>) -> Result<IpNet, Fault> {
     let read = |text: &str| text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     let expected = "a range of addresses such as 10.0.0.0/8";
@@ -309,6 +317,7 @@ impl Value {
             },
             Self::Duration(duration) => text(units::format_duration(*duration)),
             Self::Durations(durations) => list(durations, |duration| text(units::format_duration(*duration))),
+            Self::Paths(paths) => list(paths, |path| text(path.clone())),
             Self::Ranges(ranges) => list(ranges, |range| text(range.to_string())),
             Self::Secrets(secrets) => list(secrets, |_| text("***".to_owned())),
         }
@@ -319,6 +328,7 @@ fn list<T>(items: &[T], write: impl Fn(&T) -> String) -> String {
     format!("[{}]", items.iter().map(write).collect::<Vec<_>>().join(", "))
 }
 
+const PATH_FORM: &str = "a path";
 const DURATION_FORM: &str = "a duration such as 15s, 5m, 2h or 30d";
 const SIZE_FORM: &str = "a size such as 512KiB, 64MiB or 1GiB, or a number of bytes";
 const LOG_LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];

@@ -6,6 +6,7 @@ mod history;
 mod manners;
 mod permissions;
 mod replays;
+mod rights;
 mod settings;
 
 use std::net::SocketAddr;
@@ -94,8 +95,9 @@ async fn start_with(metrics_need_token: bool, clock: Clock) -> Server {
         operator_token: TokenHash::of(OPERATOR),
         https_only: false,
         address_rules: rules.clone(),
+        catalog_files: Vec::new(),
     };
-    let accounts = Accounts::open(options, log.handle(), clock.clone(), random.split()).unwrap();
+    let accounts = Accounts::open(options, log.handle(), clock.clone(), random.split()).await.unwrap();
     let (trigger, signal) = shutdown();
     let tasks = Tasks::new();
     let deliver = deliver(&log, &accounts, rules, &clock, &tasks, &signal, &metrics, &mut random).await;

@@ -19,6 +19,7 @@ fn path_of(route: &Route) -> String {
         "{endpoint}" => "crm".to_owned(),
         "{offset}" => "1".to_owned(),
         "{code}" => "not_found".to_owned(),
+        "{type}" => "call.rung".to_owned(),
         "{id}" => "1".to_owned(),
         other => other.to_owned(),
     };

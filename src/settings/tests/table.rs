@@ -30,6 +30,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("log.retention.hard_max_bytes", "20GiB"),
     ("log.retention.commands", "forever"),
     ("log.disk.reserve_bytes", "100MiB"),
+    ("catalog.files", "own.toml,more/types.toml"),
     ("deliver.https_only", "false"),
     ("deliver.allow_addresses", "10.0.0.0/8,::1"),
     ("deliver.timeout", "30s"),
@@ -53,7 +54,7 @@ pub(super) fn as_in_a_file(path: &str, text: &str) -> String {
     let value = match Key::of(path).unwrap().kind {
         Kind::Switch | Kind::Count(_) => text.to_owned(),
         Kind::CountOrAuto(_) if text != "auto" => text.to_owned(),
-        Kind::Durations(_) | Kind::Ranges | Kind::Secrets => {
+        Kind::Durations(_) | Kind::Paths | Kind::Ranges | Kind::Secrets => {
             let items: Vec<String> = text.split(',').filter(|item| !item.is_empty()).map(quoted).collect();
             format!("[{}]", items.join(", "))
         }

@@ -1,0 +1,140 @@
+//! The decision table: decisions as the text that the rights component is configured with.
+//!
+//! Sorted lines, ready to be searched; `wit/` and the component say how they are read. The account's pseudonym key
+//! stands in the first line alone, so accounts with the same decisions share the rest.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::Treatment;
+use super::decisions::{Decisions, Mark, Selector};
+use crate::security::Secret;
+
+/// Decisions ready for the component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    decisions: Decisions,
+    /// The marks of single types, and of prefixes, the longest first: what is asked for every event.
+    types: HashMap<String, Mark>,
+    prefixes: Vec<(String, Mark)>,
+    /// Everything behind the first line.
+    lines: String,
+    digest: [u8; 32],
+}
+
+/// More than the component is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("these rights make a table of {bytes} bytes, and at most {max} are given to the component")]
+pub struct TableTooLarge {
+    /// Its size.
+    pub bytes: usize,
+    /// The limit.
+    pub max: usize,
+}
+
+impl Table {
+    /// Writes decisions as a table.
+    ///
+    /// # Errors
+    /// Where names of fields for many single types make it too large.
+    pub fn new(decisions: Decisions) -> Result<Self, TableTooLarge> {
+        let lines = lines(&decisions);
+        if lines.len() > BYTES_MAX {
+            return Err(TableTooLarge { bytes: lines.len(), max: BYTES_MAX });
+        }
+        let digest = Sha256::digest(&lines).into();
+        let (mut types, mut prefixes) = (HashMap::new(), Vec::new());
+        for (selector, mark) in &decisions.types {
+            match selector {
+                Selector::Exact(name) => drop(types.insert(name.clone(), *mark)),
+                Selector::Prefix(prefix) => prefixes.push((prefix.clone(), *mark)),
+                Selector::All => {}
+            }
+        }
+        prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        Ok(Self { decisions, types, prefixes, lines, digest })
+    }
+
+    /// Returns whether events of a type are sent; the same as [`Decisions::mark`], without a search.
+    #[must_use]
+    pub fn mark(&self, event_type: &str) -> Mark {
+        let of_prefix = || self.prefixes.iter().find(|(prefix, _)| event_type.starts_with(prefix));
+        match self.types.get(event_type) {
+            Some(mark) => *mark,
+            None => of_prefix().map_or(self.decisions.other_types, |(_, mark)| *mark),
+        }
+    }
+
+    /// Returns what the table decides.
+    #[must_use]
+    pub const fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// Returns the SHA-256 of the table without its key: two tables of the same digest decide the same.
+    #[must_use]
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// Returns the text that the component is configured with.
+    #[must_use]
+    pub fn configuration(&self, key: &Secret<[u8; 32]>) -> Arc<str> {
+        let mut text = String::with_capacity(HEAD_BYTES + self.lines.len());
+        text.push_str("rights/1 ");
+        for byte in key.expose() {
+            write!(text, "{byte:02x}").expect("a text takes what is written to it");
+        }
+        text.push('\n');
+        text.push_str(&self.lines);
+        text.into()
+    }
+}
+
+fn lines(decisions: &Decisions) -> String {
+    let mut text = String::with_capacity(8 * 1024);
+    let mut put = |arguments: std::fmt::Arguments<'_>| {
+        text.write_fmt(arguments).expect("a text takes what is written to it");
+    };
+    put(format_args!("types {} {}\n", decisions.types.len(), mark(decisions.other_types)));
+    for (selector, of_type) in by_name(&decisions.types) {
+        put(format_args!("{selector} {}\n", mark(*of_type)));
+    }
+    for (selector, section) in by_name(&decisions.sections) {
+        put(format_args!("fields {selector} {} {}\n", section.rules.len(), letter(section.rest)));
+        for (path, rule) in &section.rules {
+            put(format_args!("{path} {}{}\n", letter(rule.own), letter(rule.below)));
+        }
+    }
+    text
+}
+
+/// Returns what selectors hold, in the order of the bytes that they are written with; `*` is before every name.
+fn by_name<T>(by_selector: &BTreeMap<Selector, T>) -> BTreeMap<String, &T> {
+    by_selector.iter().map(|(selector, held)| (selector.to_string(), held)).collect()
+}
+
+const fn mark(mark: Mark) -> char {
+    match mark {
+        Mark::Wanted => '+',
+        Mark::Withheld => '-',
+        Mark::Unknown => '?',
+    }
+}
+
+const fn letter(treatment: Treatment) -> char {
+    match treatment {
+        Treatment::Keep => 'k',
+        Treatment::Mask => 'm',
+        Treatment::Pseudonymize => 'p',
+        Treatment::Remove => 'r',
+    }
+}
+
+/// `rights/1`, a space, 64 digits, the end of the line.
+const HEAD_BYTES: usize = 9 + 64 + 1;
+/// About sixty sections of their own: every type of the catalogue may have one.
+const BYTES_MAX: usize = 512 * 1024;

@@ -1,0 +1,260 @@
+//! Rights as they hold: written by commands, resolved with their catalogues, merged, kept ready as tables.
+//!
+//! An account's rights, its ceiling and an endpoint's own meet here and nowhere else: their decisions are merged to the
+//! stricter, and one table comes out. Not applied here. A table is a function of the rights alone, so accounts that
+//! decided the same share one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::execute::check;
+use super::rights::{Decisions, Layer, RightsDraft, RightsSettings, Table};
+use super::state::{Account, Endpoint, Revised};
+use super::{Accounts, Change, Condition, Error};
+use crate::catalog::Catalog;
+use crate::model::{AccountId, AccountName, EndpointId, Position, SettingKind, Who};
+use crate::security::Secret;
+
+/// What holds for an account or one of its endpoints at this moment.
+#[derive(Debug, Clone)]
+pub struct Effective {
+    /// What is decided.
+    pub table: Arc<Table>,
+    /// The revision of the account's rights.
+    pub revision: Position,
+}
+
+/// Tables that are ready.
+#[derive(Debug, Default)]
+pub(super) struct Tables(RwLock<Ready>);
+
+#[derive(Debug, Default)]
+struct Ready {
+    /// Of an account, and of each endpoint that has rights of its own; with what they were made from.
+    held: HashMap<(AccountId, Option<EndpointId>), (Revisions, Arc<Table>)>,
+    /// By what decided them.
+    made: HashMap<Vec<RightsSettings>, Arc<Table>>,
+}
+
+/// The revisions of all rights that meet in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Revisions {
+    rights: Position,
+    ceiling: Option<Position>,
+    endpoint: Option<Position>,
+}
+
+impl Accounts {
+    /// Saves an account's rights; says also whether anything changed.
+    ///
+    /// # Errors
+    /// `Invalid`, `Changed`, `Limit`, `AccountNotFound`; `Log` where they could not be kept.
+    pub async fn put_rights(
+        &self,
+        account: &AccountName,
+        draft: &RightsDraft,
+        condition: Condition,
+        who: &Who,
+    ) -> Result<Revised<RightsSettings>, Error> {
+        let mut turn = self.0.turn.lock().await;
+        let account = self.account(account).ok_or_else(|| Error::AccountNotFound(account.to_string()))?;
+        check(condition, account.rights.as_ref())?;
+        let rights = self.check_rights(draft, Layer::Account)?;
+        if let Some(present) = account.rights.as_ref().filter(|present| present.value == rights) {
+            return Ok(present.clone());
+        }
+        let change = Change::Rights(account.id);
+        self.execute(&mut turn, account.id, SettingKind::Rights, "", Some(&rights), who, change).await?;
+        let saved = self.account_by_id(account.id).and_then(|account| account.rights.clone());
+        saved.ok_or_else(|| Error::AccountNotFound(account.name.to_string()))
+    }
+
+    /// Saves what INO's contract with an account allows; none where there is no limit any more.
+    ///
+    /// # Errors
+    /// As for [`Accounts::put_rights`].
+    pub async fn put_ceiling(
+        &self,
+        account: &AccountName,
+        draft: Option<&RightsDraft>,
+        condition: Condition,
+        who: &Who,
+    ) -> Result<Option<Revised<RightsSettings>>, Error> {
+        let mut turn = self.0.turn.lock().await;
+        let account = self.account(account).ok_or_else(|| Error::AccountNotFound(account.to_string()))?;
+        check(condition, account.ceiling.as_ref())?;
+        let ceiling = draft.map(|draft| self.check_rights(draft, Layer::Narrowing)).transpose()?;
+        if account.ceiling.as_ref().map(|present| &present.value) == ceiling.as_ref() {
+            return Ok(account.ceiling.clone());
+        }
+        let change = Change::Rights(account.id);
+        self.execute(&mut turn, account.id, SettingKind::Ceiling, "", ceiling.as_ref(), who, change).await?;
+        Ok(self.account_by_id(account.id).and_then(|account| account.ceiling.clone()))
+    }
+
+    /// Checks rights that somebody wrote and pins them to the catalogue they name, or the present one.
+    ///
+    /// # Errors
+    /// `Invalid` at the first place that is wrong, `Limit`; `Log` where the catalogue cannot be read.
+    pub fn check_rights(&self, draft: &RightsDraft, layer: Layer) -> Result<RightsSettings, Error> {
+        let (revision, catalog) = match &draft.catalog {
+            None => {
+                let present = self.catalog()?;
+                (present.revised.revision, present.catalog)
+            }
+            Some(text) => {
+                let wrong = || {
+                    let detail = "is no revision of the catalogue: leave it out for the present one".to_owned();
+                    Error::invalid("/catalog", detail)
+                };
+                let revision = self.read_revision(text).map_err(|_| wrong())?;
+                (revision, self.catalog_at(revision)?.ok_or_else(wrong)?)
+            }
+        };
+        let rights = draft.check(layer, revision, &catalog)?;
+        Table::new(Decisions::resolve(&rights, &catalog)).map_err(|problem| {
+            Error::invalid("/fields", format!("{problem}: name fields for fewer single types"))
+        })?;
+        Ok(rights)
+    }
+
+    /// Checks an endpoint's rights, which stand in its settings under `rights`.
+    pub(super) fn check_narrowing(&self, draft: &RightsDraft) -> Result<RightsSettings, Error> {
+        self.check_rights(draft, Layer::Narrowing).map_err(|problem| match problem {
+            Error::Invalid { pointer, detail } => Error::Invalid { pointer: format!("/rights{pointer}"), detail },
+            other => other,
+        })
+    }
+
+    /// Writes rights as people write them.
+    #[must_use]
+    pub fn rights_draft(&self, rights: &RightsSettings) -> RightsDraft {
+        RightsDraft {
+            default: rights.default.map(super::DefaultDraft::Apart),
+            catalog: Some(self.revision(rights.catalog)),
+            types: rights.types.iter().map(|(name, is_wanted)| (name.as_str().to_owned(), *is_wanted)).collect(),
+            fields: rights.fields.iter().map(|(name, treatment)| (name.to_string(), *treatment)).collect(),
+        }
+    }
+
+    /// Returns the catalogue that rights were decided on.
+    ///
+    /// # Errors
+    /// `Log` where it cannot be read.
+    pub fn catalog_of_rights(&self, rights: &RightsSettings) -> Result<Arc<Catalog>, Error> {
+        let missing = || Error::NotFound { what: "revision of the catalogue", id: rights.catalog.to_string() };
+        self.catalog_at(rights.catalog)?.ok_or_else(missing)
+    }
+
+    /// Returns what holds for an account at this moment, its ceiling included.
+    ///
+    /// # Errors
+    /// `AccountNotFound`; `Log` where a catalogue cannot be read.
+    pub fn effective(&self, account: AccountId) -> Result<Effective, Error> {
+        let account = self.account_by_id(account).ok_or_else(|| Error::AccountNotFound(account.to_string()))?;
+        self.effective_of(&account, None)
+    }
+
+    /// Returns what holds for an endpoint at this moment.
+    ///
+    /// # Errors
+    /// As for [`Accounts::effective`].
+    pub fn effective_for(&self, endpoint: &Endpoint) -> Result<Effective, Error> {
+        let account = self.account_by_id(endpoint.account);
+        let account = account.ok_or_else(|| Error::AccountNotFound(endpoint.account_name.to_string()))?;
+        self.effective_of(&account, Some(endpoint))
+    }
+
+    /// Returns what would hold for an account with other rights than it has.
+    ///
+    /// # Errors
+    /// As for [`Accounts::effective`].
+    pub fn effective_with(&self, account: &Account, rights: RightsSettings) -> Result<Arc<Table>, Error> {
+        let ceiling = account.ceiling.as_ref().map(|ceiling| ceiling.value.clone());
+        self.table_of([Some(rights), ceiling].into_iter().flatten().collect())
+    }
+
+    /// Returns the key that an account's pseudonyms are made with.
+    #[must_use]
+    pub fn pseudonym_key(&self, account: AccountId) -> Secret<[u8; 32]> {
+        self.0.pseudonyms.of(account)
+    }
+
+    fn effective_of(&self, account: &Account, endpoint: Option<&Endpoint>) -> Result<Effective, Error> {
+        let missing = || Error::NotFound { what: "rights of the account", id: account.name.to_string() };
+        let rights = account.rights.as_ref().ok_or_else(missing)?;
+        let endpoint = endpoint.filter(|endpoint| endpoint.settings.value.rights.is_some());
+        let key = (account.id, endpoint.map(|endpoint| endpoint.id));
+        let revisions = Revisions {
+            rights: rights.revision,
+            ceiling: account.ceiling.as_ref().map(|ceiling| ceiling.revision),
+            endpoint: endpoint.map(|endpoint| endpoint.settings.revision),
+        };
+        if let Some(table) = self.0.tables.held(key, revisions) {
+            return Ok(Effective { table, revision: rights.revision });
+        }
+        let own = endpoint.and_then(|endpoint| endpoint.settings.value.rights.clone());
+        let ceiling = account.ceiling.as_ref().map(|ceiling| ceiling.value.clone());
+        let table = self.table_of([Some(rights.value.clone()), ceiling, own].into_iter().flatten().collect())?;
+        self.0.tables.hold(key, revisions, Arc::clone(&table));
+        Ok(Effective { table, revision: rights.revision })
+    }
+
+    /// Makes the table of rights that meet, or takes the one that is ready.
+    fn table_of(&self, rights: Vec<RightsSettings>) -> Result<Arc<Table>, Error> {
+        if let Some(table) = self.0.tables.made(&rights) {
+            return Ok(table);
+        }
+        let mut merged: Option<Decisions> = None;
+        for layer in &rights {
+            let decisions = Decisions::resolve(layer, &*self.catalog_of_rights(layer)?);
+            merged = Some(match merged {
+                None => decisions,
+                Some(others) => others.stricter(&decisions),
+            });
+        }
+        let missing = || Error::NotFound { what: "rights of the account", id: String::new() };
+        let table = Table::new(merged.ok_or_else(missing)?.with_twins_joined())
+            .map_err(|problem| Error::NotNow(format!("{problem}: name fields for fewer single types")))?;
+        let table = Arc::new(table);
+        self.0.tables.keep(rights, Arc::clone(&table));
+        Ok(table)
+    }
+}
+
+impl Tables {
+    fn held(&self, key: (AccountId, Option<EndpointId>), revisions: Revisions) -> Option<Arc<Table>> {
+        let ready = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        ready.held.get(&key).filter(|(made_from, _)| *made_from == revisions).map(|(_, table)| Arc::clone(table))
+    }
+
+    fn hold(&self, key: (AccountId, Option<EndpointId>), revisions: Revisions, table: Arc<Table>) {
+        let mut ready = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if ready.held.len() >= HELD_MAX {
+            ready.held.clear();
+        }
+        ready.held.insert(key, (revisions, table));
+    }
+
+    fn made(&self, rights: &[RightsSettings]) -> Option<Arc<Table>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).made.get(rights).map(Arc::clone)
+    }
+
+    fn keep(&self, rights: Vec<RightsSettings>, table: Arc<Table>) {
+        let mut ready = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if ready.made.len() >= MADE_MAX {
+            // Those that some account still has are made from the same rights as before: no other table comes out.
+            ready.made.retain(|_, table| Arc::strong_count(table) > 1);
+            if ready.made.len() >= MADE_MAX {
+                ready.made.clear();
+                ready.held.clear();
+            }
+        }
+        ready.made.insert(rights, table);
+    }
+}
+
+/// Accounts and endpoints whose table is at hand: a few bytes each, beside the table.
+const HELD_MAX: usize = 200_000;
+/// Different tables in memory, about 20 KB each.
+const MADE_MAX: usize = 2_048;
