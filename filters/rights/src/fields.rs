@@ -45,7 +45,7 @@ impl<'t> Fields<'t> {
         if !cover.has_lines {
             return cover.without_line();
         }
-        match self.tree.find(self.text, cover.node, key) {
+        match self.find(cover, key) {
             Some(node) => self.tree.cover(node),
             // No step of a path has a dot in it, so only a key that was not found can be several steps.
             None if key.contains(&b'.') => self.several(cover, key),
@@ -53,10 +53,15 @@ impl<'t> Fields<'t> {
         }
     }
 
+    #[inline]
+    fn find(&self, cover: Cover, step: &[u8]) -> Option<u32> {
+        self.tree.find(self.text, self.tree.chain(cover.node, step), cover.node, step)
+    }
+
     #[cold]
     fn several(&self, cover: Cover, key: &[u8]) -> Cover {
         key.split(|byte| *byte == b'.').fold(cover, |cover, step| {
-            let found = if cover.has_lines { self.tree.find(self.text, cover.node, step) } else { None };
+            let found = if cover.has_lines { self.find(cover, step) } else { None };
             found.map_or_else(|| cover.without_line(), |node| self.tree.cover(node))
         })
     }
@@ -75,6 +80,9 @@ pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// For each hash the node that was added last; 0, the root, is none.
     chains: Vec<u32>,
+    /// The parent of the path that was added last, and where the parent's path stands in the text, with a dot.
+    parent: u32,
+    prefix: Range<usize>,
 }
 
 #[derive(Debug)]
@@ -95,46 +103,67 @@ impl Tree {
     pub(crate) fn new(rest: Treatment, lines_expected: usize) -> Self {
         let mut nodes = Vec::with_capacity(1 + lines_expected + lines_expected / 4);
         nodes.push(Node { parent: 0, next: 0, start: 0, length: 0, own: rest, below: rest, has_lines: false });
-        Self { nodes, chains: vec![0; (2 * lines_expected).next_power_of_two()] }
+        Self { nodes, chains: vec![0; (2 * lines_expected).next_power_of_two()], parent: 0, prefix: 0..0 }
     }
 
     /// Adds the line of a path. False: the path, or one below it, has already been added.
     pub(crate) fn add(&mut self, text: &[u8], path: Range<usize>, own: Treatment, below: Treatment) -> bool {
-        let mut node = 0;
-        let mut start = path.start;
-        let steps = text.get(path).unwrap_or_default().split(|byte| *byte == b'.');
-        let mut is_new = false;
-        for step in steps {
-            (node, is_new) = match self.find(text, node, step) {
-                Some(node) => (node, false),
-                None => (self.push(node, start, step), true),
-            };
-            start += step.len() + 1;
+        let (mut parent, mut start) = self.nearest(text, &path);
+        loop {
+            let rest = text.get(start..path.end).unwrap_or_default();
+            let Some(length) = rest.iter().position(|byte| *byte == b'.') else { break };
+            let step = rest.get(..length).unwrap_or_default();
+            let chain = self.chain(parent, step);
+            let found = self.find(text, chain, parent, step);
+            parent = found.unwrap_or_else(|| self.push(chain, parent, start..start + length, None));
+            start += length + 1;
         }
-        if let Some(last) = self.nodes.get_mut(node as usize) {
-            last.own = own;
-            last.below = below;
+        self.parent = parent;
+        self.prefix = path.start..start;
+        let step = text.get(start..path.end).unwrap_or_default();
+        let chain = self.chain(parent, step);
+        let is_new = self.find(text, chain, parent, step).is_none();
+        if is_new {
+            self.push(chain, parent, start..path.end, Some((own, below)));
         }
         is_new
     }
 
-    fn push(&mut self, parent: u32, start: usize, step: &[u8]) -> u32 {
+    /// Returns the parent of the last path and where the step below it begins, if this path is below it as
+    /// well; else the root. In a sorted table neighbours mostly have the same parent.
+    #[inline]
+    fn nearest(&self, text: &[u8], path: &Range<usize>) -> (u32, usize) {
+        let start = path.start + self.prefix.len();
+        match (text.get(path.start..start), text.get(self.prefix.clone())) {
+            (Some(one), Some(other)) if start <= path.end && is_same(one, other) => (self.parent, start),
+            _ => (0, path.start),
+        }
+    }
+
+    /// Adds a node; without treatments of its own it inherits those of its parent.
+    fn push(&mut self, chain: usize, parent: u32, step: Range<usize>, line: Option<(Treatment, Treatment)>) -> u32 {
         let node = offset(self.nodes.len());
         let mut inherited = Treatment::Remove;
         if let Some(parent) = self.nodes.get_mut(parent as usize) {
             parent.has_lines = true;
             inherited = parent.below;
         }
-        let chain = hash(parent, step) & (self.chains.len() - 1);
+        let (own, below) = line.unwrap_or((inherited, inherited));
         let next = self.chains.get_mut(chain).map_or(0, |first| std::mem::replace(first, node));
-        let (start, length) = (offset(start), offset(step.len()));
-        self.nodes.push(Node { parent, next, start, length, own: inherited, below: inherited, has_lines: false });
+        let (start, length) = (offset(step.start), offset(step.len()));
+        self.nodes.push(Node { parent, next, start, length, own, below, has_lines: false });
         node
     }
 
+    /// Returns the chain in which a step below `parent` is found.
     #[inline]
-    fn find(&self, text: &[u8], parent: u32, step: &[u8]) -> Option<u32> {
-        let mut at = *self.chains.get(hash(parent, step) & (self.chains.len() - 1))?;
+    fn chain(&self, parent: u32, step: &[u8]) -> usize {
+        hash(parent, step) & (self.chains.len() - 1)
+    }
+
+    #[inline]
+    fn find(&self, text: &[u8], chain: usize, parent: u32, step: &[u8]) -> Option<u32> {
+        let mut at = *self.chains.get(chain)?;
         while at != 0 {
             let node = self.nodes.get(at as usize)?;
             if node.parent == parent && node.length as usize == step.len() {

@@ -139,6 +139,7 @@ const STEPS: &[&str] = &[
     "quote\"\\",
     "an_interaction",
     "startedAtMilliseconds",
+    "startedAtMulliseconds",
 ];
 const KEYS: &[&str] = &["a.b", "customer.number", ".", "a.", "actor.id", "number kk", "b ", "unheard.of", "\n", "x"];
 const BLANKS: &[&str] = &["", "", " ", "\n\t", " \r\n"];

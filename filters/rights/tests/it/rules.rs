@@ -46,11 +46,11 @@ fn what_has_no_line_gets_what_is_below_the_nearest_line_above() {
 fn a_path_that_only_begins_like_another_is_another() {
     let lines = ["a rr", "a-b kk", "a.b kk", "ab kk"];
     check("r", &lines, r#"{"a":{"b":1,"c":2},"a-b":3,"ab":4,"a-":5,"abc":6}"#, r#"{"a":{"b":1},"a-b":3,"ab":4}"#);
-    let long = ["startedAtMilliseconds kk", "startedXtMilliseconds rr", "a_name_of_16_by_ kk"];
+    let long = ["startedAtMilliseconds kk", "startedAtMulliseconds rr", "a_name_of_16_by_ kk"];
     check(
         "r",
         &long,
-        r#"{"startedAtMilliseconds":1,"startedBtMilliseconds":2,"a_name_of_16_by_":3}"#,
+        r#"{"startedAtMilliseconds":1,"startedAtMulliseconds":2,"a_name_of_16_by_":3}"#,
         r#"{"startedAtMilliseconds":1,"a_name_of_16_by_":3}"#,
     );
 }
