@@ -1,0 +1,11 @@
+//! What the rights filter does, seen from outside: rule by rule, against a model, and on files.
+
+#![expect(clippy::indexing_slicing, reason = "a test may panic")]
+
+mod cases;
+mod document;
+mod malformed;
+mod model;
+mod properties;
+mod rules;
+mod tables;
