@@ -7,7 +7,7 @@
 //! ```text
 //! rights/1 <key>                  64 lower-case hexadecimal digits
 //! types <count> <mark>            the mark of every type that is not listed
-//! <type> <mark>                   sorted
+//! <type> <mark>                   sorted; a type or a prefix such as call.*
 //! fields <selector> <count> <t>   the first selector is *, the others are sorted
 //! <path> <own><below>             sorted
 //! ```
@@ -83,22 +83,29 @@ impl Table {
         Ok(Self { lines, pseudonyms: Pseudonyms::new(key), types, other_types, general, special })
     }
 
-    /// Returns whether the account gets events of this type.
+    /// Returns whether the account gets events of this type: as its line says, else that of its longest prefix.
     #[must_use]
     pub fn mark(&self, event_type: &str) -> Mark {
+        if let Some(mark) = self.listed(event_type.as_bytes(), b"") {
+            return mark;
+        }
+        let listed = prefixes(event_type).find_map(|prefix| self.listed(prefix, b"*"));
+        listed.unwrap_or(self.other_types)
+    }
+
+    /// Returns the mark in the line whose name is `head` and `tail` in one.
+    fn listed(&self, head: &[u8], tail: &[u8]) -> Option<Mark> {
         let (mut low, mut high) = (self.types.start, self.types.end);
         while low < high {
             let middle = low.midpoint(high);
-            let Some((listed, mark)) = self.lines.bytes(&self.lines.range(middle)).split_last_chunk::<2>() else {
-                break;
-            };
-            match listed.cmp(event_type.as_bytes()) {
+            let (name, mark) = self.lines.bytes(&self.lines.range(middle)).split_last_chunk::<2>()?;
+            match compare(name, head, tail) {
                 Ordering::Less => low = middle + 1,
-                Ordering::Equal => return mark_of(*mark).unwrap_or(self.other_types),
+                Ordering::Equal => return mark_of(*mark),
                 Ordering::Greater => high = middle,
             }
         }
-        self.other_types
+        None
     }
 
     /// Decides about one event.
@@ -125,24 +132,14 @@ impl Table {
         if let Some(exact) = self.named(event_type.as_bytes(), b"") {
             return exact;
         }
-        let mut rest = event_type;
-        while let Some((before, _)) = rest.rsplit_once('.') {
-            let prefix = event_type.as_bytes().get(..=before.len()).unwrap_or_default();
-            if let Some(section) = self.named(prefix, b"*") {
-                return section;
-            }
-            rest = before;
-        }
-        &self.general
+        let of_prefix = prefixes(event_type).find_map(|prefix| self.named(prefix, b"*"));
+        of_prefix.unwrap_or(&self.general)
     }
 
     /// Returns the special section whose selector is `head` and `tail` in one.
     fn named(&self, head: &[u8], tail: &[u8]) -> Option<&Section> {
-        let found = self.special.binary_search_by(|section| {
-            let selector = self.lines.bytes(&section.selector);
-            let (first, last) = selector.split_at(selector.len().min(head.len()));
-            first.cmp(head).then_with(|| last.cmp(tail))
-        });
+        let selector = |section: &Section| self.lines.bytes(&section.selector);
+        let found = self.special.binary_search_by(|section| compare(selector(section), head, tail));
         found.ok().and_then(|at| self.special.get(at))
     }
 
@@ -216,6 +213,17 @@ impl Lines {
     fn get(&self, line: usize) -> Result<&[u8], Error> {
         if line < self.count() { Ok(self.bytes(&self.range(line))) } else { Err(error(line, "another line")) }
     }
+}
+
+/// Returns the prefixes of a name that end with a dot, the longest first.
+fn prefixes(name: &str) -> impl Iterator<Item = &[u8]> {
+    name.rmatch_indices('.').filter_map(|(dot, _)| name.as_bytes().get(..=dot))
+}
+
+/// Compares a name with `head` and `tail` in one.
+fn compare(name: &[u8], head: &[u8], tail: &[u8]) -> Ordering {
+    let (first, last) = name.split_at(name.len().min(head.len()));
+    first.cmp(head).then_with(|| last.cmp(tail))
 }
 
 fn types(lines: &Lines) -> Result<(Range<usize>, Mark), Error> {

@@ -142,7 +142,8 @@ impl Walk<'_> {
             is_left |= is_item_left;
             last_end = end;
         }
-        Ok(is_left)
+        // An array that was empty before says no more than a scalar at its place would.
+        Ok(is_left || (last_end == begin && cover.own == Treatment::Keep))
     }
 
     fn member(&self, cover: Cover, key: Text) -> Cover {

@@ -226,7 +226,11 @@ fn scalar() -> impl Strategy<Value = Document> {
 
 /// Any table whose treatments are among these.
 pub(crate) fn table(treatments: &'static [char]) -> impl Strategy<Value = Model> {
-    let types = btree_map(select(TYPES), select(&['+', '+', '+', '-', '?'][..]), 0..5);
+    let types = btree_map(
+        select([TYPES, &["call.*", "call.transfer.*", "c.*"]].concat()),
+        select(&['+', '+', '+', '-', '?'][..]),
+        0..5,
+    );
     let sections = btree_map(select(SELECTORS), section(treatments), 0..5);
     (any::<[u8; 32]>(), types, select(&['+', '+', '+', '-', '?'][..]), section(treatments), sections).prop_map(
         |(key, types, other_types, general, sections)| {

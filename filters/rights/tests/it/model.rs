@@ -42,7 +42,9 @@ impl Model {
 
     /// Returns the mark of a type.
     pub(crate) fn mark(&self, event_type: &str) -> char {
-        *self.types.get(event_type).unwrap_or(&self.other_types)
+        let is_prefix = |name: &str| name.strip_suffix('*').is_some_and(|prefix| event_type.starts_with(prefix));
+        let longest = self.types.iter().filter(|(name, _)| is_prefix(name)).max_by_key(|(name, _)| name.len());
+        *self.types.get(event_type).or_else(|| longest.map(|(_, mark)| mark)).unwrap_or(&self.other_types)
     }
 
     /// Returns the section that holds for a type.
@@ -86,7 +88,8 @@ impl Model {
             Value::Array(items) => {
                 let left: Vec<Value> =
                     items.iter().filter_map(|item| self.value(section, path.clone(), item)).collect();
-                (!left.is_empty()).then_some(Value::Array(left))
+                let was_empty = items.is_empty() && section.treatments(path.as_deref()).0 == 'k';
+                (was_empty || !left.is_empty()).then_some(Value::Array(left))
             }
             scalar => self.scalar(section.treatments(path.as_deref()).0, scalar),
         }

@@ -62,6 +62,16 @@ fn a_type_has_the_mark_of_its_line_or_else_the_common_one() {
 }
 
 #[test]
+fn a_type_without_a_line_has_the_mark_of_its_longest_prefix() {
+    let text = format!("rights/1 {KEY}\ntypes 4 ?\ncall.* -\ncall.a.* +\ncall.b +\nx.* +\nfields * 0 k\n");
+    let table = Table::parse(text).expect("a table");
+    let marks =
+        ["call.b", "call.c", "call.a", "call.a.b", "call.", "call", "x.y.z", "y.x"].map(|name| table.mark(name));
+    use Mark::{Unknown, Wanted, Withheld};
+    assert_eq!(marks, [Wanted, Withheld, Withheld, Wanted, Withheld, Unknown, Wanted, Unknown]);
+}
+
+#[test]
 fn the_exact_section_wins_over_the_longest_prefix_and_that_over_the_general_one() {
     let sections = ["*", "c.*", "call", "call.*", "call.a.*", "call.a.b"];
     let mut text = format!("rights/1 {KEY}\ntypes 0 +\n");
