@@ -31,10 +31,10 @@ pub(super) const EXAMPLES: &str = "Examples:
   cat monday.ndjson tuesday.ndjson | hooklog catalog infer --catalog own.toml
   hooklog catalog infer events.json -o json        what was seen, with counts
 
-An event has type, data and perhaps actor. The draft is TOML that `catalog check` reads as it is: an
-entry for each type and field that the catalogue lacks, with a kind, a class of personal data, names and
-texts to be looked at by somebody. Examples are blanked: of the events there are only keys, types, and
-words in capitals that several events had.";
+An event has type, data and perhaps actor. The draft is TOML that `catalog check` reads as it is:
+an entry for each type and field that the catalogue lacks, with a kind, a class of personal data,
+names and texts for somebody to look at. Examples are blanked: of the events there are only keys,
+types, and words in capitals that several events had.";
 
 /// An event, as far as a catalogue knows it.
 #[derive(Deserialize)]
