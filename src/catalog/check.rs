@@ -187,7 +187,8 @@ fn texts(en: &Text, fr: &Text) -> Vec<String> {
     wrong
 }
 
-fn is_path(path: &str) -> bool {
+/// Returns whether a path has the form that paths of a catalogue have.
+pub(super) fn is_path(path: &str) -> bool {
     path.split('.').all(|name| {
         name.as_bytes().first().is_some_and(u8::is_ascii_lowercase)
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric())

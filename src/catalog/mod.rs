@@ -2,13 +2,15 @@
 //!
 //! Data files, not code: the ones in `data/` are built in, an operator's own extend or replace their entries by name.
 //! Pure: text in, a checked catalogue or a list of mistakes out. Not known here: what an account receives; the
-//! catalogue only recommends.
+//! catalogue only recommends. What real events have and the catalogue lacks, [`infer`] drafts.
 //!
 //! ```text
 //! data/fields.toml ─┐
 //! data/types.toml ──┼─▶ read (TOML) ─▶ check (names, twins, examples, both languages) ─▶ Catalog
 //! operator's files ─┘
 //! ```
+
+pub mod infer;
 
 mod check;
 mod draft;

@@ -2,7 +2,7 @@
 //!
 //! Not the meaning: `check` looks at that. Here are the form, unknown keys, and who said what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -45,14 +45,16 @@ pub(super) fn read(files: &[File<'_>]) -> Result<Drafted, Vec<Mistake>> {
             }
         };
         drafted.groups.extend(document.groups);
-        let mut seen = std::collections::BTreeSet::new();
+        // A type may have the name of a field.
+        let mut paths = BTreeSet::new();
+        let mut names = BTreeSet::new();
         let fields = document.field.into_iter().map(|field| (field.path.clone(), field));
         for (path, field) in fields {
-            mistakes.extend((!seen.insert(path.clone())).then(|| twice(name, &path)));
+            mistakes.extend((!paths.insert(path.clone())).then(|| twice(name, &path)));
             drafted.fields.insert(path, ((*name).to_owned(), field));
         }
         for entry in document.types {
-            mistakes.extend((!seen.insert(entry.name.clone())).then(|| twice(name, &entry.name)));
+            mistakes.extend((!names.insert(entry.name.clone())).then(|| twice(name, &entry.name)));
             drafted.types.insert(entry.name.clone(), ((*name).to_owned(), entry));
         }
     }

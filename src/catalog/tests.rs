@@ -154,6 +154,10 @@ fn mistakes_are_told_with_their_places_all_at_once() {
     );
     let twice = field("a", "kind = \"boolean\"\nexample = true").repeat(2);
     check(&twice, &["own.toml: a: is there twice"]);
+    let namesakes = field("a.b", "kind = \"boolean\"\nexample = true")
+        + "[[type]]\nname = \"a.b\"\ncategory = \"calls\"\nstatus = \"proposed\"\nfields = [\"a.b\"]\n\
+           en = { name = \"x\", text = \"X.\" }\nfr = { name = \"y\", text = \"Y.\" }\n";
+    check(&namesakes, &[]);
     let both = "[[type]]\nname = \"a b\"\ncategory = \"calls\"\nstatus = \"proposed\"\nfields = [\"nope\", \"@none\"]\n\
                 en = { name = \"\", text = \"x\" }\nfr = { name = \"y\", text = \"Y.\" }\n";
     assert_eq!(complaints(both).len(), 5, "{:#?}", complaints(both));

@@ -1,6 +1,8 @@
 //! `hooklog catalog`: the types of events and their fields.
 //!
-//! Works offline: a file is checked before a server is given it.
+//! Works offline: a file is checked before a server is given it, and drafted from events in files.
+
+mod infer;
 
 use std::path::PathBuf;
 
@@ -10,14 +12,15 @@ use super::column::{Column, count, text};
 use super::console::{Console, Format};
 use super::context::Context;
 use super::exit::{Exit, Failure};
-use crate::catalog::{Catalog, File};
+use crate::catalog::{Catalog, File, Mistake};
 
 /// Check files that extend the catalogue of events and fields
 #[derive(Debug, clap::Args)]
 #[command(
     subcommand_required = true,
     after_help = "Examples:
-  hooklog catalog check own.toml    exit code 3 where something is wrong in it"
+  hooklog catalog check own.toml                  exit code 3 where something is wrong in it
+  hooklog catalog infer events.ndjson > own.toml  draft what the catalogue lacks"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -37,26 +40,22 @@ its place. Exit code 3: something is wrong.")]
         /// The files, the later over the earlier
         files: Vec<PathBuf>,
     },
+    /// Draft the types and fields that events have and the catalogue lacks
+    #[command(after_help = infer::EXAMPLES)]
+    Infer(infer::Infer),
 }
 
 impl Arguments {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         match self.verb {
             Verb::Check { files } => check(&files, &mut context.console),
+            Verb::Infer(infer) => infer.run(&mut context.console),
         }
     }
 }
 
 fn check(paths: &[PathBuf], console: &mut Console) -> Result<Exit, Failure> {
-    let mut read = Vec::with_capacity(paths.len());
-    for path in paths {
-        let name = path.display().to_string();
-        let text =
-            std::fs::read_to_string(path).map_err(|reason| Failure::usage(format!("cannot read {name}: {reason}")))?;
-        read.push((name, text));
-    }
-    let files: Vec<File<'_>> = read.iter().map(|(name, text)| File { name, text }).collect();
-    match Catalog::with_files(&files) {
+    match read(paths)? {
         Ok(catalog) => {
             let counts =
                 json!({ "types": catalog.types().count(), "fields": catalog.fields().count(), "mistakes": [] });
@@ -75,6 +74,22 @@ fn check(paths: &[PathBuf], console: &mut Console) -> Result<Exit, Failure> {
             Ok(Exit::No)
         }
     }
+}
+
+/// Reads files on top of the built-in catalogue.
+///
+/// # Errors
+/// Outside, where a file cannot be read; inside, what is wrong in the files.
+fn read(paths: &[PathBuf]) -> Result<Result<Catalog, Vec<Mistake>>, Failure> {
+    let mut read = Vec::with_capacity(paths.len());
+    for path in paths {
+        let name = path.display().to_string();
+        let text =
+            std::fs::read_to_string(path).map_err(|reason| Failure::usage(format!("cannot read {name}: {reason}")))?;
+        read.push((name, text));
+    }
+    let files: Vec<File<'_>> = read.iter().map(|(name, text)| File { name, text }).collect();
+    Ok(Catalog::with_files(&files))
 }
 
 const COUNTS: &[Column] = &[count("TYPES", "/types"), count("FIELDS", "/fields")];
