@@ -17,8 +17,9 @@ use super::changed::{Revision, Setting, condition};
 use super::delivering::{AttemptError, Failure};
 use super::failure::{invalid, ours};
 use super::query::{List, Page};
+use super::rights;
 use crate::accounts::{
-    Accounts, Auth, Condition, Endpoint, EndpointDraft, EndpointSettings, Error, Format, Order, RightsDraft, Signing,
+    Accounts, Auth, Condition, Endpoint, EndpointDraft, EndpointSettings, Error, Format, Order, Signing,
 };
 use crate::model::{AccountName, EndpointName, Permission, SettingKind};
 use crate::web::json::{from_value, merge};
@@ -68,7 +69,7 @@ pub(super) struct Shown {
     /// Headers sent with every request beside hooklog's own.
     headers: BTreeMap<String, String>,
     /// What the endpoint receives less than its account; null where it is the same.
-    rights: Option<RightsDraft>,
+    rights: Option<rights::Shown>,
 }
 
 /// How hooklog shows a receiver who it is, as it is read.
@@ -116,7 +117,7 @@ impl Shown {
             max_in_flight: settings.max_in_flight,
             timeout_ms: settings.timeout_ms,
             headers: settings.headers.clone(),
-            rights: settings.rights.as_ref().map(|rights| accounts.rights_draft(rights)),
+            rights: settings.rights.as_ref().map(|rights| rights::Shown::of(accounts, rights)),
         }
     }
 

@@ -14,7 +14,7 @@ use super::changed::{Revision, Setting, condition};
 use super::failure::{invalid, ours};
 use super::query::{List, Page, Parameters};
 use crate::accounts::{
-    Account, Accounts, Condition, Error, Mark, PendingItem, Revised, RightsDraft, RightsSettings, Table, Treatment,
+    Account, Accounts, Condition, Defaults, Error, Mark, PendingItem, Preset, Revised, RightsDraft, RightsSettings, Table, Treatment,
     Warning, pending,
 };
 use crate::catalog::Catalog;
@@ -27,13 +27,55 @@ impl Input for RightsDraft {
     const ADDED_ON_READING: &'static [&'static str] = &["/revision", "/updatedAt", "/updatedBy", "/warnings"];
 }
 
+/// What rights say, as it is read.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "RightsSettings")]
+pub(super) struct Shown {
+    /// What holds for what no name says; left out where that is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default: Option<ShownDefaults>,
+    /// The revision of the catalogue that was decided on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    catalog: Option<String>,
+    /// Types by name or pattern: whether they are sent.
+    types: BTreeMap<String, bool>,
+    /// Fields by path, also of one type: how they are treated.
+    fields: BTreeMap<String, Treatment>,
+}
+
+/// What holds for what no name says, as it is read.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "RightsDefaults")]
+struct ShownDefaults {
+    /// For types.
+    types: Preset,
+    /// For fields.
+    fields: Preset,
+}
+
+impl Shown {
+    pub(super) fn of(accounts: &Accounts, rights: &RightsSettings) -> Self {
+        let RightsSettings { default, catalog, types, fields } = rights;
+        Self {
+            default: default.map(|Defaults { types, fields }| ShownDefaults { types, fields }),
+            catalog: Some(accounts.revision(*catalog)),
+            types: types.iter().map(|(name, is_wanted)| (name.as_str().to_owned(), *is_wanted)).collect(),
+            fields: fields.iter().map(|(name, treatment)| (name.to_string(), *treatment)).collect(),
+        }
+    }
+
+    const fn nothing() -> Self {
+        Self { default: None, catalog: None, types: BTreeMap::new(), fields: BTreeMap::new() }
+    }
+}
+
 /// Rights as they are read.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Rights")]
 pub(super) struct View {
     #[serde(flatten)]
-    rights: RightsDraft,
+    rights: Shown,
     #[serde(flatten)]
     revision: Revision,
     /// What has no effect, or another one than it seems.
@@ -45,7 +87,7 @@ impl View {
         let accounts = &call.api.accounts;
         let catalog = accounts.catalog_of_rights(&rights.value).map_err(|error| call.refused(error))?;
         Ok(Self {
-            rights: accounts.rights_draft(&rights.value),
+            rights: Shown::of(accounts, &rights.value),
             revision: Revision::of(accounts, rights),
             warnings: Warning::all(&rights.value, &catalog),
         })
@@ -58,7 +100,7 @@ impl View {
 #[schemars(rename = "Ceiling")]
 pub(super) struct CeilingView {
     #[serde(flatten)]
-    rights: RightsDraft,
+    rights: Shown,
     #[serde(flatten)]
     revision: Option<Revision>,
     /// What has no effect, or another one than it seems.
@@ -69,7 +111,7 @@ impl CeilingView {
     fn of(call: &Call, ceiling: Option<&Revised<RightsSettings>>) -> Result<Self, Problem> {
         Ok(match ceiling.map(|ceiling| View::of(call, ceiling)).transpose()? {
             Some(View { rights, revision, warnings }) => Self { rights, revision: Some(revision), warnings },
-            None => Self { rights: RightsDraft::default(), revision: None, warnings: Vec::new() },
+            None => Self { rights: Shown::nothing(), revision: None, warnings: Vec::new() },
         })
     }
 }
@@ -96,8 +138,7 @@ pub(super) async fn patch(call: Call, patch: Patch<RightsDraft>) -> Result<Chang
         let account = call.account()?;
         let present = rights_of(&account)?;
         let asked = wanted(&call, &account, SettingKind::Rights, Some(present)).await?;
-        let draft = call.api.accounts.rights_draft(&present.value);
-        let mut value = serde_json::to_value(draft).map_err(|error| ours(&error))?;
+        let mut value = serde_json::to_value(Shown::of(&call.api.accounts, &present.value)).map_err(|error| ours(&error))?;
         merge(&mut value, patch.change.clone());
         let draft: RightsDraft = from_value(value)?;
         // What was merged holds for what was read, whatever the writer asked for.
@@ -269,7 +310,7 @@ pub(super) struct PastRights {
     /// The names that differ from the revision before.
     changed: Vec<String>,
     /// The rights.
-    rights: RightsDraft,
+    rights: Shown,
 }
 
 pub(super) async fn history(call: Call, (page,): (Page,)) -> Result<Read<List<PastRights>>, Problem> {
@@ -286,7 +327,7 @@ pub(super) async fn history(call: Call, (page,): (Page,)) -> Result<Read<List<Pa
             updated_at: rights.at,
             updated_by: rights.by.label(),
             changed: before.map(|before| differences(&before.value, &rights.value)).unwrap_or_default(),
-            rights: accounts.rights_draft(&rights.value),
+            rights: Shown::of(accounts, &rights.value),
         })
         .collect();
     Ok(Read(List::cut(items, limit, |last: &PastRights| last.revision.clone())))

@@ -64,7 +64,7 @@ pub enum Preset {
 }
 
 /// What holds for what no name says: of types and fields alike, or of each apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum DefaultDraft {
     /// Of both.
@@ -86,15 +86,15 @@ pub struct Defaults {
 }
 
 /// Rights as they are written.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RightsDraft {
     /// What holds for what no name says. Left out: `recommended` in an account's rights, no limit in a ceiling and in
     /// an endpoint's rights.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub default: Option<DefaultDraft>,
     /// The revision of the catalogue that was decided on; the present one where it is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub catalog: Option<String>,
     /// Types by name or pattern (`call.*`, `*`): whether they are sent.
     #[serde(default)]
