@@ -1,36 +1,48 @@
-//! Makes the static C++ library the one that the linker finds.
+//! What has to be there before hooklog is compiled: the static C++ library, the built-in filters, and the
+//! version of the engine that runs them.
 //!
-//! RocksDB's crate asks for `stdc++` as a dynamic library. In a static program that links and then
-//! crashes at start. A folder that holds only `libstdc++.a`, searched before the compiler's own, leaves
-//! the linker no other choice.
+//! Not the place for generated Rust: there is none. Each step is a file in `build/`.
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to a build script through the environment")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{env, fs, io};
+#[path = "build/component.rs"]
+mod component;
+#[path = "build/engine_version.rs"]
+mod engine_version;
+#[path = "build/filters.rs"]
+mod filters;
+#[path = "build/static_cxx.rs"]
+mod static_cxx;
 
-fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-env-changed=CXX");
-    if let Err(problem) = link_static_cxx() {
-        println!("cargo:warning=the static C++ library was not found ({problem}); run `cargo xtask setup`");
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    for input in
+        ["build.rs", "build", "Cargo.lock", "wit", "filters/Cargo.toml", "filters/Cargo.lock", "filters/rights"]
+    {
+        println!("cargo::rerun-if-changed={input}");
+    }
+    println!("cargo::rerun-if-env-changed=CXX");
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    if let Err(problem) = static_cxx::link(&out) {
+        println!("cargo::warning=the static C++ library was not found ({problem}); run `cargo xtask setup`");
+    }
+    match prepare(&out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            println!("cargo::error={problem}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-fn link_static_cxx() -> io::Result<()> {
-    let compiler = env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
-    let answer = Command::new(compiler).arg("--print-file-name=libstdc++.a").output()?;
-    let library = PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim());
-    if !library.is_absolute() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the compiler does not know libstdc++.a"));
+fn prepare(out: &std::path::Path) -> Result<(), String> {
+    println!("cargo::rustc-env=HOOKLOG_WASMTIME_VERSION={}", engine_version::read()?);
+    let checkout = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    for (package, file) in [("hooklog-rights", "rights.wasm")] {
+        let module = filters::compile(&checkout, &out.join("filters"), package)?;
+        component::encode(&module, &out.join(file)).map_err(|problem| format!("{package} is no filter: {problem}"))?;
     }
-    let folder = Path::new(&env::var("OUT_DIR").unwrap_or_default()).join("static-cxx");
-    fs::create_dir_all(&folder)?;
-    let link = folder.join("libstdc++.a");
-    if fs::symlink_metadata(&link).is_ok() {
-        fs::remove_file(&link)?;
-    }
-    std::os::unix::fs::symlink(&library, &link)?;
-    println!("cargo:rustc-link-search=native={}", folder.display());
     Ok(())
 }

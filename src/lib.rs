@@ -20,6 +20,8 @@ pub mod web;
 
 pub mod ingest;
 
+pub mod filter;
+
 pub mod deliver;
 
 pub mod dispatch;

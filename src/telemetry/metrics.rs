@@ -19,6 +19,8 @@ pub struct Metrics {
     pub log: LogMetrics,
     /// What ingest counts.
     pub ingest: IngestMetrics,
+    /// What the host of filters counts.
+    pub filter: FilterMetrics,
     /// What delivery counts.
     pub deliver: DeliverMetrics,
     registry: Arc<Registry>,
@@ -46,6 +48,19 @@ pub struct IngestMetrics {
     pub refused: Family<CodeLabel, Counter>,
     /// Seconds from the last byte of a request to its answer.
     pub seconds: Histogram,
+}
+
+/// What the host of filters counts.
+#[derive(Debug, Clone)]
+pub struct FilterMetrics {
+    /// Evaluations of one event by one filter, by their verdict or fault.
+    pub evaluations: Family<OutcomeLabel, Counter>,
+    /// Seconds that one batch took on its thread.
+    pub batch_seconds: Histogram,
+    /// Instances made.
+    pub instances: Counter,
+    /// Components loaded, by where their code came from, or refused.
+    pub components: Family<OutcomeLabel, Counter>,
 }
 
 /// What delivery counts.
@@ -106,6 +121,30 @@ impl Metrics {
             ingest.seconds.clone(),
         );
 
+        let filter = FilterMetrics {
+            evaluations: Family::default(),
+            batch_seconds: seconds(),
+            instances: Counter::default(),
+            components: Family::default(),
+        };
+        registry.register(
+            "filter_evaluations",
+            "Events seen by a filter, by verdict or fault",
+            filter.evaluations.clone(),
+        );
+        registry.register_with_unit(
+            "filter_batch",
+            "One batch of events in one filter",
+            Unit::Seconds,
+            filter.batch_seconds.clone(),
+        );
+        registry.register("filter_instances", "Instances of filters made", filter.instances.clone());
+        registry.register(
+            "filter_components",
+            "Components loaded, by origin of their code, or refused",
+            filter.components.clone(),
+        );
+
         let deliver = DeliverMetrics {
             attempts: Family::default(),
             seconds: seconds(),
@@ -125,7 +164,7 @@ impl Metrics {
             "Ledgers that did not add up: should never count",
             deliver.ledger_mismatches.clone(),
         );
-        Self { log, ingest, deliver, registry: Arc::new(registry) }
+        Self { log, ingest, filter, deliver, registry: Arc::new(registry) }
     }
 
     /// Writes all metrics in the OpenMetrics text format.

@@ -1,0 +1,176 @@
+//! Compiled components, kept across starts: machine code in files that are checked to be ours.
+//!
+//! Not a place from which anybody may bring code: what is in a file is native code and runs without a
+//! sandbox. Invariant: code is made executable only after an HMAC over the very bytes in memory has proven
+//! that this host, with this key, wrote them for this component, engine and settings. Any doubt, and the
+//! component is compiled again and the file written anew.
+//!
+//! ```text
+//! file = HMAC-SHA256(key, name │ 0 │ code) (32) │ code        name = component's SHA-256 - engine's digest
+//! ```
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use tracing::warn;
+use wasmtime::component::Component;
+
+use crate::security::Secret;
+
+use super::engine::Engine;
+
+/// A directory of compiled components.
+#[derive(Debug)]
+pub(super) struct Cache {
+    directory: PathBuf,
+    key: Secret<[u8; 32]>,
+}
+
+/// Where a component's code comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Compiled,
+    Cached,
+}
+
+/// Why there is no code.
+#[derive(Debug)]
+pub(super) enum CompileError {
+    /// The component is broken, or uses what is switched off.
+    Invalid(String),
+    /// The component asks for more than an instance can have.
+    TooHungry(String),
+}
+
+impl Cache {
+    /// Opens a directory, made where it is missing, that nobody else can read or write.
+    ///
+    /// # Errors
+    /// Where it cannot be made, or belongs to somebody else.
+    pub(super) fn open(directory: &Path, key: Secret<[u8; 32]>) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let metadata = fs::symlink_metadata(directory)?;
+        if !metadata.is_dir() || metadata.uid() != rustix::process::geteuid().as_raw() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is not a directory of this user"));
+        }
+        if metadata.mode() & 0o777 != 0o700 {
+            fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+        }
+        Ok(Self { directory: directory.to_owned(), key })
+    }
+
+    /// Returns a component's code: from its file where that can be trusted, else compiled.
+    ///
+    /// # Errors
+    /// Where the component cannot be compiled. A file that is missing, broken or cannot be written is none.
+    pub(super) fn component(
+        cache: Option<&Self>,
+        engine: &Engine,
+        bytes: &[u8],
+        digest: &[u8; 32],
+    ) -> Result<(Component, Origin), CompileError> {
+        let name = file_name(engine, digest);
+        if let Some(component) = cache.and_then(|cache| cache.read(engine, &name)) {
+            return Ok((component, Origin::Cached));
+        }
+        let code =
+            engine.wasm.precompile_component(bytes).map_err(|problem| CompileError::Invalid(format!("{problem:#}")))?;
+        let code = Code::made_here(code);
+        let component = code.load(engine).map_err(|problem| CompileError::TooHungry(format!("{problem:#}")))?;
+        if let Some(cache) = cache
+            && let Err(problem) = cache.write(&name, &code)
+        {
+            warn!(%problem, directory = %cache.directory.display(), "a compiled component is not kept");
+        }
+        Ok((component, Origin::Compiled))
+    }
+
+    fn read(&self, engine: &Engine, name: &str) -> Option<Component> {
+        let path = self.directory.join(name);
+        let bytes = match read_at_most(&path, FILE_BYTES_MAX) {
+            Ok(bytes) => bytes,
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => return None,
+            Err(problem) => {
+                warn!(%problem, path = %path.display(), "a compiled component cannot be read: compiling it again");
+                return None;
+            }
+        };
+        let Some(code) = self.prove(name, &bytes) else {
+            warn!(path = %path.display(), "a compiled component is not ours: compiling it again");
+            return None;
+        };
+        match code.load(engine) {
+            Ok(component) => Some(component),
+            Err(problem) => {
+                let problem = format!("{problem:#}");
+                warn!(problem, path = %path.display(), "a compiled component does not fit: compiling it again");
+                None
+            }
+        }
+    }
+
+    /// Returns the code, where this host has written it under this name.
+    fn prove(&self, name: &str, bytes: &[u8]) -> Option<Code> {
+        let (tag, code) = bytes.split_first_chunk::<32>()?;
+        self.mac(name, code).verify(tag.into()).ok()?;
+        Some(Code(code.to_vec()))
+    }
+
+    fn write(&self, name: &str, code: &Code) -> io::Result<()> {
+        let tag = self.mac(name, &code.0).finalize().into_bytes();
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.directory)?;
+        file.write_all(&tag)?;
+        file.write_all(&code.0)?;
+        file.as_file().sync_all()?;
+        file.persist(self.directory.join(name))?;
+        File::open(&self.directory)?.sync_all()
+    }
+
+    fn mac(&self, name: &str, code: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.expose()).expect("an HMAC takes a key of any length");
+        mac.update(name.as_bytes());
+        mac.update(&[0]);
+        mac.update(code);
+        mac
+    }
+}
+
+/// Machine code of which it is certain that this host has made it.
+struct Code(Vec<u8>);
+
+impl Code {
+    /// Takes what the compiler of this process has given.
+    const fn made_here(code: Vec<u8>) -> Self {
+        Self(code)
+    }
+
+    /// Makes it a component.
+    ///
+    /// # Errors
+    /// Where the engine has other settings than the one that compiled it, or no room for such a component.
+    #[expect(unsafe_code, reason = "precompiled code is trusted code: there is no safe way to load it")]
+    fn load(&self, engine: &Engine) -> wasmtime::Result<Component> {
+        // SAFETY: a `Code` is made of what `precompile_component` has just given, or of bytes in memory whose HMAC
+        // proves that it gave them earlier. They are copied, not mapped: nobody can change them afterwards.
+        unsafe { Component::deserialize(&engine.wasm, &self.0) }
+    }
+}
+
+fn file_name(engine: &Engine, component: &[u8; 32]) -> String {
+    let engine: [u8; 32] = Sha256::digest(format!("{}, code {}", engine.description(), engine.code())).into();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!("{}-{}", hex(component), hex(engine.first_chunk::<8>().expect("32 bytes have 8")))
+}
+
+fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bytes_max).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What is longer cannot be ours: it is cut here, and its HMAC fails.
+const FILE_BYTES_MAX: u64 = 1 << 30;
