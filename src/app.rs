@@ -25,12 +25,13 @@ use crate::accounts::{self, Accounts, KeySource};
 use crate::api::{self, Api};
 use crate::deliver::{self, send};
 use crate::dispatch::{self, Dispatch};
+use crate::filter;
 use crate::ingest::{self, Ingest};
 use crate::log::{self, Log};
 use crate::model::{AccountName, Timestamp, Who};
 use crate::runtime::{Clock, Random, Shutdown, ShutdownTrigger, Tasks, blocking, boot_id, shutdown};
 use crate::security::{AddressRules, ApiToken, TokenHash, TokenKind};
-use crate::settings::{ListenerSettings, MasterKeySource, Settings};
+use crate::settings::{FilterSettings, ListenerSettings, MasterKeySource, Settings};
 use crate::telemetry::Metrics;
 use crate::web::{self, Listener, Problem, Surroundings, TlsConfig};
 
@@ -43,6 +44,12 @@ pub enum Error {
     /// The accounts.
     #[error(transparent)]
     Accounts(#[from] accounts::Error),
+    /// The host of filters.
+    #[error(transparent)]
+    Filter(#[from] filter::Error),
+    /// The built-in rights component.
+    #[error("the built-in rights component cannot be used: {0}")]
+    RightsComponent(filter::LoadError),
     /// A listener's certificate.
     #[error(transparent)]
     Tls(#[from] web::TlsError),
@@ -127,7 +134,16 @@ impl App {
         let log = Log::open(&settings.log_options(), clock.clone(), &mut random, metrics.log.clone())?;
         let rules = AddressRules::new(settings.deliver.allow_addresses.clone());
         let accounts = open_accounts(&settings, &rules, &log, &clock, &mut random).await?;
-        let dispatch = Dispatch::new(log.handle());
+        let host = filter::Host::start(filter_options(&settings, &accounts), clock.clone(), metrics.filter.clone())?;
+        let rights = host.load(Bytes::from_static(filter::BUILT_IN_RIGHTS)).await.map_err(Error::RightsComponent)?;
+        tasks.spawn(host.clone().run(stop.clone()));
+        let dispatch = Dispatch::new(dispatch::Parts {
+            log: log.handle(),
+            accounts: accounts.clone(),
+            host,
+            rights,
+            tasks: tasks.clone(),
+        });
         let sender = send::Sender::start(
             sender_options(&settings, rules),
             clock.clone(),
@@ -277,6 +293,7 @@ impl App {
             accounts: self.accounts.clone(),
             log: self.log.handle(),
             deliver: self.deliver.clone(),
+            dispatch: self.dispatch.clone(),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             health: self.health.clone(),
@@ -421,6 +438,30 @@ async fn open_accounts(
     Ok(Accounts::open(options, log.handle(), clock.clone(), random.split()).await?)
 }
 
+fn filter_options(settings: &Settings, accounts: &Accounts) -> filter::Options {
+    let FilterSettings { fuel_per_event, memory_bytes_max, component_bytes_max, threads } = settings.filter;
+    let event_bytes_max = settings.ingest.event_bytes_max;
+    // Rights answer for whatever ingest takes: a pseudonym may be eight times as long as what it stands for, and
+    // the text that is built doubles as it grows.
+    let output_bytes_max = event_bytes_max.saturating_mul(8).saturating_add(FILTER_OUTPUT_BYTES_MIN);
+    let needed = output_bytes_max.saturating_mul(3).saturating_add(FILTER_MEMORY_BYTES_MIN);
+    let processors = std::thread::available_parallelism().map_or(1, |count| u16::try_from(count.get()).unwrap_or(1));
+    filter::Options {
+        limits: filter::Limits {
+            fuel_per_event,
+            fuel_per_byte: FUEL_PER_BYTE,
+            memory_bytes_max: memory_bytes_max.max(needed),
+            output_bytes_max,
+            component_bytes_max,
+            configuration_bytes_max: FILTER_CONFIGURATION_BYTES_MAX,
+            wall_per_call: FILTER_WALL,
+        },
+        threads: threads.unwrap_or_else(|| processors.clamp(1, FILTER_THREADS_AUTO_MAX)),
+        cache_directory: Some(settings.data.join("components")),
+        cache_key: accounts.component_key(),
+    }
+}
+
 fn catalog_file(path: &Path) -> Result<accounts::OwnFile, Error> {
     let text = std::fs::read_to_string(path);
     let text = text.map_err(|problem| Error::CatalogFile { path: path.to_owned(), problem })?;
@@ -495,6 +536,16 @@ fn raise_descriptors() {
 fn connections_max() -> u32 {
     u32::try_from(descriptors_max().saturating_sub(512) / 8).unwrap_or(u32::MAX).clamp(64, 10_000)
 }
+
+/// Fuel that each byte of an event adds: a pseudonym of a one-letter value costs rights less than 20,000.
+const FUEL_PER_BYTE: u64 = 10_000;
+const FILTER_OUTPUT_BYTES_MIN: usize = 1 << 20;
+const FILTER_MEMORY_BYTES_MIN: usize = 16 << 20;
+/// Bytes of a configuration: the largest table of rights, and as much again.
+const FILTER_CONFIGURATION_BYTES_MAX: usize = 1 << 20;
+/// The safety net: far longer than the fuel of the largest event lasts.
+const FILTER_WALL: Duration = Duration::from_secs(5);
+const FILTER_THREADS_AUTO_MAX: u16 = 16;
 
 const OPERATOR_TOKEN_FILE: &str = "operator.token";
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);

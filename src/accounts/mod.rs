@@ -13,6 +13,7 @@ mod job;
 mod keystore;
 mod rehearse;
 mod rights;
+mod stamp;
 mod state;
 mod tables;
 mod token;
@@ -51,6 +52,7 @@ pub use self::rights::{
     Decisions, DefaultDraft, Defaults, Layer, Mark, PendingItem, Preset, RightsDraft, RightsSettings, Rule, Table,
     Treatment, Warning, pending,
 };
+pub use self::stamp::RightsStamp;
 pub use self::state::{Account, Endpoint, Revised};
 pub use self::tables::Effective;
 pub use self::token::{TokenDraft, TokenSettings};
@@ -176,6 +178,8 @@ struct Inner {
     revisions: RevisionCipher,
     /// What every account's pseudonym key is derived from.
     pseudonyms: PseudonymKeys,
+    /// What proves that a compiled component is our own.
+    component_key: Secret<[u8; 32]>,
     catalogs: Catalogs,
     tables: Tables,
 }
@@ -198,6 +202,7 @@ impl Accounts {
         let mut keystore = Keystore::open(&options.directory, &options.key, &mut random)?;
         let revisions = RevisionCipher::new(&kept_key(&mut keystore, REVISION_KEY, &mut random)?);
         let pseudonyms = PseudonymKeys::new(Secret::new(kept_key(&mut keystore, PSEUDONYM_KEY, &mut random)?));
+        let component_key = Secret::new(kept_key(&mut keystore, COMPONENT_KEY, &mut random)?);
         keystore.forget_all_but(&named_secrets(&state), &mut random)?;
         let accounts = Self(Arc::new(Inner {
             options,
@@ -209,6 +214,7 @@ impl Accounts {
             observer: OnceLock::new(),
             revisions,
             pseudonyms,
+            component_key,
             catalogs: Catalogs::default(),
             tables: Tables::default(),
         }));
@@ -366,6 +372,12 @@ impl Accounts {
         self.0.revisions.decipher(text)
     }
 
+    /// Returns the key that proves that a compiled component was put into its cache by this installation.
+    #[must_use]
+    pub fn component_key(&self) -> Secret<[u8; 32]> {
+        self.0.component_key.clone()
+    }
+
     fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.0.state.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -407,7 +419,7 @@ fn named_secrets(state: &State) -> BTreeSet<KeyId> {
             let settings = &endpoint.settings.value;
             settings.keys.iter().map(|key| key.id).chain(settings.auth.secret())
         })
-        .chain([REVISION_KEY, PSEUDONYM_KEY])
+        .chain([REVISION_KEY, PSEUDONYM_KEY, COMPONENT_KEY])
         .collect()
 }
 
@@ -415,3 +427,5 @@ fn named_secrets(state: &State) -> BTreeSet<KeyId> {
 const REVISION_KEY: KeyId = KeyId(0);
 /// Where the key is that pseudonym keys are derived from.
 const PSEUDONYM_KEY: KeyId = KeyId(1);
+/// Where the key is that proves compiled components.
+const COMPONENT_KEY: KeyId = KeyId(2);

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::account::{AccountSettings, StoredAccount};
-use super::endpoint::{EndpointSettings, StoredEndpoint};
 use super::catalogs::StoredCatalog;
+use super::endpoint::{EndpointSettings, StoredEndpoint};
 use super::job::ReplaySettings;
 use super::rights::RightsSettings;
+use super::stamp::RightsStamp;
 use super::token::TokenSettings;
 use crate::log::{Error, SettingRow};
 use crate::model::{AccountId, AccountName, Command, EndpointId, EndpointName, Position, SettingKind, Timestamp, Who};
@@ -56,6 +57,8 @@ pub struct Account {
     pub rights: Option<Revised<RightsSettings>>,
     /// What INO's contract with it allows, where there is a limit.
     pub ceiling: Option<Revised<RightsSettings>>,
+    /// Tells whether what was made under its rights is still so.
+    pub stamp: RightsStamp,
 }
 
 /// An endpoint with its place.
@@ -130,11 +133,15 @@ impl State {
             SettingKind::Build => {}
             SettingKind::Rights => {
                 let rights = revised.map(|()| value(row, &command)).transpose()?;
-                self.account_of(row)?.rights = Some(rights);
+                let account = self.account_of(row)?;
+                account.rights = Some(rights);
+                account.stamp.move_to(row.revision);
             }
             SettingKind::Ceiling => {
                 let Revised { value, revision, at, by } = revised.map(|()| optional(row, &command)).transpose()?;
-                self.account_of(row)?.ceiling = value.map(|value| Revised { value, revision, at, by });
+                let account = self.account_of(row)?;
+                account.ceiling = value.map(|value| Revised { value, revision, at, by });
+                account.stamp.move_to(row.revision);
             }
             SettingKind::Catalog => self.catalog = Some(revised.map(|()| value(row, &command)).transpose()?),
         }
@@ -158,6 +165,7 @@ impl State {
                     replays: BTreeMap::new(),
                     rights: None,
                     ceiling: None,
+                    stamp: RightsStamp::default(),
                 };
                 self.accounts.insert(row.account, Arc::new(account));
             }
@@ -168,6 +176,7 @@ impl State {
         self.endpoint_last = self.endpoint_last.max(stored.value.id);
         let name = EndpointName::parse(&row.name).map_err(|problem| unreadable(row, &problem))?;
         let account = self.account_of(row)?;
+        account.stamp.move_to(row.revision);
         let id = stored.value.id;
         let (settings, rest) = (stored.value.settings.clone(), stored.map(|_| ()));
         match settings {

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::execute::check;
 use super::rights::{Decisions, Layer, RightsDraft, RightsSettings, Table};
+use super::stamp::RightsStamp;
 use super::state::{Account, Endpoint, Revised};
 use super::{Accounts, Change, Condition, Error};
 use crate::catalog::Catalog;
@@ -22,6 +23,8 @@ pub struct Effective {
     pub table: Arc<Table>,
     /// The revision of the account's rights.
     pub revision: Position,
+    /// Tells whether this still holds.
+    pub stamp: RightsStamp,
 }
 
 /// Tables that are ready.
@@ -112,9 +115,8 @@ impl Accounts {
             }
         };
         let rights = draft.check(layer, revision, &catalog)?;
-        Table::new(Decisions::resolve(&rights, &catalog)).map_err(|problem| {
-            Error::invalid("/fields", format!("{problem}: name fields for fewer single types"))
-        })?;
+        Table::new(Decisions::resolve(&rights, &catalog))
+            .map_err(|problem| Error::invalid("/fields", format!("{problem}: name fields for fewer single types")))?;
         Ok(rights)
     }
 
@@ -191,13 +193,13 @@ impl Accounts {
             endpoint: endpoint.map(|endpoint| endpoint.settings.revision),
         };
         if let Some(table) = self.0.tables.held(key, revisions) {
-            return Ok(Effective { table, revision: rights.revision });
+            return Ok(Effective { table, revision: rights.revision, stamp: account.stamp.clone() });
         }
         let own = endpoint.and_then(|endpoint| endpoint.settings.value.rights.clone());
         let ceiling = account.ceiling.as_ref().map(|ceiling| ceiling.value.clone());
         let table = self.table_of([Some(rights.value.clone()), ceiling, own].into_iter().flatten().collect())?;
         self.0.tables.hold(key, revisions, Arc::clone(&table));
-        Ok(Effective { table, revision: rights.revision })
+        Ok(Effective { table, revision: rights.revision, stamp: account.stamp.clone() })
     }
 
     /// Makes the table of rights that meet, or takes the one that is ready.

@@ -278,7 +278,11 @@ async fn a_change_is_acknowledged_only_after_the_observer_nodded() {
     let replay_change = Change::Replay { account: acme.id, endpoint: endpoint.id, id: replay.value.id };
     let first = [Change::Account(acme.id), Change::Rights(acme.id)];
     let expected = [endpoint_change.clone(), endpoint_change, replay_change];
-    assert_eq!(*noted.0.lock().unwrap(), [first.as_slice(), expected.as_slice()].concat(), "pausing twice is one change");
+    assert_eq!(
+        *noted.0.lock().unwrap(),
+        [first.as_slice(), expected.as_slice()].concat(),
+        "pausing twice is one change"
+    );
     opened.log.close().await.unwrap();
 }
 
@@ -395,9 +399,8 @@ async fn rights_ceiling_and_an_endpoints_own_meet_in_the_stricter() {
         .put(r#"{"url": "https://example.com/", "rights": {"types": {"call.*": false}, "fields": {"customer.email": "remove"}}}"#)
         .await
         .unwrap();
-    let rule = |path: &str| {
-        opened.accounts.effective_for(&endpoint).unwrap().table.decisions().rule("email.sent", path).own
-    };
+    let rule =
+        |path: &str| opened.accounts.effective_for(&endpoint).unwrap().table.decisions().rule("email.sent", path).own;
     assert_eq!((rule("customer.email"), rule("customer.country")), (Treatment::Remove, Treatment::Keep));
     assert_eq!(opened.treatment("customer.email"), Treatment::Keep, "the account's own is not narrowed");
     let table = opened.accounts.effective_for(&endpoint).unwrap().table;

@@ -18,9 +18,8 @@ use crate::model::{AccountId, EventType, SettingKind, Timestamp};
 use crate::web::{Input, Problem};
 
 impl Input for TypeCall {
-    const ADDED_ON_READING: &'static [&'static str] = &[
-        "/name", "/origin", "/count", "/firstSeenAt", "/lastSeenAt", "/revision", "/updatedAt", "/updatedBy",
-    ];
+    const ADDED_ON_READING: &'static [&'static str] =
+        &["/name", "/origin", "/count", "/firstSeenAt", "/lastSeenAt", "/revision", "/updatedAt", "/updatedBy"];
 }
 
 /// The whole catalogue.

@@ -1,7 +1,8 @@
 //! Events as they were taken in: listed, and one looked at.
 //!
-//! There are no rights yet: whoever has `history` sees every field of every event of the account. The bytes of
-//! `actor` and `data` are answered as they were received.
+//! Whoever has `raw` sees all of them; others see what the account's rights leave, and of an event that is withheld as
+//! a whole that it is there. A search by key finds only what would show that key. What is left untouched is answered
+//! byte by byte as it was received.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -11,9 +12,11 @@ use super::call::Call;
 use super::failure::{invalid_parameter, of_log, ours};
 use super::query::{Direction, List, Order, Page, Parameters, Range};
 use super::stretch::{Stretch, Walk, expired};
+use crate::accounts::Account;
+use crate::dispatch::Answer;
 use crate::log::{Handle, IndexRow};
 use crate::model::limits::{OFFSET_MAX, PAGE_ROWS_MAX};
-use crate::model::{AccountId, AccountName, Event, EventId, EventType, Offset, Record, Timestamp};
+use crate::model::{AccountId, AccountName, Event, EventId, EventType, Offset, Permission, Record, Timestamp};
 use crate::web::{Code, Problem};
 
 /// An event as it is read.
@@ -35,37 +38,91 @@ pub(super) struct View {
     occurred_at: Timestamp,
     /// The account that it belongs to.
     account_id: AccountName,
-    /// What it keeps its order by; null where it has none.
+    /// What it keeps its order by; null where it has none, or rights withhold the field it came from.
     key: Option<String>,
-    /// Who did it; null where that was not said.
+    /// Who did it; null where that was not said, or rights withhold it.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     actor: Option<Box<RawValue>>,
-    /// What happened.
-    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
-    data: Box<RawValue>,
+    /// What happened; null where rights withhold the event.
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    data: Option<Box<RawValue>>,
+    /// Why nothing of it is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withheld: Option<Withheld>,
     /// Its place in the account's log.
     offset: Offset,
     /// When hooklog took it in.
     recorded_at: Timestamp,
 }
 
-impl View {
-    fn of(account: &AccountName, record: &Record, event_type: EventType, event: Event) -> Result<Self, Problem> {
+/// Why nothing of an event is shown.
+#[derive(Debug, Clone, Copy, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Withheld {
+    /// Rights withhold its type.
+    TypeWithheld,
+    /// The catalogue that the rights were decided on does not know its type.
+    TypeUnknown,
+    /// Rights could not be applied to it.
+    Fault,
+}
+
+/// An event on its way to who asked for it.
+struct Taken {
+    record: Record,
+    event_type: EventType,
+    event: Event,
+}
+
+impl Taken {
+    /// Shows what there is to show of it.
+    fn show(self, account: &AccountName, shown: Shown) -> Result<View, Problem> {
+        let Self { record, event_type, event } = self;
         let raw = |text: &str| RawValue::from_string(text.to_owned()).map_err(|error| ours(&error));
-        Ok(Self {
+        let (left, withheld, source_id) = match shown {
+            Shown::All => (Some((event.actor, event.data, event.key)), None, event.source_id),
+            Shown::As(Answer::Left(left)) => (Some((left.actor, left.data, left.key)), None, None),
+            Shown::As(Answer::Withheld) => (None, Some(Withheld::TypeWithheld), None),
+            Shown::As(Answer::Unknown) => (None, Some(Withheld::TypeUnknown), None),
+            Shown::As(Answer::Fault(_)) => (None, Some(Withheld::Fault), None),
+        };
+        let (actor, data, key) = match left {
+            Some((actor, data, key)) => (actor, Some(data), key),
+            None => (None, None, None),
+        };
+        Ok(View {
             id: event.id,
-            source_id: event.source_id.map(|id| id.to_string()),
+            source_id: source_id.map(|id| id.to_string()),
             event_type,
             version: event.version,
             occurred_at: event.occurred_at,
             account_id: account.clone(),
-            key: event.key.map(|key| key.to_string()),
-            actor: event.actor.as_deref().map(raw).transpose()?,
-            data: raw(&event.data)?,
+            key: key.map(|key| key.to_string()),
+            actor: actor.as_deref().map(raw).transpose()?,
+            data: data.as_deref().map(raw).transpose()?,
+            withheld,
             offset: record.header.offset,
             recorded_at: record.header.recorded_at,
         })
     }
+}
+
+/// How much of an event is shown.
+enum Shown {
+    /// All of it.
+    All,
+    /// As much as rights leave.
+    As(Answer),
+}
+
+/// Shows events to whoever asks: all of them with `raw`, else what rights leave.
+async fn show(call: &Call, account: &Account, taken: Vec<Taken>) -> Result<Vec<View>, Problem> {
+    if call.also_may(Permission::Raw) {
+        return taken.into_iter().map(|taken| taken.show(&account.name, Shown::All)).collect();
+    }
+    let events: Vec<_> = taken.iter().map(|taken| (taken.event_type.clone(), taken.event.clone())).collect();
+    let answers = call.api.dispatch.view(account, &events).await.map_err(|error| call.refused(error))?;
+    taken.into_iter().zip(answers).map(|(taken, answer)| taken.show(&account.name, Shown::As(answer))).collect()
 }
 
 /// Which events.
@@ -112,7 +169,6 @@ impl Types {
 /// What is asked for, on its way to a thread that may wait for the disk.
 struct Question {
     account: AccountId,
-    name: AccountName,
     types: Types,
     key: Option<String>,
     stretch: Stretch,
@@ -129,26 +185,24 @@ pub(super) async fn list(
     let after = page.read_after(read_offset)?;
     let types = Types::parse(filter.event_type.as_deref())?;
     let (from, to) = (range.from()?, range.to()?);
-    call.look_up(move |log| {
-        let stretch = Stretch::resolve(log, account.id, from, to)?;
-        Question {
-            account: account.id,
-            name: account.name.clone(),
-            types,
-            key: filter.key,
-            stretch,
-            direction: order.direction(),
-            after,
-            limit: page.limit(),
-        }
-        .answer(log)
-    })
-    .await
-    .map(Read)
+    let (id, key) = (account.id, filter.key.clone());
+    let List { items, next } = call
+        .look_up(move |log| {
+            let stretch = Stretch::resolve(log, id, from, to)?;
+            let (direction, limit) = (order.direction(), page.limit());
+            Question { account: id, types, key: filter.key, stretch, direction, after, limit }.answer(log)
+        })
+        .await?;
+    let mut items = show(&call, &account, items).await?;
+    if key.is_some() {
+        // Whom rights do not show a key, no search by it answers either.
+        items.retain(|item| item.key == key);
+    }
+    Ok(Read(List { items, next }))
 }
 
 impl Question {
-    fn answer(&self, log: &Handle) -> Result<List<View>, Problem> {
+    fn answer(&self, log: &Handle) -> Result<List<Taken>, Problem> {
         match &self.key {
             None => self.walk(log),
             Some(key) => match self.rows_of_key(log, key)? {
@@ -158,7 +212,7 @@ impl Question {
         }
     }
 
-    fn walk(&self, log: &Handle) -> Result<List<View>, Problem> {
+    fn walk(&self, log: &Handle) -> Result<List<Taken>, Problem> {
         let walk = Walk::new(log, self.account, self.stretch, self.direction, self.after);
         let walk = std::cell::RefCell::new(walk);
         let mut rows = std::iter::from_fn(|| walk.borrow_mut().next().transpose());
@@ -190,7 +244,7 @@ impl Question {
         log: &Handle,
         rows: &mut dyn Iterator<Item = Result<IndexRow, Problem>>,
         is_tired: impl Fn() -> bool,
-    ) -> Result<List<View>, Problem> {
+    ) -> Result<List<Taken>, Problem> {
         let mut items = Vec::new();
         let mut bytes = 0;
         let mut last = None;
@@ -199,8 +253,8 @@ impl Question {
                 return Ok(List { items, next: last.map(|offset: Offset| offset.to_string()) });
             }
             last = Some(row.offset);
-            if let Some(view) = self.view(log, row, &mut bytes)? {
-                items.push(view);
+            if let Some(taken) = self.take(log, row, &mut bytes)? {
+                items.push(taken);
             }
             if is_tired() {
                 return Ok(List { items, next: Some(row.offset.to_string()) });
@@ -210,7 +264,7 @@ impl Question {
     }
 
     /// Reads an event, if it is one that was asked for.
-    fn view(&self, log: &Handle, row: IndexRow, bytes: &mut usize) -> Result<Option<View>, Problem> {
+    fn take(&self, log: &Handle, row: IndexRow, bytes: &mut usize) -> Result<Option<Taken>, Problem> {
         // The number of a type is in the index: most of what is not asked for is never read.
         if log.type_name(row.event_type).is_some_and(|event_type| !self.types.contains(&event_type)) {
             return Ok(None);
@@ -222,24 +276,27 @@ impl Question {
             return Ok(None);
         }
         *bytes += record.payload.len();
-        View::of(&self.name, &record, event_type, event).map(Some)
+        Ok(Some(Taken { record, event_type, event }))
     }
 }
 
 pub(super) async fn get(call: Call, (): ()) -> Result<Read<View>, Problem> {
     let account = call.account()?;
     let asked = call.segment("id").to_owned();
-    call.look_up(move |log| {
-        let offset = match asked.strip_prefix('@') {
-            Some(offset) => read_offset(offset).ok_or_else(not_found)?,
-            None => find(log, account.id, &EventId::parse(&asked).map_err(|_| not_found())?)?.ok_or_else(not_found)?,
-        };
-        let record = record_at(log, account.id, offset)?;
-        let (event_type, event) = log.event(&record).map_err(of_log)?;
-        View::of(&account.name, &record, event_type, event)
-    })
-    .await
-    .map(Read)
+    let id = account.id;
+    let taken = call
+        .look_up(move |log| {
+            let offset = match asked.strip_prefix('@') {
+                Some(offset) => read_offset(offset).ok_or_else(not_found)?,
+                None => find(log, id, &EventId::parse(&asked).map_err(|_| not_found())?)?.ok_or_else(not_found)?,
+            };
+            let record = record_at(log, id, offset)?;
+            let (event_type, event) = log.event(&record).map_err(of_log)?;
+            Ok(Taken { record, event_type, event })
+        })
+        .await?;
+    let shown = show(&call, &account, vec![taken]).await?.pop();
+    shown.map(Read).ok_or_else(not_found)
 }
 
 /// Reads the record of an offset.

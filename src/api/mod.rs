@@ -52,6 +52,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::accounts::Accounts;
+use crate::dispatch::Dispatch;
 use crate::log;
 use crate::runtime::Clock;
 use crate::telemetry::Metrics;
@@ -80,6 +81,8 @@ pub struct Api {
     pub log: log::Handle,
     /// How endpoints do.
     pub deliver: delivering::Handle,
+    /// What rights leave of events.
+    pub dispatch: Dispatch,
     /// What is counted.
     pub metrics: Metrics,
     /// What time it is.

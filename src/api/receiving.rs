@@ -63,7 +63,7 @@ pub(super) fn webhooks(generator: &mut SchemaGenerator) -> Value {
 }
 
 /// Name, whether it is always there, meaning.
-const HEADERS: [(&str, bool, &str); 16] = [
+const HEADERS: [(&str, bool, &str); 17] = [
     ("webhook-id", true, "The event's id."),
     ("webhook-timestamp", true, "When this request was made, in seconds since 1970."),
     (
@@ -84,7 +84,12 @@ const HEADERS: [(&str, bool, &str); 16] = [
         "The event's number at this endpoint: 1, 2, 3 …; a hole that lasts is a question to `GET /api/v1/accounts/{account}/deliveries`. Absent on tests and replays.",
     ),
     ("hooklog-attempt", true, "Which request of this event it is, from 1."),
-    ("hooklog-key", false, "What the event keeps its order by; percent-encoded outside visible ASCII."),
+    (
+        "hooklog-key",
+        false,
+        "What the event keeps its order by, where rights leave the field it came from; percent-encoded outside visible ASCII.",
+    ),
+    ("hooklog-rights", false, "The revision of the rights that the body was made under; absent on a test."),
     ("hooklog-test", false, "`true` on a test."),
     ("hooklog-replay", false, "The replay that sent it."),
     ("traceparent", false, "The trace that the event belongs to."),

@@ -14,8 +14,8 @@ use super::changed::{Revision, Setting, condition};
 use super::failure::{invalid, ours};
 use super::query::{List, Page, Parameters};
 use crate::accounts::{
-    Account, Accounts, Condition, Defaults, Error, Mark, PendingItem, Preset, Revised, RightsDraft, RightsSettings, Table, Treatment,
-    Warning, pending,
+    Account, Accounts, Condition, Defaults, Error, Mark, PendingItem, Preset, Revised, RightsDraft, RightsSettings,
+    Table, Treatment, Warning, pending,
 };
 use crate::catalog::Catalog;
 use crate::model::limits::PAGE_ROWS_MAX;
@@ -138,7 +138,8 @@ pub(super) async fn patch(call: Call, patch: Patch<RightsDraft>) -> Result<Chang
         let account = call.account()?;
         let present = rights_of(&account)?;
         let asked = wanted(&call, &account, SettingKind::Rights, Some(present)).await?;
-        let mut value = serde_json::to_value(Shown::of(&call.api.accounts, &present.value)).map_err(|error| ours(&error))?;
+        let mut value =
+            serde_json::to_value(Shown::of(&call.api.accounts, &present.value)).map_err(|error| ours(&error))?;
         merge(&mut value, patch.change.clone());
         let draft: RightsDraft = from_value(value)?;
         // What was merged holds for what was read, whatever the writer asked for.
@@ -175,7 +176,8 @@ pub(super) async fn put_ceiling(call: Call, Json(draft): Json<RightsDraft>) -> R
     let account = call.account()?;
     let condition = wanted(&call, &account, SettingKind::Ceiling, account.ceiling.as_ref()).await?;
     // A ceiling that says nothing is none.
-    let draft = Some(&draft).filter(|draft| RightsDraft { catalog: None, ..(**draft).clone() } != RightsDraft::default());
+    let draft =
+        Some(&draft).filter(|draft| RightsDraft { catalog: None, ..(**draft).clone() } != RightsDraft::default());
     let saved = call.api.accounts.put_ceiling(&account.name, draft, condition, &call.who()?).await;
     CeilingView::of(&call, saved.map_err(|error| call.refused(error))?.as_ref()).map(Read)
 }
@@ -263,10 +265,7 @@ impl EffectiveRights {
                 .map(|(name, _)| (name.to_string(), of_type(name.as_str())))
                 .filter(|(_, fields)| !fields.is_empty())
                 .collect(),
-            unknown: UnknownRights {
-                types: table.mark(NO_TYPE) == Mark::Wanted,
-                fields: treated(NO_TYPE, NO_FIELD),
-            },
+            unknown: UnknownRights { types: table.mark(NO_TYPE) == Mark::Wanted, fields: treated(NO_TYPE, NO_FIELD) },
             fields,
         }
     }

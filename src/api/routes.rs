@@ -7,7 +7,8 @@ use http::Method;
 
 use super::route::{Needs, Route};
 use super::{
-    Options, account, capture, catalog, conduct, delivery, endpoint, endpoint_test, event, me, process, replay, rights, secret, token,
+    Options, account, capture, catalog, conduct, delivery, endpoint, endpoint_test, event, me, process, replay, rights,
+    secret, token,
 };
 use crate::model::Permission;
 use crate::web::Code;
@@ -29,10 +30,19 @@ macro_rules! at {
 
 /// Returns every route, in the order of the document.
 pub(super) fn table(options: &Options) -> Vec<Route> {
-    [process_routes(options), account_routes(), token_routes(), endpoint_routes(), rights_routes(), catalog_routes(), history_routes(), replay_routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        process_routes(options),
+        account_routes(),
+        token_routes(),
+        endpoint_routes(),
+        rights_routes(),
+        catalog_routes(),
+        history_routes(),
+        replay_routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 const SETTINGS: Needs = Needs::Permission(Permission::Settings);
@@ -187,15 +197,27 @@ fn catalog_routes() -> Vec<Route> {
     vec![
         Route::reads(at!("/catalog"), Needs::Operator, "Return the catalogue of types and fields", catalog::get)
             .says("With what was ever seen of each type, and the types that were seen and are not in it."),
-        Route::writes(Method::PUT, at!("/catalog/types/{type}"), Needs::Operator, "Give the catalogue a type", catalog::put_type)
-            .says(
-                "Or take the place of the one of that name. `fields` names known ones (`customer.*` for all in an object) \
+        Route::writes(
+            Method::PUT,
+            at!("/catalog/types/{type}"),
+            Needs::Operator,
+            "Give the catalogue a type",
+            catalog::put_type,
+        )
+        .says(
+            "Or take the place of the one of that name. `fields` names known ones (`customer.*` for all in an object) \
                  or describes new ones. Accounts get nothing new of it until they save their rights on it.",
-            )
-            .fails_with(&[Code::PreconditionFailed]),
-        Route::writes(Method::DELETE, at!("/catalog/types/{type}"), Needs::Operator, "Take a type back", catalog::delete_type)
-            .says("One that a call has given; one of the same name in a file shows again.")
-            .fails_with(&[Code::PreconditionFailed, Code::NotFound]),
+        )
+        .fails_with(&[Code::PreconditionFailed]),
+        Route::writes(
+            Method::DELETE,
+            at!("/catalog/types/{type}"),
+            Needs::Operator,
+            "Take a type back",
+            catalog::delete_type,
+        )
+        .says("One that a call has given; one of the same name in a file shows again.")
+        .fails_with(&[Code::PreconditionFailed, Code::NotFound]),
         Route::reads(at!(A "/catalog"), DOCUMENTATION, "Return the catalogue for an account", catalog::get_of_account)
             .says("With what was seen among the account's newest 10,000 events."),
     ]
@@ -205,12 +227,12 @@ fn history_routes() -> Vec<Route> {
     vec![
         Route::reads(at!(A "/events"), HISTORY, "List events", event::list)
             .says(
-                "There are no rights yet: whoever has `history` sees every field. A page looks at 10,000 events and may \
-                 have fewer items with a `next`.",
+                "As the account's rights leave them; with `raw`, all of them. A page looks at 10,000 events and may have \
+                 fewer items with a `next`. A search by key finds only events that show that key.",
             )
             .fails_with(&[Code::RangeExpired]),
         Route::reads(at!(A "/events/{id}"), HISTORY, "Return an event", event::get)
-            .says("By its id, or by its offset: `@41`. There are no rights yet: every field is shown.")
+            .says("By its id, or by its offset: `@41`. As the account's rights leave it; with `raw`, all of it.")
             .fails_with(&[Code::EventNotFound, Code::RangeExpired]),
         Route::reads(at!(A "/deliveries"), HISTORY, "List what became of events at endpoints", delivery::list)
             .says(

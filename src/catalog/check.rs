@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::entry::{Class, Field, Kind, Text, TypeEntry};
 use super::draft::{FieldDraft, TypeDraft};
+use super::entry::{Class, Field, Kind, Text, TypeEntry};
 use super::read::Drafted;
 use super::{Catalog, Mistake};
 use crate::model::{EventType, Timestamp};

@@ -21,7 +21,7 @@ use super::machine::{
     Whereabouts,
 };
 use super::registry::{Mailbox, Shared};
-use super::source::DecidedEvent;
+use super::source::{DecidedEvent, Undecided};
 use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem};
 use crate::accounts::{self, Endpoint, Halt, JobState};
 use crate::log::{self, Course, OutcomeRow};
@@ -72,7 +72,7 @@ pub(super) struct Loaded {
 }
 
 type Ended = (CourseId, Offset, Attempted);
-type Read = (CourseId, Offset, Result<Vec<DecidedEvent>, log::Error>);
+type Read = (CourseId, Offset, Result<Vec<DecidedEvent>, Undecided>);
 type Written = (Option<u64>, Result<(), log::Error>);
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -210,9 +210,9 @@ impl Loaded {
         for action in actions.drain(..) {
             match action {
                 Action::Read { course, from, limit } => {
-                    let (source, account) = (Arc::clone(&self.shared.parts.source), self.endpoint.account);
+                    let (source, endpoint) = (Arc::clone(&self.shared.parts.source), Arc::clone(&self.endpoint));
                     waits.reads.push(Box::pin(async move {
-                        let answer = blocking(move || source.decide(account, from, limit)).await;
+                        let answer = blocking(move || source.decide(&endpoint, from, limit)).await;
                         (course, from, answer)
                     }));
                 }

@@ -20,7 +20,7 @@ use super::attempt::{AttemptRecord, Sent, body_hash};
 use super::format::{BodyFormat, Content};
 use super::outcome::{AttemptError, AttemptOutcome, Failure};
 use super::send::{Answer, Connection, InvalidRoute, Message, Road, RouteSettings, Sender, SigningKey, Stream};
-use crate::accounts::Rehearsal;
+use crate::accounts::{Rehearsal, RightsStamp};
 use crate::model::{AccountName, Attempt, EndpointName, EventId, EventType, Timestamp};
 use crate::runtime::{Clock, Monotonic};
 use crate::security::{Host, Scheme};
@@ -312,7 +312,7 @@ fn body(id: &EventId, event_type: &EventType, at: Timestamp, account: &AccountNa
     })
 }
 
-const fn message(id: EventId, event_type: EventType, at: Timestamp, body: Bytes) -> Message {
+fn message(id: EventId, event_type: EventType, at: Timestamp, body: Bytes) -> Message {
     Message {
         id,
         event_type,
@@ -323,6 +323,8 @@ const fn message(id: EventId, event_type: EventType, at: Timestamp, body: Bytes)
         attempt: Attempt(1),
         key: None,
         traceparent: None,
+        rights: None,
+        stamp: RightsStamp::of_nothing(),
         is_test: true,
         replay: None,
         body,

@@ -100,7 +100,7 @@ impl Line {
             Ok(route) => route,
             Err(why) => return self.impossible(why),
         };
-        let made = match self.source.body(&self.endpoint, offset) {
+        let made = match self.source.body(&self.endpoint, offset).await {
             Body::Ready(made) => made,
             Body::Filtered => return without_request(AttemptResult::Filtered),
             Body::Fault => return without_request(AttemptResult::Fault),
@@ -199,6 +199,8 @@ fn message(made: Made, course: CourseId, offset: Offset, attempt: Attempt, seque
         attempt,
         key: made.key,
         traceparent: made.traceparent,
+        rights: Some(made.rights),
+        stamp: made.stamp,
         is_test: false,
         replay: match course {
             CourseId::Live => None,

@@ -26,7 +26,7 @@ pub mod send;
 pub use self::endpoint_test::{StageName, TestError, TestReport, TestRequest, TestStage};
 pub use self::machine::{Decision, Outcome, State, Whereabouts};
 pub use self::registry::{Handle, Options, Parts};
-pub use self::source::{Body, DecidedEvent, Made, Source};
+pub use self::source::{Body, DecidedEvent, Made, Source, Undecided};
 pub use self::status::{
     EndpointState, EndpointStatus, Lag, LastFailure, LedgerSince, LedgerView, ReplayProgress, StatusProblem,
 };

@@ -136,16 +136,14 @@ impl Handle {
     ///
     /// # Shape
     /// `events` are those from `from` on, without a hole, with their positions.
-    pub fn offer(&self, account: AccountId, from: Offset, events: &Arc<[(Position, Decision)]>) {
-        let loaded = self.0.loaded.read().unwrap_or_else(PoisonError::into_inner);
+    pub fn offer(&self, endpoint: EndpointId, from: Offset, events: &Arc<[(Position, Decision)]>) {
+        let Some(mailbox) = self.mailbox(endpoint) else { return };
         let count = u64::try_from(events.len()).unwrap_or(0);
-        for mailbox in loaded.by_account.get(&account).into_iter().flatten() {
-            let head = from.0.saturating_add(count).saturating_sub(1);
-            let message = Message::Offered { from, events: Arc::clone(events) };
-            if mailbox.sender.try_send(message).is_err() {
-                mailbox.head.fetch_max(head, Ordering::AcqRel);
-                mailbox.head_moved.notify_one();
-            }
+        let head = from.0.saturating_add(count).saturating_sub(1);
+        let message = Message::Offered { from, events: Arc::clone(events) };
+        if mailbox.sender.try_send(message).is_err() {
+            mailbox.head.fetch_max(head, Ordering::AcqRel);
+            mailbox.head_moved.notify_one();
         }
     }
 
@@ -158,10 +156,10 @@ impl Handle {
         }
     }
 
-    /// Returns whether an account has endpoints that would take an offer.
+    /// Returns the endpoints of an account that would take an offer.
     #[must_use]
-    pub fn has_endpoints(&self, account: AccountId) -> bool {
-        self.0.loaded.read().unwrap_or_else(PoisonError::into_inner).by_account.contains_key(&account)
+    pub fn endpoints(&self, account: AccountId) -> Vec<EndpointId> {
+        self.loaded_of(account)
     }
 
     /// Says how an endpoint does; none where it is not loaded.

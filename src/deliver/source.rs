@@ -1,12 +1,14 @@
 //! The one port of delivery: who decides what becomes of an event, and makes its body.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::machine::Decision;
-use crate::accounts::Endpoint;
-use crate::log;
-use crate::model::{AccountId, EventId, EventType, Offset, Position, Timestamp};
+use crate::accounts::{Endpoint, RightsStamp};
+use crate::model::{EventId, EventType, Offset, Position, Timestamp};
+use crate::{accounts, log};
 
 /// What is to become of one event, and where its record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,10 @@ pub struct Made {
     pub traceparent: Option<ByteString>,
     /// The body of the request.
     pub body: Bytes,
+    /// The revision of the rights it was made under, as it is seen outside.
+    pub rights: ByteString,
+    /// Whether those rights still hold: no request begins with a body that was made under others.
+    pub stamp: RightsStamp,
 }
 
 /// What there is to send of an event, at this moment.
@@ -53,15 +59,26 @@ pub enum Body {
     Gone,
 }
 
-/// Decides and makes bodies. Both may block for a read of the disk.
+/// Decides and makes bodies.
 pub trait Source: Send + Sync {
-    /// Says what is to become of an account's events from `from` on: at most `limit`, one decision an event,
-    /// without a hole; those that retention took are `Gone`.
+    /// Says what is to become of an endpoint's events from `from` on: at most `limit`, one decision an event,
+    /// without a hole; those that retention took are `Gone`. May block for a read of the disk.
     ///
     /// # Errors
-    /// Where the log cannot be read; it is asked again later.
-    fn decide(&self, account: AccountId, from: Offset, limit: u32) -> Result<Vec<DecidedEvent>, log::Error>;
+    /// Where the log or the rights cannot be read; it is asked again later.
+    fn decide(&self, endpoint: &Endpoint, from: Offset, limit: u32) -> Result<Vec<DecidedEvent>, Undecided>;
 
     /// Makes the body of an event for an endpoint, by what holds now.
-    fn body(&self, endpoint: &Endpoint, offset: Offset) -> Body;
+    fn body<'a>(&'a self, endpoint: &'a Endpoint, offset: Offset) -> Pin<Box<dyn Future<Output = Body> + Send + 'a>>;
+}
+
+/// Why nothing can be decided at this moment.
+#[derive(Debug, thiserror::Error)]
+pub enum Undecided {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] log::Error),
+    /// What the account receives cannot be told.
+    #[error(transparent)]
+    Rights(#[from] accounts::Error),
 }

@@ -1,13 +1,14 @@
-//! Following the head: live events are decided once for all endpoints of their account and offered to them.
+//! Following the head: live events are decided, once for all endpoints that share their rights, and offered to them.
 //!
 //! One reader for all, woken after each batch of the writer. Whoever misses an offer reads it by account.
 
 use std::sync::Arc;
 
 use super::Dispatch;
-use crate::deliver::{Decision, Handle};
+use crate::accounts::Table;
+use crate::deliver::{Decision, Handle, Undecided};
 use crate::log;
-use crate::model::{AccountId, Kind, Offset, Position, Record};
+use crate::model::{AccountId, Kind, Position, Record};
 use crate::runtime::{Shutdown, blocking};
 
 /// Offers live events until the shutdown signal is given.
@@ -38,12 +39,12 @@ async fn follow_up(
     deliver: &Handle,
     next: &mut Position,
     newest: Position,
-) -> Result<(), log::Error> {
+) -> Result<(), Undecided> {
     while *next <= newest {
         let records = read(&dispatch.log, *next).await?;
         let Some(last) = records.last() else { break };
         *next = last.position.next();
-        offer(dispatch, deliver, &records)?;
+        offer(dispatch, deliver, records)?;
     }
     Ok(())
 }
@@ -57,30 +58,58 @@ async fn read(log: &log::Handle, from: Position) -> Result<Vec<Record>, log::Err
     }
 }
 
-/// Decided events of one account, without a hole, with the offset of the first.
-type Offer = (AccountId, Offset, Vec<(Position, Decision)>);
+/// Records of one account, without a hole, in their order.
+type Stretch = (AccountId, Vec<Record>);
 
-fn offer(dispatch: &Dispatch, deliver: &Handle, records: &[Record]) -> Result<(), log::Error> {
-    let mut by_account: Vec<Offer> = Vec::new();
-    for record in records.iter().filter(|record| record.header.kind == Kind::Event) {
-        let (account, offset) = (record.header.account, record.header.offset);
-        if !deliver.has_endpoints(account) {
+fn offer(dispatch: &Dispatch, deliver: &Handle, records: Vec<Record>) -> Result<(), Undecided> {
+    for (account, records) in stretches(records) {
+        let loaded = deliver.endpoints(account);
+        if loaded.is_empty() {
             continue;
         }
-        let decided = dispatch.decide_record(record)?;
-        let event = (decided.position, decided.decision);
-        let open = by_account.iter_mut().rev().find(|(other, ..)| *other == account);
-        match open {
-            Some((_, from, events)) if from.0 + u64::try_from(events.len()).unwrap_or(u64::MAX) == offset.0 => {
-                events.push(event);
-            }
-            Some(_) | None => by_account.push((account, offset, vec![event])),
+        let Some(account) = dispatch.accounts.account_by_id(account) else { continue };
+        let Some(from) = records.first().map(|record| record.header.offset) else { continue };
+        // Endpoints without rights of their own share a table, and so what was decided by it.
+        let mut decided: Vec<(Arc<Table>, Arc<[(Position, Decision)]>)> = Vec::new();
+        for endpoint in account.endpoints.values().filter(|endpoint| loaded.contains(&endpoint.id)) {
+            let table = dispatch.accounts.effective_for(endpoint)?.table;
+            let known = decided.iter().find(|(other, _)| Arc::ptr_eq(other, &table));
+            let events = match known {
+                Some((_, events)) => Arc::clone(events),
+                None => {
+                    let events = decide(dispatch, &table, &records)?;
+                    decided.push((table, Arc::clone(&events)));
+                    events
+                }
+            };
+            deliver.offer(endpoint.id, from, &events);
         }
-    }
-    for (account, from, events) in by_account {
-        deliver.offer(account, from, &Arc::from(events));
+        records.into_iter().for_each(|record| dispatch.recent.put(record));
     }
     Ok(())
+}
+
+fn decide(dispatch: &Dispatch, table: &Table, records: &[Record]) -> Result<Arc<[(Position, Decision)]>, log::Error> {
+    let decided = records.iter().map(|record| dispatch.decide_record(record, table));
+    decided.map(|decided| decided.map(|event| (event.position, event.decision))).collect()
+}
+
+/// Parts the events of a stretch of the log by account; a hole in an account's offsets begins a new stretch.
+fn stretches(records: Vec<Record>) -> Vec<Stretch> {
+    let mut stretches: Vec<Stretch> = Vec::new();
+    for record in records.into_iter().filter(|record| record.header.kind == Kind::Event) {
+        let account = record.header.account;
+        let open = stretches.iter_mut().rev().find(|(other, _)| *other == account);
+        match open {
+            Some((_, events))
+                if events.last().is_some_and(|last| last.header.offset.next() == record.header.offset) =>
+            {
+                events.push(record);
+            }
+            Some(_) | None => stretches.push((account, vec![record])),
+        }
+    }
+    stretches
 }
 
 const READ_BYTES_MAX: usize = 1 << 20;

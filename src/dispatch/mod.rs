@@ -1,62 +1,160 @@
 //! The joint between log and delivery: reads records, runs the chain, hands over.
 //!
-//! Decided in order, made last: `decide` says what is to become of events, `body` makes what is sent, anew at
-//! every attempt. The chain is empty so far: everything passes. Not known here: who is sent what when.
+//! Decided in order, made last: `decide` says what is to become of events, `body` makes what is sent, anew at every
+//! attempt and by the rights of that moment. Fail closed: where rights cannot be told or the component does not answer,
+//! nothing is sent. The chain is the rights alone so far. Not known here: who is sent what when.
+//!
+//! ```text
+//! record ─▶ type wanted? ─▶ rights component ─▶ what is left ─▶ body (with the stamp of those rights)
+//! ```
 
 mod follow;
+mod left;
 mod recent;
+mod rights;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::accounts::{Endpoint, Format};
+use crate::accounts::{Account, Accounts, Effective, Endpoint, Format, Mark, Table};
 use crate::deliver::format::{BodyFormat, Content};
-use crate::deliver::{Body, DecidedEvent, Decision, Made, Outcome, Source};
+use crate::deliver::{Body, DecidedEvent, Decision, Made, Outcome, Source, Undecided};
+use crate::filter::{Fault, Filter, Host};
 use crate::log;
 use crate::model::{AccountId, Event, EventType, Offset, Position, Record};
+use crate::runtime::{Tasks, blocking};
 
 use self::recent::Recent;
+use self::rights::{Owner, Rights};
 
 pub use self::follow::follow;
+pub use self::left::Left;
+pub use self::rights::Answer;
+
+/// What the joint is made of.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where records are.
+    pub log: log::Handle,
+    /// Whose rights.
+    pub accounts: Accounts,
+    /// Who runs components.
+    pub host: Host,
+    /// The rights component, loaded.
+    pub rights: Arc<Filter>,
+    /// Where batches run.
+    pub tasks: Tasks,
+}
 
 /// Decides and makes bodies; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Dispatch {
     log: log::Handle,
+    accounts: Accounts,
+    rights: Rights,
     recent: Arc<Recent>,
 }
 
 impl Dispatch {
     /// Makes the joint over a log.
     #[must_use]
-    pub fn new(log: log::Handle) -> Self {
-        Self { log, recent: Arc::new(Recent::new(RECENT_BYTES_MAX)) }
+    pub fn new(parts: Parts) -> Self {
+        let Parts { log, accounts, host, rights, tasks } = parts;
+        let rights = Rights::new(host, rights, accounts.clone(), tasks);
+        Self { log, accounts, rights, recent: Arc::new(Recent::new(RECENT_BYTES_MAX)) }
     }
 
-    fn decide_record(&self, record: &Record) -> Result<DecidedEvent, log::Error> {
-        let (_, event) = self.log.event(record)?;
-        Ok(DecidedEvent { position: record.position, decision: self.pass(record.header.account, &event) })
+    /// Says what an account's rights leave of events, in their order: for who wants to look at them.
+    ///
+    /// # Errors
+    /// Where the rights cannot be told.
+    pub async fn view(
+        &self,
+        account: &Account,
+        events: &[(EventType, Event)],
+    ) -> Result<Vec<Answer>, crate::accounts::Error> {
+        let table = self.accounts.effective(account.id)?.table;
+        Ok(self.preview(account, &table, events).await)
     }
 
-    fn pass(&self, account: AccountId, event: &Event) -> Decision {
-        let lane = event.key.as_deref().map(|key| self.log.key_hash(account, key));
-        Decision { lane, outcome: Outcome::Pass }
+    /// Says what a table would leave of events, in their order.
+    pub async fn preview(&self, account: &Account, table: &Arc<Table>, events: &[(EventType, Event)]) -> Vec<Answer> {
+        let owner = Owner { account: account.id, name: &account.name };
+        self.rights.ask_all(owner, table, events).await
     }
 
-    /// Finds the record of an event: among those just decided, or in the log.
-    fn record(&self, account: AccountId, offset: Offset) -> Result<Option<Record>, log::Error> {
+    fn decide_record(&self, record: &Record, table: &Table) -> Result<DecidedEvent, log::Error> {
+        let (event_type, event) = self.log.event(record)?;
+        let lane = event.key.as_deref().map(|key| self.log.key_hash(record.header.account, key));
+        let outcome = match table.mark(event_type.as_str()) {
+            Mark::Wanted => Outcome::Pass,
+            Mark::Withheld | Mark::Unknown => Outcome::Filtered,
+        };
+        Ok(DecidedEvent { position: record.position, decision: Decision { lane, outcome } })
+    }
+
+    /// Finds the record of an event: among those just decided, in the log's tail, or on the disk.
+    async fn record(&self, account: AccountId, offset: Offset) -> Result<Option<Record>, log::Error> {
         if let Some(record) = self.recent.get(account, offset) {
             let is_kept = record.position >= self.log.oldest();
             return Ok(is_kept.then_some(record));
         }
-        match self.log.index_at(account, offset)? {
-            Some(row) => self.log.record(row.position),
+        let log = self.log.clone();
+        blocking(move || match log.index_at(account, offset)? {
+            Some(row) => log.record(row.position),
             None => Ok(None),
-        }
+        })
+        .await
+    }
+
+    async fn make(&self, endpoint: &Endpoint, offset: Offset) -> Result<Body, Undecided> {
+        let Some(record) = self.record(endpoint.account, offset).await? else { return Ok(Body::Gone) };
+        let (event_type, event) = self.log.event(&record)?;
+        let Effective { table, revision, stamp } = self.accounts.effective_for(endpoint)?;
+        let owner = Owner { account: endpoint.account, name: &endpoint.account_name };
+        let left = match self.rights.ask(owner, &table, &event_type, &event).await {
+            Answer::Left(left) => left,
+            Answer::Withheld | Answer::Unknown => return Ok(Body::Filtered),
+            // Nothing is known of the component: it is asked again.
+            Answer::Fault(Fault::Host { what }) => {
+                tracing::warn!(account = %endpoint.account_name, %offset, what, "rights could not be asked");
+                return Ok(Body::Later);
+            }
+            Answer::Fault(fault) => {
+                tracing::error!(account = %endpoint.account_name, %offset, %fault, "rights did not answer properly");
+                return Ok(Body::Fault);
+            }
+        };
+        let body = body_format(endpoint).body(&Content {
+            id: &event.id,
+            event_type: &event_type,
+            version: event.version,
+            occurred_at: event.occurred_at,
+            account: &endpoint.account_name,
+            actor: left.actor.as_deref(),
+            is_test: false,
+            data: &left.data,
+        });
+        let traceparent = event.attributes.iter().find(|(name, _)| &**name == "traceparent");
+        Ok(Body::Ready(Box::new(Made {
+            position: record.position,
+            traceparent: traceparent.map(|(_, value)| value.clone()),
+            id: event.id,
+            event_type,
+            version: event.version,
+            occurred_at: event.occurred_at,
+            key: left.key,
+            body,
+            rights: self.accounts.revision(revision).into(),
+            stamp,
+        })))
     }
 }
 
 impl Source for Dispatch {
-    fn decide(&self, account: AccountId, from: Offset, limit: u32) -> Result<Vec<DecidedEvent>, log::Error> {
+    fn decide(&self, endpoint: &Endpoint, from: Offset, limit: u32) -> Result<Vec<DecidedEvent>, Undecided> {
+        let account = endpoint.account;
+        let table = self.accounts.effective_for(endpoint)?.table;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(DECIDE_EVENTS_MAX);
         let head = self.log.account_head(account);
         let stretch = self.log.read_account(account, from, limit, DECIDE_BYTES_MAX)?;
@@ -70,7 +168,7 @@ impl Source for Dispatch {
             if decided.len() >= limit {
                 return Ok(decided);
             }
-            decided.push(self.decide_record(&record)?);
+            decided.push(self.decide_record(&record, &table)?);
             next = record.header.offset.next();
             self.recent.put(record);
         }
@@ -82,49 +180,19 @@ impl Source for Dispatch {
         Ok(decided)
     }
 
-    fn body(&self, endpoint: &Endpoint, offset: Offset) -> Body {
-        let found = self.record(endpoint.account, offset).and_then(|record| match record {
-            Some(record) => self.log.event(&record).map(|event| Some((record.position, event))),
-            None => Ok(None),
-        });
-        match found {
-            Ok(Some((position, (event_type, event)))) => {
-                Body::Ready(Box::new(made(endpoint, position, event_type, event)))
-            }
-            Ok(None) => Body::Gone,
-            Err(problem) => {
-                tracing::error!(account = %endpoint.account_name, %offset, %problem, "an event cannot be read");
+    fn body<'a>(&'a self, endpoint: &'a Endpoint, offset: Offset) -> Pin<Box<dyn Future<Output = Body> + Send + 'a>> {
+        Box::pin(async move {
+            self.make(endpoint, offset).await.unwrap_or_else(|problem| {
+                tracing::error!(account = %endpoint.account_name, %offset, %problem, "a body cannot be made");
                 Body::Later
-            }
-        }
+            })
+        })
     }
 }
 
-fn made(endpoint: &Endpoint, position: Position, event_type: EventType, event: Event) -> Made {
-    let format = match endpoint.settings.value.format {
+fn body_format(endpoint: &Endpoint) -> BodyFormat {
+    match endpoint.settings.value.format {
         Format::Envelope => BodyFormat::Envelope,
-    };
-    let body = format.body(&Content {
-        id: &event.id,
-        event_type: &event_type,
-        version: event.version,
-        occurred_at: event.occurred_at,
-        account: &endpoint.account_name,
-        actor: event.actor.as_deref(),
-        is_test: false,
-        data: &event.data,
-    });
-    let traceparent =
-        event.attributes.iter().find(|(name, _)| &**name == "traceparent").map(|(_, value)| value.clone());
-    Made {
-        position,
-        id: event.id,
-        event_type,
-        version: event.version,
-        occurred_at: event.occurred_at,
-        key: event.key,
-        traceparent,
-        body,
     }
 }
 

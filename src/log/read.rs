@@ -224,8 +224,7 @@ impl Shared {
     ) -> Result<Vec<(EventType, TypeCount)>, Error> {
         let mut stretches: BTreeMap<TypeNumber, (u64, Position, Position)> = BTreeMap::new();
         for row in self.index_back(account, Offset(u64::MAX), rows_max)? {
-            let (count, first, _) =
-                stretches.entry(row.event_type).or_insert((0, row.position, row.position));
+            let (count, first, _) = stretches.entry(row.event_type).or_insert((0, row.position, row.position));
             *count += 1;
             *first = row.position;
         }

@@ -248,9 +248,8 @@ async fn events_are_counted_by_type_across_starts_and_kills() {
     let directory = tempfile::tempdir().unwrap();
     let counts = |log: &Opened| {
         let counts = log.handle.type_counts();
-        let count = |(name, count): &(EventType, TypeCount)| {
-            (name.to_string(), count.count, count.first_at.0, count.last_at.0)
-        };
+        let count =
+            |(name, count): &(EventType, TypeCount)| (name.to_string(), count.count, count.first_at.0, count.last_at.0);
         counts.iter().map(count).collect::<Vec<_>>()
     };
     let clock = Clock::manual(1_000);

@@ -3,10 +3,10 @@
 //! Not an index: one row holds all of it, as of a position. A start counts what came behind that position, so nothing
 //! is counted twice and nothing is missed; retention takes events, never counts.
 
+use super::Error;
 use super::keys::{self, Family};
 use super::start::decode_record;
 use super::store::{Batch, Store};
-use super::Error;
 use crate::model::codec::{Reader, Writer};
 use crate::model::{CodecError, Kind, Position, Record, Timestamp, TypeNumber};
 

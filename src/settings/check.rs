@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::checked::{
-    DeliverSettings, InFlightMax, IngestSettings, ListenerSettings, LogsSettings, MasterKeySource, Settings, TlsFiles,
+    DeliverSettings, FilterSettings, InFlightMax, IngestSettings, ListenerSettings, LogsSettings, MasterKeySource,
+    Settings, TlsFiles,
 };
 use super::environment;
 use super::error::{Origin, Problem};
@@ -76,6 +77,15 @@ impl Checker<'_> {
             catalog_files: match self.value("catalog.files") {
                 Some(Value::Paths(paths)) => paths.iter().map(PathBuf::from).collect(),
                 other => mismatch("catalog.files", other),
+            },
+            filter: FilterSettings {
+                fuel_per_event: self.long_count("filter.fuel_per_event"),
+                memory_bytes_max: memory(self.size("filter.memory_bytes_max")),
+                component_bytes_max: memory(self.size("filter.component_bytes_max")),
+                threads: match self.value("filter.threads") {
+                    Some(Value::Auto) => None,
+                    _ => Some(u16::try_from(self.count("filter.threads")).expect("the bounds of a count fit")),
+                },
             },
             deliver: self.deliver(),
             master_key: self.master_key(data.join(KEY_FILE)),
@@ -264,8 +274,12 @@ impl Checker<'_> {
     }
 
     fn count(&self, path: &str) -> u32 {
+        u32::try_from(self.long_count(path)).expect("the bounds of a count fit")
+    }
+
+    fn long_count(&self, path: &str) -> u64 {
         match self.value(path) {
-            Some(Value::Count(count)) => u32::try_from(*count).expect("the bounds of a count fit"),
+            Some(Value::Count(count)) => *count,
             other => mismatch(path, other),
         }
     }

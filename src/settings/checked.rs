@@ -24,6 +24,8 @@ pub struct Settings {
     pub ingest: IngestSettings,
     /// Files that add to the built-in catalogue, the later over the earlier.
     pub catalog_files: Vec<PathBuf>,
+    /// Running filters.
+    pub filter: FilterSettings,
     /// API, health, metrics.
     pub admin: ListenerSettings,
     /// Sending events on.
@@ -86,6 +88,19 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its key.
     pub key: PathBuf,
+}
+
+/// Running filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterSettings {
+    /// Fuel for one event, before its bytes are counted.
+    pub fuel_per_event: u64,
+    /// Bytes of memory of one filter.
+    pub memory_bytes_max: usize,
+    /// Bytes of the largest component.
+    pub component_bytes_max: usize,
+    /// Threads that run them; none where that is as many as there are processors.
+    pub threads: Option<u16>,
 }
 
 /// Sending events on.

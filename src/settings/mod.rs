@@ -30,7 +30,8 @@ mod show;
 mod tests;
 
 pub use checked::{
-    DeliverSettings, InFlightMax, IngestSettings, ListenerSettings, LogsSettings, MasterKeySource, Settings, TlsFiles,
+    DeliverSettings, FilterSettings, InFlightMax, IngestSettings, ListenerSettings, LogsSettings, MasterKeySource,
+    Settings, TlsFiles,
 };
 pub use error::{Error, Origin, Problem, Warning};
 pub use reference::reference;

@@ -279,6 +279,31 @@ pub(super) const KEYS: &[Key] = &[
          the later file wins. `hooklog catalog check FILE` says what is wrong in one.",
     ),
     key(
+        "filter.fuel_per_event",
+        Kind::Count(between(1_000_000, 100_000_000_000, "is refused: no filter could answer")),
+        Fallback::Value("100000000"),
+        "Fuel that a filter may use for one event, about one unit an instruction; each byte of the event adds 10,000. \
+         What runs out of it is a fault.",
+    ),
+    key(
+        "filter.memory_bytes_max",
+        Kind::Size(between(8 * MIB, 2 * GIB, "is refused: no filter could run")),
+        Fallback::Value("64MiB"),
+        "Memory that one filter may use. Where the largest event needs more to be treated, the filter gets that.",
+    ),
+    key(
+        "filter.component_bytes_max",
+        Kind::Size(between(MIB, 256 * MIB, "is refused: no filter is that small")),
+        Fallback::Value("16MiB"),
+        "Size of the largest component.",
+    ),
+    key(
+        "filter.threads",
+        Kind::CountOrAuto(between(1, 256, "is refused: rights are decided by a filter")),
+        Fallback::Value("auto"),
+        "Threads that run filters; `auto` is one for each processor, at most 16.",
+    ),
+    key(
         "deliver.https_only",
         Kind::Switch,
         Fallback::Value("true"),

@@ -169,8 +169,7 @@ impl Decisions {
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
         let names: BTreeSet<&Selector> = self.types.keys().chain(other.types.keys()).collect();
-        let types =
-            names.into_iter().map(|name| (name.clone(), self.mark_of(name).max(other.mark_of(name)))).collect();
+        let types = names.into_iter().map(|name| (name.clone(), self.mark_of(name).max(other.mark_of(name)))).collect();
         let selectors: BTreeSet<&Selector> = self.sections.keys().chain(other.sections.keys()).collect();
         let sections = selectors
             .into_iter()

@@ -36,9 +36,7 @@ pub use self::table::Table;
 pub use self::warning::Warning;
 
 /// How a field is treated, the mildest first.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Treatment {
     /// It is sent as it is.
@@ -149,12 +147,7 @@ impl RightsDraft {
     ///
     /// # Errors
     /// `Invalid` at the first place that is wrong; `Limit` where there are too many names.
-    pub(super) fn check(
-        &self,
-        layer: Layer,
-        position: Position,
-        catalog: &Catalog,
-    ) -> Result<RightsSettings, Error> {
+    pub(super) fn check(&self, layer: Layer, position: Position, catalog: &Catalog) -> Result<RightsSettings, Error> {
         if self.types.len() + self.fields.len() > RIGHTS_ENTRIES_MAX {
             return Err(Error::Limit { what: "names in rights", limit: RIGHTS_ENTRIES_MAX });
         }

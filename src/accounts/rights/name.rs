@@ -99,9 +99,8 @@ impl FieldName {
             let whole = text.strip_suffix(".*").unwrap_or(object);
             return Err(InvalidName::Star(text.to_owned(), whole.to_owned()));
         }
-        let is_plain = |name: &str| {
-            !name.is_empty() && !name.chars().any(|letter| letter.is_whitespace() || letter.is_control())
-        };
+        let is_plain =
+            |name: &str| !name.is_empty() && !name.chars().any(|letter| letter.is_whitespace() || letter.is_control());
         let is_path = path.len() <= PATH_BYTES_MAX && !path.contains('/') && path.split('.').all(is_plain);
         if path != "*" && (!is_path || path.contains('*')) {
             return Err(InvalidName::Field(text.to_owned()));

@@ -125,7 +125,10 @@ fn wrong_names_are_refused_with_their_place() {
     check(r#"{"fields": {"a..b": "keep"}}"#, "/fields/a..b: \"a..b\" is no field");
     check(r#"{"fields": {"a b": "keep"}}"#, "/fields/a b: \"a b\" is no field");
     check(r#"{"fields": {"call.ended/": "keep"}}"#, "/fields/call.ended~1: \"call.ended/\" is no field");
-    check(r#"{"fields": {"customer.*": "keep"}}"#, "/fields/customer.*: \"customer.*\": an object's name means all in it, so write \"customer\"");
+    check(
+        r#"{"fields": {"customer.*": "keep"}}"#,
+        "/fields/customer.*: \"customer.*\": an object's name means all in it, so write \"customer\"",
+    );
     let many: BTreeMap<String, bool> = (0..2_001).map(|number| (format!("a.t{number}"), true)).collect();
     let refused = RightsDraft { types: many, ..RightsDraft::default() }.check(Layer::Account, Position(7), &catalog());
     assert!(matches!(refused, Err(Error::Limit { limit: 2_000, .. })), "{refused:?}");
@@ -137,16 +140,35 @@ fn wrong_names_are_refused_with_their_place() {
 fn what_has_no_effect_is_told() {
     let check = |json: &str, expected: &[&str]| {
         let warnings = Warning::all(&settings(json), &catalog());
-        let told: Vec<String> = warnings.iter().map(|warning| format!("{}: {}", warning.pointer, warning.detail)).collect();
+        let told: Vec<String> =
+            warnings.iter().map(|warning| format!("{}: {}", warning.pointer, warning.detail)).collect();
         assert_eq!(told, expected, "{json}");
     };
-    check(r#"{"types": {"call.*": true, "queue.snapshot": false}, "fields": {"customer.number": "mask", "agent.login": "keep", "message.text": "remove", "call.ended/customer.email": "pseudonymize", "customer.handle": "mask", "card.fields.iban": "keep"}}"#, &[]);
-    check(r#"{"types": {"call.endet": true}}"#, &["/types/call.endet: the catalogue knows no such type; did you mean call.ended?"]);
+    check(
+        r#"{"types": {"call.*": true, "queue.snapshot": false}, "fields": {"customer.number": "mask", "agent.login": "keep", "message.text": "remove", "call.ended/customer.email": "pseudonymize", "customer.handle": "mask", "card.fields.iban": "keep"}}"#,
+        &[],
+    );
+    check(
+        r#"{"types": {"call.endet": true}}"#,
+        &["/types/call.endet: the catalogue knows no such type; did you mean call.ended?"],
+    );
     check(r#"{"types": {"fax.*": true}}"#, &["/types/fax.*: the catalogue knows no type of that pattern"]);
-    check(r#"{"fields": {"customer.nummer": "mask"}}"#, &["/fields/customer.nummer: the catalogue knows no such field; did you mean customer.number?"]);
-    check(r#"{"types": {"call.ended": false}, "fields": {"call.ended/ringMs": "keep"}}"#, &["/fields/call.ended~1ringMs: it has no effect: no event of that type is sent"]);
-    check(r#"{"fields": {"customer.number": "mask"}}"#, &["/fields/customer.number: it is removed all the same, like customer.handle, which may hold the same value"]);
-    check(r#"{"fields": {"interaction": "remove"}}"#, &["/fields/interaction: interaction.id joins events, so it is pseudonymized and not removed"]);
+    check(
+        r#"{"fields": {"customer.nummer": "mask"}}"#,
+        &["/fields/customer.nummer: the catalogue knows no such field; did you mean customer.number?"],
+    );
+    check(
+        r#"{"types": {"call.ended": false}, "fields": {"call.ended/ringMs": "keep"}}"#,
+        &["/fields/call.ended~1ringMs: it has no effect: no event of that type is sent"],
+    );
+    check(
+        r#"{"fields": {"customer.number": "mask"}}"#,
+        &["/fields/customer.number: it is removed all the same, like customer.handle, which may hold the same value"],
+    );
+    check(
+        r#"{"fields": {"interaction": "remove"}}"#,
+        &["/fields/interaction: interaction.id joins events, so it is pseudonymized and not removed"],
+    );
 }
 
 #[test]
@@ -189,13 +211,24 @@ fn a_newer_catalogue_changes_nothing_until_rights_are_saved_on_it() {
 
 #[test]
 fn the_table_is_sorted_lines_behind_the_key() {
-    let rights = settings(r#"{"default": "none", "types": {"call.*": true, "x.y": false}, "fields": {"call.ended/ringMs": "keep", "*": "mask"}}"#);
+    let rights = settings(
+        r#"{"default": "none", "types": {"call.*": true, "x.y": false}, "fields": {"call.ended/ringMs": "keep", "*": "mask"}}"#,
+    );
     let table = Table::new(Decisions::resolve(&rights, &catalog()).with_twins_joined()).unwrap();
     let text = table.configuration(&Secret::new([0xab; 32]));
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], format!("rights/1 {}", "ab".repeat(32)));
     assert_eq!(lines[1], "types 63 ?");
-    for expected in ["call.* ?", "call.ended +", "agent.logged_in -", "x.y -", "fields * 140 m", "fields call.ended 140 m", "ringMs kk", "interaction.id pm"] {
+    for expected in [
+        "call.* ?",
+        "call.ended +",
+        "agent.logged_in -",
+        "x.y -",
+        "fields * 140 m",
+        "fields call.ended 140 m",
+        "ringMs kk",
+        "interaction.id pm",
+    ] {
         assert!(lines.contains(&expected), "{expected}: {text}");
     }
     let (head, rest) = text.split_once('\n').unwrap();
@@ -207,18 +240,27 @@ fn the_table_is_sorted_lines_behind_the_key() {
 const TYPES: &[&str] = &["call.ended", "call.queued", "call.unheard_of", "agent.logged_in", "never.heard"];
 const TYPE_NAMES: &[&str] = &["*", "call.*", "agent.*", "call.ended", "call.unheard_of", "never.heard"];
 const PATHS: &[&str] = &[
-    "customer", "customer.number", "customer.handle", "customer.unheard_of", "queue", "queue.ref", "card.fields",
-    "card.fields.iban", "actor", "actor.userId", "agent", "ringMs", "never", "never.heard", "interaction.flow",
+    "customer",
+    "customer.number",
+    "customer.handle",
+    "customer.unheard_of",
+    "queue",
+    "queue.ref",
+    "card.fields",
+    "card.fields.iban",
+    "actor",
+    "actor.userId",
+    "agent",
+    "ringMs",
+    "never",
+    "never.heard",
+    "interaction.flow",
 ];
 
 fn any_rights() -> impl Strategy<Value = RightsSettings> {
     let preset = prop::sample::select(vec![Preset::Recommended, Preset::All, Preset::None]);
-    let treatment = prop::sample::select(vec![
-        Treatment::Keep,
-        Treatment::Mask,
-        Treatment::Pseudonymize,
-        Treatment::Remove,
-    ]);
+    let treatment =
+        prop::sample::select(vec![Treatment::Keep, Treatment::Mask, Treatment::Pseudonymize, Treatment::Remove]);
     let field = (prop::option::of(prop::sample::select(TYPE_NAMES)), prop::sample::select([PATHS, &["*"]].concat()))
         .prop_map(|(of_type, path)| {
             let name = of_type.map_or_else(|| path.to_owned(), |of_type| format!("{of_type}/{path}"));

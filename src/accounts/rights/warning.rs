@@ -34,10 +34,8 @@ fn of_types(rights: &RightsSettings, catalog: &Catalog, warnings: &mut Vec<Warni
         }
         let hint = nearest(name.as_str(), catalog.types().map(|(known, _)| known.as_str()));
         let what = if name.is_exact() { "knows no such type" } else { "knows no type of that pattern" };
-        warnings.push(Warning {
-            pointer: pointer("types", name.as_str()),
-            detail: format!("the catalogue {what}{hint}"),
-        });
+        warnings
+            .push(Warning { pointer: pointer("types", name.as_str()), detail: format!("the catalogue {what}{hint}") });
     }
 }
 
@@ -78,9 +76,8 @@ fn of_fields(rights: &RightsSettings, catalog: &Catalog, decisions: &Decisions, 
 
 /// Returns whether a path means something that the catalogue speaks of.
 fn is_known(path: &str, catalog: &Catalog) -> bool {
-    let is_below = |whole: &str, part: &str| {
-        part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
+    let is_below =
+        |whole: &str, part: &str| part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     catalog.fields().any(|(known, field)| {
         is_below(path, known) || (matches!(field.kind, Kind::Object | Kind::Objects) && is_below(known, path))
     })

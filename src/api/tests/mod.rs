@@ -28,6 +28,7 @@ use crate::accounts::{self, Accounts};
 use crate::deliver::send::{self, Sender, Trust};
 use crate::deliver::{self, Handle, Parts};
 use crate::dispatch::{Dispatch, follow};
+use crate::filter;
 use crate::log::{self, Durability, Log, Retention};
 use crate::model::{AccountName, EventDraft, EventId, EventType, Timestamp};
 use crate::runtime::{Clock, Random, ShutdownTrigger, Tasks, shutdown};
@@ -100,7 +101,7 @@ async fn start_with(metrics_need_token: bool, clock: Clock) -> Server {
     let accounts = Accounts::open(options, log.handle(), clock.clone(), random.split()).await.unwrap();
     let (trigger, signal) = shutdown();
     let tasks = Tasks::new();
-    let deliver = deliver(&log, &accounts, rules, &clock, &tasks, &signal, &metrics, &mut random).await;
+    let (deliver, dispatch) = deliver(&log, &accounts, rules, &clock, &tasks, &signal, &metrics, &mut random).await;
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let health = Health::new();
     health.set_ready();
@@ -108,6 +109,7 @@ async fn start_with(metrics_need_token: bool, clock: Clock) -> Server {
         accounts: accounts.clone(),
         log: log.handle(),
         deliver,
+        dispatch,
         metrics,
         clock: clock.clone(),
         health: health.clone(),
@@ -131,7 +133,7 @@ async fn deliver(
     signal: &crate::runtime::Shutdown,
     metrics: &Metrics,
     random: &mut Random,
-) -> Handle {
+) -> (Handle, Dispatch) {
     let options = send::Options {
         rules,
         trust: Trust::of([]),
@@ -140,7 +142,7 @@ async fn deliver(
         idle_max: 64,
     };
     let sender = Sender::start(options, clock.clone(), &metrics.deliver, tasks, signal.clone());
-    let dispatch = Dispatch::new(log.handle());
+    let dispatch = dispatch(log, accounts, clock, tasks, metrics).await;
     let parts = Parts {
         log: log.handle(),
         accounts: accounts.clone(),
@@ -161,8 +163,29 @@ async fn deliver(
     accounts.observe(Arc::new(handle.clone()));
     handle.start().await.unwrap();
     let (followed, signal) = (handle.clone(), signal.clone());
-    tasks.spawn(follow(dispatch, followed, signal));
-    handle
+    tasks.spawn(follow(dispatch.clone(), followed, signal));
+    (handle, dispatch)
+}
+
+async fn dispatch(log: &Log, accounts: &Accounts, clock: &Clock, tasks: &Tasks, metrics: &Metrics) -> Dispatch {
+    let options = filter::Options {
+        limits: filter::Limits {
+            fuel_per_event: 100_000_000,
+            fuel_per_byte: 10_000,
+            memory_bytes_max: 32 << 20,
+            output_bytes_max: 4 << 20,
+            component_bytes_max: 4 << 20,
+            configuration_bytes_max: 1 << 20,
+            wall_per_call: Duration::from_secs(5),
+        },
+        threads: 1,
+        cache_directory: None,
+        cache_key: accounts.component_key(),
+    };
+    let host = filter::Host::start(options, clock.clone(), metrics.filter.clone()).unwrap();
+    let rights = host.load(Bytes::from_static(filter::BUILT_IN_RIGHTS)).await.unwrap();
+    let (log, accounts, tasks) = (log.handle(), accounts.clone(), tasks.clone());
+    Dispatch::new(crate::dispatch::Parts { log, accounts, host, rights, tasks })
 }
 
 fn listening() -> crate::web::Options {

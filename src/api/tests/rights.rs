@@ -25,17 +25,16 @@ async fn rights_are_read_saved_changed_and_taken_back() {
     assert_eq!(saved["warnings"][0]["pointer"], "/fields/customer.nummer");
     let changed = acme.patch(RIGHTS, json!({ "fields": { "customer.nummer": null, "agent.login": "keep" } })).await;
     let changed = changed.expect(200);
-    assert_eq!((&changed["fields"], &changed["types"]), (&json!({ "agent.login": "keep" }), &json!({ "call.*": true })));
+    assert_eq!(
+        (&changed["fields"], &changed["types"]),
+        (&json!({ "agent.login": "keep" }), &json!({ "call.*": true }))
+    );
 
     let history = acme.get("/api/v1/accounts/acme/rights/history").await.expect(200);
     let changes: Vec<&Value> = history["items"].as_array().unwrap().iter().map(|item| &item["changed"]).collect();
     assert_eq!(
         changes,
-        [
-            &json!(["agent.login", "customer.nummer"]),
-            &json!(["default", "call.*", "customer.nummer"]),
-            &json!([]),
-        ]
+        [&json!(["agent.login", "customer.nummer"]), &json!(["default", "call.*", "customer.nummer"]), &json!([]),]
     );
     let restored = acme.post(&format!("{RIGHTS}/restore"), json!({ "revision": first["revision"] })).await.expect(200);
     assert_eq!((&restored["default"], &restored["types"]), (&first["default"], &first["types"]));
@@ -70,8 +69,14 @@ async fn what_is_effective_is_told_for_every_type_and_field() {
     let rights = json!({ "types": { "queue.snapshot": false }, "fields": { "call.ended/customer": "mask" } });
     acme.put(RIGHTS, rights).await.expect(200);
     let effective = acme.get(&format!("{RIGHTS}/effective")).await.expect(200);
-    assert_eq!((&effective["types"]["queue.snapshot"], &effective["types"]["call.ended"]), (&json!(false), &json!(true)));
-    assert_eq!((&effective["fields"]["customer.email"], &effective["fields"]["queue.ref"]), (&json!("remove"), &json!("keep")));
+    assert_eq!(
+        (&effective["types"]["queue.snapshot"], &effective["types"]["call.ended"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(
+        (&effective["fields"]["customer.email"], &effective["fields"]["queue.ref"]),
+        (&json!("remove"), &json!("keep"))
+    );
     assert_eq!(effective["byType"]["call.ended"]["customer.email"], "mask");
     assert_eq!(effective["unknown"], json!({ "types": false, "fields": "remove" }));
     // The ceiling is the operator's, and an endpoint only narrows.

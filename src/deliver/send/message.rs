@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use crate::accounts::RightsStamp;
 use crate::model::{Attempt, EventId, EventType, Offset, Sequence, Timestamp};
 use crate::security::{Secret, SigningSecret};
 
@@ -29,6 +30,10 @@ pub struct Message {
     pub key: Option<ByteString>,
     /// The trace that the event belongs to, as W3C writes it.
     pub traceparent: Option<ByteString>,
+    /// The revision of the rights that the body was made under; a test has none.
+    pub rights: Option<ByteString>,
+    /// Whether those rights still hold when the request is about to begin.
+    pub stamp: RightsStamp,
     /// Whether it is a test and never happened.
     pub is_test: bool,
     /// The job that sends it again, if one does.

@@ -46,6 +46,7 @@ enum Place {
     Sequence,
     Attempt,
     Key,
+    Rights,
     ContentLength,
 }
 
@@ -120,6 +121,7 @@ impl Template {
             Place::Sequence => HeaderValue::from(message.sequence?.0),
             Place::Attempt => number(message.attempt.0),
             Place::Key => readable(message.key.as_ref()?),
+            Place::Rights => ours(message.rights.clone()?.into_bytes()),
             Place::ContentLength => HeaderValue::from(message.body.len()),
         })
     }
@@ -130,6 +132,7 @@ impl Template {
             (OFFSET, message.offset.is_none()),
             (SEQUENCE, message.sequence.is_none()),
             (KEY, message.key.is_none()),
+            (RIGHTS, message.rights.is_none()),
             (SIGNATURE, self.keys.valid_at(at).is_empty()),
         ];
         for (name, _) in absent.into_iter().filter(|(_, is_absent)| *is_absent) {
@@ -204,7 +207,8 @@ fn readable(key: &ByteString) -> HeaderValue {
 }
 
 fn ours(text: Bytes) -> HeaderValue {
-    HeaderValue::from_maybe_shared(text).expect("ids, types, times, signatures and encoded keys are visible ASCII")
+    HeaderValue::from_maybe_shared(text)
+        .expect("ids, types, times, signatures, revisions and encoded keys are visible ASCII")
 }
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -219,6 +223,7 @@ const OFFSET: HeaderName = HeaderName::from_static("hooklog-offset");
 const SEQUENCE: HeaderName = HeaderName::from_static("hooklog-sequence");
 const ATTEMPT: HeaderName = HeaderName::from_static("hooklog-attempt");
 const KEY: HeaderName = HeaderName::from_static("hooklog-key");
+const RIGHTS: HeaderName = HeaderName::from_static("hooklog-rights");
 const TEST: HeaderName = HeaderName::from_static("hooklog-test");
 const REPLAY: HeaderName = HeaderName::from_static("hooklog-replay");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -231,7 +236,7 @@ const OUTSIDE_VISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Room for the headers of a usual request.
 const HEADERS: usize = 32;
 /// What stands in every ordinary delivery, in the order in which it is sent.
-const PLACES: [(HeaderName, Place); 11] = [
+const PLACES: [(HeaderName, Place); 12] = [
     (ID, Place::Id),
     (TIMESTAMP, Place::Timestamp),
     (SIGNATURE, Place::Signature),
@@ -242,6 +247,7 @@ const PLACES: [(HeaderName, Place); 11] = [
     (SEQUENCE, Place::Sequence),
     (ATTEMPT, Place::Attempt),
     (KEY, Place::Key),
+    (RIGHTS, Place::Rights),
     // hyper would add it, and the map would have to grow for it.
     (CONTENT_LENGTH, Place::ContentLength),
 ];

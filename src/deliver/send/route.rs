@@ -138,6 +138,11 @@ impl Route {
                 // Boxed: what is rare must not make every request's future large.
                 None => Box::pin(self.connect(stage)).await?,
             };
+            // Rights may have changed while it waited for a connection: then the body is made anew.
+            if !message.stamp.holds() {
+                self.0.pool.keep(connection).await;
+                return Err(outdated());
+            }
             stage.reach(Stage::ANSWER);
             let begun = clock.monotonic();
             match connection.send(self.request(message, at)).await {
@@ -204,6 +209,11 @@ impl Stage {
         };
         Failure::without_answer(AttemptError::Timeout, format!("{what} within {}", in_words(after)))
     }
+}
+
+fn outdated() -> Failure {
+    let detail = "hooklog did not begin the request because rights had changed meanwhile";
+    Failure::without_answer(AttemptError::Cancelled, detail)
 }
 
 fn cancelled() -> AttemptOutcome {

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::accounts::RightsStamp;
 use crate::deliver::outcome::{AttemptError, AttemptOutcome, Verdict};
 use crate::model::{AccountName, Attempt, EndpointName, EventId, EventType, Offset, Timestamp};
 use crate::runtime::shutdown;
@@ -117,6 +118,8 @@ fn message() -> Message {
         attempt: Attempt(1),
         key: None,
         traceparent: None,
+        rights: None,
+        stamp: RightsStamp::of_nothing(),
         is_test: false,
         replay: None,
         body: Bytes::from_static(b"{}"),

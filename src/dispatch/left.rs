@@ -1,0 +1,126 @@
+//! What rights leave of an event: its actor, its data, and whether its key may be told.
+//!
+//! Not the decision: that is the component's. The payload that a filter sees is put together here, and what comes back
+//! is taken apart. Actor and data share the bytes of the payload they stand in.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use crate::model::Event;
+use crate::model::json::{Cursor, Pointers, Value};
+
+/// What is left of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Who did it: a JSON object; none where nothing of it is left.
+    pub actor: Option<ByteString>,
+    /// A JSON object.
+    pub data: ByteString,
+    /// The key, where rights leave a field that says the same.
+    pub key: Option<ByteString>,
+}
+
+impl Left {
+    /// Takes the payload apart that rights have left of an event.
+    ///
+    /// # Errors
+    /// Where it is no payload; the host has checked that it is.
+    pub(super) fn of(payload: &ByteString, event: &Event) -> Result<Self, NoPayload> {
+        let bytes: &Bytes = payload.as_bytes();
+        let mut found = [None; SLOTS];
+        let mut cursor = Cursor::new(bytes);
+        cursor.find(&PLACES.pointers, &mut found, |_, _, _| ()).map_err(|_| NoPayload)?;
+        let at = |slot: usize| found.get(slot).copied().flatten();
+        let text = |value: Value| ByteString::try_from(value.bytes(bytes)).map_err(|_| NoPayload);
+        let told = PLACES.keys.iter().filter_map(|slot| at(*slot)).map(|value| value.text(bytes));
+        let is_key_told = event.key.as_deref().is_some_and(|key| told.into_iter().any(|told| told == key));
+        Ok(Self {
+            actor: at(PLACES.actor).map(text).transpose()?,
+            data: text(at(PLACES.data).ok_or(NoPayload)?)?,
+            key: event.key.clone().filter(|_| is_key_told),
+        })
+    }
+}
+
+/// A text that is no payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoPayload;
+
+/// Writes what filters see of an event.
+pub(super) fn payload(event: &Event) -> ByteString {
+    let parts = match &event.actor {
+        Some(actor) => ["{\"actor\":", actor, ",\"data\":", &event.data, "}"],
+        None => ["{\"data\":", &event.data, "}", "", ""],
+    };
+    parts.concat().into()
+}
+
+/// Where in a payload its parts are, and the fields that a key comes from.
+struct Places {
+    pointers: Pointers,
+    actor: usize,
+    data: usize,
+    keys: [usize; 2],
+}
+
+const SLOTS: usize = 4;
+static PLACES: LazyLock<Places> = LazyLock::new(|| {
+    let mut pointers = Pointers::new();
+    let mut add = |pointer: &str| pointers.add(pointer).expect("these are JSON pointers");
+    let (actor, data) = (add("/actor"), add("/data"));
+    let keys = [add("/data/interaction/id"), add("/data/agent/id")];
+    Places { pointers, actor, data, keys }
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EventId, Timestamp};
+
+    fn all(event: &Event) -> Left {
+        Left { actor: event.actor.clone(), data: event.data.clone(), key: event.key.clone() }
+    }
+
+    fn event(key: Option<&str>, actor: Option<&str>, data: &str) -> Event {
+        Event {
+            id: EventId::parse("e1").unwrap(),
+            spelled_type: None,
+            source_id: None,
+            version: 1,
+            occurred_at: Timestamp(0),
+            key: key.map(Into::into),
+            actor: actor.map(Into::into),
+            attributes: Vec::new(),
+            data: data.into(),
+        }
+    }
+
+    #[test]
+    fn a_payload_is_put_together_and_taken_apart() {
+        let whole = event(Some("i_1"), Some(r#"{"kind": "USER"}"#), r#"{"interaction":{"id":"i_1"}, "n": 1.50}"#);
+        let text = payload(&whole);
+        assert_eq!(&*text, r#"{"actor":{"kind": "USER"},"data":{"interaction":{"id":"i_1"}, "n": 1.50}}"#);
+        assert_eq!(Left::of(&text, &whole), Ok(all(&whole)));
+        let alone = event(None, None, "{}");
+        assert_eq!(&*payload(&alone), r#"{"data":{}}"#);
+        assert_eq!(Left::of(&payload(&alone), &alone), Ok(all(&alone)));
+        assert_eq!(Left::of(&r#"{"actor":{}}"#.into(), &alone), Err(NoPayload));
+    }
+
+    #[test]
+    fn a_key_is_told_only_where_a_field_says_the_same() {
+        let told = |key: &str, left: &str| {
+            let whole = event(Some(key), None, "{}");
+            Left::of(&format!(r#"{{"data":{left}}}"#).into(), &whole).unwrap().key.is_some()
+        };
+        assert!(told("i_1", r#"{"interaction":{"id":"i_1"}}"#));
+        assert!(told("7", r#"{"interaction":{"id":7}}"#));
+        assert!(told("u_1", r#"{"interaction":{"id":"i_1"},"agent":{"id":"u_1"}}"#));
+        assert!(told("i_1", r#"{"interaction":{"id":"i\u005f1"}}"#));
+        assert!(!told("i_1", r#"{"interaction":{"id":"psn_x"}}"#), "the key would tell what the pseudonym hides");
+        assert!(!told("+336", r#"{"interaction":{"id":"i_1"}}"#), "a key of INO's own is in no field");
+        assert!(!told("i_1", "{}"));
+    }
+}
