@@ -2,8 +2,6 @@
 
 use std::sync::OnceLock;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -27,10 +25,19 @@ impl Pseudonyms {
     pub(crate) fn of(&self, text: &str) -> String {
         let keyed = self.keyed.get_or_init(|| Hmac::new_from_slice(&self.key).expect("HMAC takes a key of any length"));
         let digest = keyed.clone().chain_update(text).finalize().into_bytes();
-        let mut letters = [0; 22];
-        let first = digest.first_chunk::<16>().expect("32 bytes have 16");
-        BASE64_URL_SAFE_NO_PAD.encode_slice(first, &mut letters).expect("16 bytes are 22 letters");
-        let letters = str::from_utf8(&letters).expect("base64 is ASCII");
-        ["psn_", letters].concat()
+        let first = u128::from_be_bytes(*digest.first_chunk::<16>().expect("32 bytes have 16"));
+        // Not by a library: the places of its panics would put the path of the builder's registry into the
+        // module, and so make its digest another on every machine.
+        let shifts = (2..=122).rev().step_by(6);
+        let bits = shifts.map(|shift| first >> shift).chain([first << 4]);
+        "psn_".chars().chain(bits.map(letter)).collect()
     }
 }
+
+/// Returns the letter of base64url for the lowest six bits.
+fn letter(bits: u128) -> char {
+    let letter = ALPHABET.get((bits & 0x3f) as usize);
+    char::from(*letter.expect("six bits number 64 letters"))
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

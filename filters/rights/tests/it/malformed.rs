@@ -28,6 +28,7 @@ fn what_is_no_payload_is_an_error_with_its_place() {
     check(r#"{"actor":{}}"#, Fault::Member, 12);
     check(r#"{"data":[]}"#, Fault::Object, 8);
     check(r#"{"data":{},"data":{}}"#, Fault::Member, 18);
+    check(r#"{"actor":{},"actor":{},"data":{}}"#, Fault::Member, 20);
     check(r#"{"data":{},"more":{}}"#, Fault::Member, 18);
     check(r#"{"data":{}} {}"#, Fault::End, 12);
     check(r#"{"data":{}"#, Fault::CommaOrEnd, 10);
