@@ -14,7 +14,7 @@ mod filters;
 mod static_cxx;
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -37,12 +37,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn prepare(out: &std::path::Path) -> Result<(), String> {
+fn prepare(out: &Path) -> Result<(), String> {
     println!("cargo::rustc-env=HOOKLOG_WASMTIME_VERSION={}", engine_version::read()?);
     let checkout = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    for (package, file) in [("hooklog-rights", "rights.wasm")] {
-        let module = filters::compile(&checkout, &out.join("filters"), package)?;
-        component::encode(&module, &out.join(file)).map_err(|problem| format!("{package} is no filter: {problem}"))?;
-    }
+    let module = filters::compile(&checkout, &out.join("filters"), "hooklog-rights")?;
+    component::encode(&module, &out.join("rights.wasm"))
+        .map_err(|problem| format!("hooklog-rights is no filter: {problem}"))?;
     Ok(())
 }

@@ -160,6 +160,7 @@ proptest! {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "with --nocapture the figures are worth a look")]
 fn rights_take_a_small_part_of_the_fuel_of_an_event() {
     let host = start();
     let filter = rights(&host);

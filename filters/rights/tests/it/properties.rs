@@ -14,7 +14,11 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_filter_agrees_with_the_model(model in document::table(ALL), payload in document::payload(), event_type in select(TYPES)) {
+    fn the_filter_agrees_with_the_model(
+        model in document::table(ALL),
+        payload in document::payload(),
+        event_type in select(TYPES),
+    ) {
         let table = Table::parse(model.text()).expect("the model writes tables");
         let text = payload.text();
         let verdict = table.evaluate(event_type, &text).expect("ingest takes such payloads");
