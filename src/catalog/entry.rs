@@ -15,6 +15,7 @@ pub struct Text {
 /// How much is known of a type or field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "CatalogStatus")]
 pub enum Status {
     /// INO's own page on webhooks names it.
     Attested,

@@ -25,23 +25,44 @@ pub struct Left {
 impl Left {
     /// Takes the payload apart that rights have left of an event.
     ///
+    /// A key is told where a field that is left says the same. One that INO gave and that is in no field is like a
+    /// field that the catalogue does not know: it is told where those are.
+    ///
     /// # Errors
     /// Where it is no payload; the host has checked that it is.
-    pub(super) fn of(payload: &ByteString, event: &Event) -> Result<Self, NoPayload> {
+    pub(super) fn of(payload: &ByteString, event: &Event, is_unknown_told: bool) -> Result<Self, NoPayload> {
         let bytes: &Bytes = payload.as_bytes();
-        let mut found = [None; SLOTS];
-        let mut cursor = Cursor::new(bytes);
-        cursor.find(&PLACES.pointers, &mut found, |_, _, _| ()).map_err(|_| NoPayload)?;
+        let found = find(payload)?;
         let at = |slot: usize| found.get(slot).copied().flatten();
         let text = |value: Value| ByteString::try_from(value.bytes(bytes)).map_err(|_| NoPayload);
-        let told = PLACES.keys.iter().filter_map(|slot| at(*slot)).map(|value| value.text(bytes));
-        let is_key_told = event.key.as_deref().is_some_and(|key| told.into_iter().any(|told| told == key));
-        Ok(Self {
-            actor: at(PLACES.actor).map(text).transpose()?,
-            data: text(at(PLACES.data).ok_or(NoPayload)?)?,
-            key: event.key.clone().filter(|_| is_key_told),
-        })
+        let key = match &event.key {
+            Some(key) if says(payload, &found, key) => Some(key.clone()),
+            Some(key) if is_unknown_told && !is_of_a_field(event, key)? => Some(key.clone()),
+            Some(_) | None => None,
+        };
+        let data = text(at(PLACES.data).ok_or(NoPayload)?)?;
+        Ok(Self { actor: at(PLACES.actor).map(text).transpose()?, data, key })
     }
+}
+
+/// Finds the parts of a payload.
+fn find(payload: &ByteString) -> Result<[Option<Value>; SLOTS], NoPayload> {
+    let mut found = [None; SLOTS];
+    let mut cursor = Cursor::new(payload.as_bytes());
+    cursor.find(&PLACES.pointers, &mut found, |_, _, _| ()).map_err(|_| NoPayload)?;
+    Ok(found)
+}
+
+/// Returns whether a field that a key comes from says this.
+fn says(payload: &ByteString, found: &[Option<Value>; SLOTS], key: &str) -> bool {
+    let fields = PLACES.keys.iter().filter_map(|slot| found.get(*slot).copied().flatten());
+    fields.map(|value| value.text(payload.as_bytes())).any(|told| told == key)
+}
+
+/// Returns whether the event as it came has its key from a field.
+fn is_of_a_field(event: &Event, key: &str) -> Result<bool, NoPayload> {
+    let whole = payload(event);
+    Ok(says(&whole, &find(&whole)?, key))
 }
 
 /// A text that is no payload.
@@ -102,18 +123,18 @@ mod tests {
         let whole = event(Some("i_1"), Some(r#"{"kind": "USER"}"#), r#"{"interaction":{"id":"i_1"}, "n": 1.50}"#);
         let text = payload(&whole);
         assert_eq!(&*text, r#"{"actor":{"kind": "USER"},"data":{"interaction":{"id":"i_1"}, "n": 1.50}}"#);
-        assert_eq!(Left::of(&text, &whole), Ok(all(&whole)));
+        assert_eq!(Left::of(&text, &whole, false), Ok(all(&whole)));
         let alone = event(None, None, "{}");
         assert_eq!(&*payload(&alone), r#"{"data":{}}"#);
-        assert_eq!(Left::of(&payload(&alone), &alone), Ok(all(&alone)));
-        assert_eq!(Left::of(&r#"{"actor":{}}"#.into(), &alone), Err(NoPayload));
+        assert_eq!(Left::of(&payload(&alone), &alone, true), Ok(all(&alone)));
+        assert_eq!(Left::of(&r#"{"actor":{}}"#.into(), &alone, true), Err(NoPayload));
     }
 
     #[test]
     fn a_key_is_told_only_where_a_field_says_the_same() {
         let told = |key: &str, left: &str| {
             let whole = event(Some(key), None, "{}");
-            Left::of(&format!(r#"{{"data":{left}}}"#).into(), &whole).unwrap().key.is_some()
+            Left::of(&format!(r#"{{"data":{left}}}"#).into(), &whole, false).unwrap().key.is_some()
         };
         assert!(told("i_1", r#"{"interaction":{"id":"i_1"}}"#));
         assert!(told("7", r#"{"interaction":{"id":7}}"#));
@@ -122,5 +143,16 @@ mod tests {
         assert!(!told("i_1", r#"{"interaction":{"id":"psn_x"}}"#), "the key would tell what the pseudonym hides");
         assert!(!told("+336", r#"{"interaction":{"id":"i_1"}}"#), "a key of INO's own is in no field");
         assert!(!told("i_1", "{}"));
+    }
+
+    #[test]
+    fn a_key_in_no_field_is_told_where_the_unknown_is() {
+        let told = |data: &str, left: &str| {
+            let whole = event(Some("k"), None, data);
+            Left::of(&format!(r#"{{"data":{left}}}"#).into(), &whole, true).unwrap().key.is_some()
+        };
+        assert!(told("{}", "{}"));
+        assert!(told(r#"{"interaction":{"id":"i_1"}}"#, "{}"));
+        assert!(!told(r#"{"interaction":{"id":"k"}}"#, r#"{"interaction":{"id":"psn_x"}}"#), "its field is withheld");
     }
 }

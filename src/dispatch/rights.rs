@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytestring::ByteString;
 use tokio::sync::oneshot;
 
 use super::left::{Left, payload};
@@ -93,7 +94,7 @@ impl Rights {
         let question = Question { event: seen(owner.name, event_type, event, payload.clone()), reply };
         self.put(group, table, question);
         let verdict = answered.await.unwrap_or_else(|_| Err(Fault::Host { what: "it was not asked".to_owned() }));
-        answer(verdict, &payload, event)
+        answer(verdict, &payload, event, table.keeps_unknown(event_type.as_str()))
     }
 
     /// Says what a table leaves of several events, in their order, in one batch of their own.
@@ -133,9 +134,11 @@ impl Rights {
         answers
             .into_iter()
             .zip(events)
-            .map(|(decided, (_, event))| {
+            .map(|(decided, (event_type, event))| {
                 decided.unwrap_or_else(|| {
-                    verdicts.next().map_or_else(missing, |(verdict, payload)| answer(verdict, &payload, event))
+                    let is_unknown_told = table.keeps_unknown(event_type.as_str());
+                    let told = |(verdict, payload)| answer(verdict, &payload, event, is_unknown_told);
+                    verdicts.next().map_or_else(missing, told)
                 })
             })
             .collect()
@@ -182,12 +185,7 @@ impl Rights {
 }
 
 /// What the component sees of an event.
-fn seen(
-    account: &AccountName,
-    event_type: &EventType,
-    event: &Event,
-    payload: bytestring::ByteString,
-) -> filter::Event {
+fn seen(account: &AccountName, event_type: &EventType, event: &Event, payload: ByteString) -> filter::Event {
     filter::Event {
         id: event.id.clone(),
         event_type: event_type.clone(),
@@ -199,10 +197,10 @@ fn seen(
     }
 }
 
-fn answer(verdict: Result<Verdict, Fault>, payload: &bytestring::ByteString, event: &Event) -> Answer {
+fn answer(verdict: Result<Verdict, Fault>, payload: &ByteString, event: &Event, is_unknown_told: bool) -> Answer {
     let left = match verdict {
-        Ok(Verdict::Pass) => Left::of(payload, event),
-        Ok(Verdict::Rewrite(payload)) => Left::of(&payload, event),
+        Ok(Verdict::Pass) => Left::of(payload, event, is_unknown_told),
+        Ok(Verdict::Rewrite(payload)) => Left::of(&payload, event, is_unknown_told),
         // The table was asked before, and the component reads the same table.
         Ok(Verdict::Drop { .. }) => return Answer::Withheld,
         Err(fault) => return Answer::Fault(fault),

@@ -67,10 +67,23 @@ impl Server {
         Client::new(&self.ingest, None)
     }
 
-    /// Makes an account.
+    /// Makes an account that receives everything.
     pub(crate) async fn account(&self, account: &str) {
+        self.account_as_made(account).await;
+        self.rights(account, json!({ "types": { "*": true }, "fields": { "*": "keep" } })).await;
+    }
+
+    /// Makes an account with the rights that every new one has.
+    pub(crate) async fn account_as_made(&self, account: &str) {
         let answer = self.api().put(&format!("/api/v1/accounts/{account}"), json!({})).await;
         assert!(answer.status.is_success(), "{answer:?}");
+    }
+
+    /// Saves the rights of an account.
+    pub(crate) async fn rights(&self, account: &str, rights: Value) -> Value {
+        let answer = self.api().put(&format!("/api/v1/accounts/{account}/rights"), rights).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        answer.json()
     }
 
     /// Makes or replaces an endpoint.

@@ -68,6 +68,12 @@ impl Table {
         }
     }
 
+    /// Returns whether what the catalogue does not know of an event of this type is kept.
+    #[must_use]
+    pub fn keeps_unknown(&self, event_type: &str) -> bool {
+        self.decisions.rule(event_type, NO_FIELD).own == Treatment::Keep
+    }
+
     /// Returns what the table decides.
     #[must_use]
     pub const fn decisions(&self) -> &Decisions {
@@ -134,6 +140,8 @@ const fn letter(treatment: Treatment) -> char {
     }
 }
 
+/// No field has this path.
+const NO_FIELD: &str = "";
 /// `rights/1`, a space, 64 digits, the end of the line.
 const HEAD_BYTES: usize = 9 + 64 + 1;
 /// About sixty sections of their own: every type of the catalogue may have one.

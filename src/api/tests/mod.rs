@@ -322,8 +322,16 @@ impl Server {
         self.client(Some(OPERATOR)).await
     }
 
-    /// Makes an account, and a token of it with these permissions.
+    /// Makes an account that receives everything, and a token of it with these permissions.
     async fn account(&self, name: &str, permissions: &[&str]) -> Client {
+        let client = self.account_as_made(name, permissions).await;
+        let everything = json!({ "types": { "*": true }, "fields": { "*": "keep" } });
+        self.operator().await.put(&format!("/api/v1/accounts/{name}/rights"), everything).await.expect(200);
+        client
+    }
+
+    /// Makes an account with the rights that every new one has, and a token of it with these permissions.
+    async fn account_as_made(&self, name: &str, permissions: &[&str]) -> Client {
         let mut operator = self.operator().await;
         operator.put(&format!("/api/v1/accounts/{name}"), json!({})).await;
         let path = format!("/api/v1/accounts/{name}/tokens");

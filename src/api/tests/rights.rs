@@ -9,7 +9,7 @@ const RIGHTS: &str = "/api/v1/accounts/acme/rights";
 #[tokio::test]
 async fn rights_are_read_saved_changed_and_taken_back() {
     let server = start().await;
-    let mut acme = server.account("acme", &["rights"]).await;
+    let mut acme = server.account_as_made("acme", &["rights"]).await;
     let first = acme.get(RIGHTS).await.expect(200);
     let catalog = first["catalog"].as_str().unwrap().to_owned();
     assert_eq!(
@@ -48,7 +48,7 @@ async fn rights_are_read_saved_changed_and_taken_back() {
 #[tokio::test]
 async fn wrong_rights_are_refused_with_their_place() {
     let server = start().await;
-    let mut acme = server.account("acme", &["rights"]).await;
+    let mut acme = server.account_as_made("acme", &["rights"]).await;
     for (rights, pointer) in [
         (json!({ "fields": { "interaction.id": "remove" } }), "/fields/interaction.id"),
         (json!({ "fields": { "customer.*": "keep" } }), "/fields/customer.*"),
@@ -65,7 +65,8 @@ async fn wrong_rights_are_refused_with_their_place() {
 #[tokio::test]
 async fn what_is_effective_is_told_for_every_type_and_field() {
     let server = start().await;
-    let (mut operator, mut acme) = (server.operator().await, server.account("acme", &["rights", "settings"]).await);
+    let (mut operator, mut acme) =
+        (server.operator().await, server.account_as_made("acme", &["rights", "settings"]).await);
     let rights = json!({ "types": { "queue.snapshot": false }, "fields": { "call.ended/customer": "mask" } });
     acme.put(RIGHTS, rights).await.expect(200);
     let effective = acme.get(&format!("{RIGHTS}/effective")).await.expect(200);
@@ -101,7 +102,7 @@ async fn what_is_effective_is_told_for_every_type_and_field() {
 async fn a_type_given_by_a_call_waits_for_rights_to_be_saved_on_it() {
     let mut server = start().await;
     let (mut operator, mut acme) =
-        (server.operator().await, server.account("acme", &["rights", "documentation"]).await);
+        (server.operator().await, server.account_as_made("acme", &["rights", "documentation"]).await);
     server.append("acme", "call.rung", 2).await;
     let path = "/api/v1/catalog/types/call.rung";
     let unknown = operator.get("/api/v1/catalog").await.expect(200);
