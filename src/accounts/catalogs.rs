@@ -1,7 +1,8 @@
 //! The catalogue as a setting: every form that rights were ever decided on stays in the log.
 //!
-//! The newest is put together from the built-in files, an operator's own and what calls have given; another result than
-//! the last one enters the log as a command, and its text as a blob. Not what entries mean: [`crate::catalog`] does that.
+//! The newest is put together from the built-in files, an operator's own and what calls have given; another result
+//! than the last one enters the log as a command, and its text as a blob. Not what entries mean: [`crate::catalog`]
+//! does that.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -249,5 +250,5 @@ fn read_digest(hex: &str) -> Option<[u8; 32]> {
     Some(digest)
 }
 
-/// Catalogues kept in memory: each has about 200 KB, and more than a few are decided on only where calls change it often.
+/// Catalogues kept in memory, about 200 KB each: more than a few are decided on only where calls change it often.
 const KEPT_MAX: usize = 16;

@@ -1,6 +1,7 @@
 //! The catalogue: what there is to receive, in two languages, and what of it was ever seen.
 //!
-//! Not what an account receives: that is in its rights. Operators extend it by calls; files of theirs come with a start.
+//! Not what an account receives: that is in its rights. Operators extend it by calls; files of theirs come with a
+//! start.
 
 use std::collections::BTreeMap;
 

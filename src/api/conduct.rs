@@ -238,6 +238,8 @@ fn read_name(text: &str) -> Option<(AccountName, EndpointName)> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Census {
     pub(super) by_state: BTreeMap<EndpointState, u64>,
+    /// Events that endpoints did not get because the catalogue does not know their type.
+    pub(super) withheld_unknown: u64,
     /// Endpoints in trouble.
     pub(super) troubled: u64,
     /// The first of them.
@@ -251,6 +253,7 @@ pub(super) async fn census(api: &Api) -> Census {
     while let Some(endpoint) = walk.next() {
         let Some(status) = api.deliver.status(endpoint.id).await else { continue };
         *census.by_state.entry(status.state).or_default() += 1;
+        census.withheld_unknown += status.ledger.withheld_unknown;
         if !is_trouble(&status) {
             continue;
         }

@@ -144,6 +144,30 @@ fn disk_trouble(stats: &Stats) -> Option<Trouble> {
     })
 }
 
+/// Says which types nobody gets because the catalogue does not know them.
+fn unknown_types(call: &Call, withheld: u64) -> Option<Trouble> {
+    if withheld == 0 {
+        return None;
+    }
+    let catalog = call.api.accounts.catalog().ok()?.catalog;
+    let counts = call.api.log.type_counts();
+    let unknown = counts.iter().filter(|(name, _)| catalog.event_type(name).is_none());
+    let named: Vec<String> = unknown.map(|(name, count)| format!("{name} ({})", count.count)).collect();
+    let shown = named.iter().take(UNKNOWN_SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+    let more = named.len().saturating_sub(UNKNOWN_SHOWN_MAX);
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    Some(Trouble {
+        code: "unknown_types".to_owned(),
+        title: format!("{withheld} deliveries were withheld because the catalogue does not know their type"),
+        detail: format!(
+            "types that are not in it: {shown}{rest}; `hooklog catalog infer` drafts entries for them, and accounts get \
+             them once they save their rights on the newer catalogue"
+        ),
+        account: None,
+        endpoint: None,
+    })
+}
+
 async fn stats(call: &Call) -> Result<Stats, Problem> {
     call.look_up(|log| log.stats().map_err(of_log)).await
 }
@@ -168,6 +192,8 @@ pub(super) struct Status {
     accounts: usize,
     /// Endpoints by state.
     endpoints: BTreeMap<EndpointState, u64>,
+    /// Events that endpoints did not get because the catalogue does not know their type.
+    withheld_unknown: u64,
     /// What is not well; of endpoints the first twenty.
     problems: Vec<Trouble>,
     /// What runs.
@@ -195,9 +221,10 @@ struct Versions {
 
 pub(super) async fn status(call: Call, (): ()) -> Result<Read<Status>, Problem> {
     let stats = stats(&call).await?;
-    let Census { by_state, troubles, .. } = census(&call.api).await;
+    let Census { by_state, troubles, withheld_unknown, .. } = census(&call.api).await;
     let mut problems = call.api.health.troubles(call.api.clock.monotonic());
     problems.extend(disk_trouble(&stats));
+    problems.extend(unknown_types(&call, withheld_unknown));
     problems.extend(troubles);
     let bytes = stats.family_bytes.values().sum();
     Ok(Read(Status {
@@ -214,6 +241,7 @@ pub(super) async fn status(call: Call, (): ()) -> Result<Read<Status>, Problem> 
         disk: Disk { used_bytes: bytes, free_bytes: stats.disk_free_bytes, reserve_bytes: stats.disk_reserve_bytes },
         accounts: stats.accounts,
         endpoints: by_state,
+        withheld_unknown,
         problems,
         versions: Versions { hooklog: env!("CARGO_PKG_VERSION") },
     }))
@@ -246,3 +274,6 @@ pub(super) async fn openapi(call: Call, (): ()) -> Result<Text, Problem> {
     let text = document_text_for(&call.api.options);
     Ok(Text { media_type: "application/json", text })
 }
+
+/// Unknown types that are named.
+const UNKNOWN_SHOWN_MAX: usize = 10;

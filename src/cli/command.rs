@@ -15,7 +15,7 @@ use super::exit::{Exit, Failure};
 use super::problem;
 use super::{
     account, capture, catalog, completions, config, delivery, demo, endpoint, event, log, openapi, receive, replay,
-    serve, simulate, status, token,
+    rights, serve, simulate, status, token,
 };
 
 /// A webhook sender with a durable log: nothing accepted is lost, and everything can be sent again.
@@ -48,6 +48,7 @@ enum Command {
     Account(account::Arguments),
     Endpoint(Box<endpoint::Arguments>),
     Token(token::Arguments),
+    Rights(rights::Arguments),
     Event(event::Arguments),
     Delivery(delivery::Arguments),
     Replay(replay::Arguments),
@@ -70,6 +71,7 @@ impl Command {
             Self::Account(arguments) => arguments.run(context).await,
             Self::Endpoint(arguments) => arguments.run(context).await,
             Self::Token(arguments) => arguments.run(context).await,
+            Self::Rights(arguments) => arguments.run(context).await,
             Self::Event(arguments) => arguments.run(context).await,
             Self::Delivery(arguments) => arguments.run(context).await,
             Self::Replay(arguments) => arguments.run(context).await,

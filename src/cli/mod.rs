@@ -41,6 +41,7 @@ mod delivery;
 mod endpoint;
 mod event;
 mod replay;
+mod rights;
 mod status;
 mod token;
 

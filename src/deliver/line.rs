@@ -102,7 +102,7 @@ impl Line {
         };
         let made = match self.source.body(&self.endpoint, offset).await {
             Body::Ready(made) => made,
-            Body::Filtered => return without_request(AttemptResult::Filtered),
+            Body::Filtered(by) => return without_request(AttemptResult::Filtered(by)),
             Body::Fault => return without_request(AttemptResult::Fault),
             Body::Later => return without_request(AttemptResult::Later),
             Body::Gone => return without_request(AttemptResult::Gone),

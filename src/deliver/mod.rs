@@ -24,7 +24,7 @@ pub mod outcome;
 pub mod send;
 
 pub use self::endpoint_test::{StageName, TestError, TestReport, TestRequest, TestStage};
-pub use self::machine::{Decision, Outcome, State, Whereabouts};
+pub use self::machine::{Decision, FilteredBy, Outcome, State, Whereabouts};
 pub use self::registry::{Handle, Options, Parts};
 pub use self::source::{Body, DecidedEvent, Made, Source, Undecided};
 pub use self::status::{

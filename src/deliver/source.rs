@@ -5,7 +5,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::machine::Decision;
+use super::machine::{Decision, FilteredBy};
 use crate::accounts::{Endpoint, RightsStamp};
 use crate::model::{EventId, EventType, Offset, Position, Timestamp};
 use crate::{accounts, log};
@@ -50,7 +50,7 @@ pub enum Body {
     /// This.
     Ready(Box<Made>),
     /// Nothing: rights or a filter withhold it.
-    Filtered,
+    Filtered(FilteredBy),
     /// Nothing: the chain did not answer properly.
     Fault,
     /// Nothing at this moment; ask again soon.

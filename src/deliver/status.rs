@@ -93,6 +93,8 @@ pub struct LedgerView {
     pub delivered: u64,
     /// Withheld or dropped.
     pub filtered: u64,
+    /// Of these, those whose type the catalogue does not know.
+    pub withheld_unknown: u64,
     /// Not settled yet.
     pub waiting: u64,
     /// Given up.
@@ -110,6 +112,7 @@ impl LedgerView {
             accepted: ledger.accepted,
             delivered: ledger.tally.delivered,
             filtered: ledger.tally.filtered,
+            withheld_unknown: ledger.tally.withheld_unknown,
             waiting: ledger.waiting.total(),
             given_up: ledger.tally.given_up,
             expired: ledger.tally.expired,

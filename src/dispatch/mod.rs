@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::accounts::{Account, Accounts, Effective, Endpoint, Format, Mark, Table};
 use crate::deliver::format::{BodyFormat, Content};
-use crate::deliver::{Body, DecidedEvent, Decision, Made, Outcome, Source, Undecided};
+use crate::deliver::{Body, DecidedEvent, Decision, FilteredBy, Made, Outcome, Source, Undecided};
 use crate::filter::{Fault, Filter, Host};
 use crate::log;
 use crate::model::{AccountId, Event, EventType, Offset, Position, Record};
@@ -88,7 +88,8 @@ impl Dispatch {
         let lane = event.key.as_deref().map(|key| self.log.key_hash(record.header.account, key));
         let outcome = match table.mark(event_type.as_str()) {
             Mark::Wanted => Outcome::Pass,
-            Mark::Withheld | Mark::Unknown => Outcome::Filtered,
+            Mark::Withheld => Outcome::Filtered(FilteredBy::Chain),
+            Mark::Unknown => Outcome::Filtered(FilteredBy::Catalog),
         };
         Ok(DecidedEvent { position: record.position, decision: Decision { lane, outcome } })
     }
@@ -114,7 +115,8 @@ impl Dispatch {
         let owner = Owner { account: endpoint.account, name: &endpoint.account_name };
         let left = match self.rights.ask(owner, &table, &event_type, &event).await {
             Answer::Left(left) => left,
-            Answer::Withheld | Answer::Unknown => return Ok(Body::Filtered),
+            Answer::Withheld => return Ok(Body::Filtered(FilteredBy::Chain)),
+            Answer::Unknown => return Ok(Body::Filtered(FilteredBy::Catalog)),
             // Nothing is known of the component: it is asked again.
             Answer::Fault(Fault::Host { what }) => {
                 tracing::warn!(account = %endpoint.account_name, %offset, what, "rights could not be asked");

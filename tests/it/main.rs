@@ -18,3 +18,4 @@ mod operation;
 mod peers;
 mod readme;
 mod replay;
+mod rights;

@@ -279,7 +279,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_is_merged_is_the_stricter_of_each_and_the_order_does_not_matter(one in any_rights(), other in any_rights()) {
+    fn what_is_merged_is_the_stricter_of_each_in_any_order(one in any_rights(), other in any_rights()) {
         let catalog = catalog();
         let (one, other) = (Decisions::resolve(&one, &catalog), Decisions::resolve(&other, &catalog));
         let merged = one.stricter(&other);
@@ -298,7 +298,11 @@ proptest! {
     }
 
     #[test]
-    fn the_name_that_says_most_decides(rights in any_rights(), event_type in prop::sample::select(TYPES), path in prop::sample::select(PATHS)) {
+    fn the_name_that_says_most_decides(
+        rights in any_rights(),
+        event_type in prop::sample::select(TYPES),
+        path in prop::sample::select(PATHS),
+    ) {
         // Anew from the contract's words, over all names at once.
         let catalog = catalog();
         let decisions = Decisions::resolve(&rights, &catalog);

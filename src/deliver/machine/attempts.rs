@@ -42,7 +42,7 @@ impl Machine {
             AttemptResult::Refused { status, retry_after } => self.refused(ended, status, retry_after, now),
             AttemptResult::Unwanted => self.unwanted(ended, actions),
             AttemptResult::Cancelled
-            | AttemptResult::Filtered
+            | AttemptResult::Filtered(_)
             | AttemptResult::Fault
             | AttemptResult::Later
             | AttemptResult::Gone => self.not_sent(ended, result, now),
@@ -159,7 +159,7 @@ impl Machine {
         let rights = self.rights;
         let Some((course, flight)) = self.landed(ended) else { return };
         match result {
-            AttemptResult::Filtered => course.settle_entry(flight.entry, Settlement::Filtered),
+            AttemptResult::Filtered(by) => course.settle_entry(flight.entry, Settlement::Filtered(by)),
             AttemptResult::Gone => course.settle_entry(flight.entry, Settlement::Expired),
             AttemptResult::Later => {
                 course.lanes.set(flight.entry, Standing::Waiting(now.monotonic.plus(wait), Reason::NoBody));

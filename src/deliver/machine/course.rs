@@ -173,9 +173,9 @@ impl Course {
                 self.fault_row.decided = 0;
                 self.admit(offset, decision.lane, now);
             }
-            Outcome::Filtered => {
+            Outcome::Filtered(by) => {
                 self.fault_row.decided = 0;
-                self.settle(offset, Settlement::Filtered);
+                self.settle(offset, Settlement::Filtered(by));
             }
             Outcome::Gone => self.settle(offset, Settlement::Expired),
             Outcome::Fault => {
@@ -198,9 +198,9 @@ impl Course {
                 self.fault_row.decided = 0;
                 self.pass_at_last(entry, now);
             }
-            Outcome::Filtered => {
+            Outcome::Filtered(by) => {
                 self.fault_row.decided = 0;
-                self.settle_entry(entry, Settlement::Filtered);
+                self.settle_entry(entry, Settlement::Filtered(by));
             }
             Outcome::Gone => self.settle_entry(entry, Settlement::Expired),
         }

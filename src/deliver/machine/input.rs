@@ -114,11 +114,20 @@ pub enum Outcome {
     /// It is to be delivered.
     Pass,
     /// It is withheld by rights or dropped by a filter.
-    Filtered,
+    Filtered(FilteredBy),
     /// The chain did not answer properly: the event waits until it does.
     Fault,
     /// Retention took it before it could be delivered.
     Gone,
+}
+
+/// What keeps an event from an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilteredBy {
+    /// Rights or a custom filter.
+    Chain,
+    /// The catalogue that the rights were decided on does not know the event's type.
+    Catalog,
 }
 
 /// How an attempt ended.
@@ -143,7 +152,7 @@ pub enum AttemptResult {
     /// We ended it ourselves, or never began it: nobody's fault, not counted.
     Cancelled,
     /// No request was made: asked for its body, the chain now filters the event.
-    Filtered,
+    Filtered(FilteredBy),
     /// No request was made: asked for its body, the chain did not answer properly.
     Fault,
     /// No request was made: there is no body at this moment, ask again soon.

@@ -3,6 +3,7 @@
 //! Not a remainder: `accepted` is a subtraction of offsets, `waiting` is counted from the queues, and that the
 //! rest makes up the difference is checked, not assumed.
 
+use super::input::FilteredBy;
 use crate::model::codec::{Reader, Writer};
 use crate::model::{CodecError, Offset, Timestamp};
 
@@ -13,6 +14,8 @@ pub struct Tally {
     pub delivered: u64,
     /// Withheld by rights or dropped by a filter.
     pub filtered: u64,
+    /// Of these, those whose type the catalogue does not know.
+    pub withheld_unknown: u64,
     /// Given up, by us or by a person.
     pub given_up: u64,
     /// Taken by retention before they could be delivered.
@@ -25,7 +28,7 @@ pub struct Tally {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Settlement {
     Delivered,
-    Filtered,
+    Filtered(FilteredBy),
     GivenUp,
     Expired,
 }
@@ -40,21 +43,35 @@ impl Tally {
     pub(super) const fn count(&mut self, settlement: Settlement) {
         match settlement {
             Settlement::Delivered => self.delivered += 1,
-            Settlement::Filtered => self.filtered += 1,
+            Settlement::Filtered(by) => {
+                self.filtered += 1;
+                if matches!(by, FilteredBy::Catalog) {
+                    self.withheld_unknown += 1;
+                }
+            }
             Settlement::GivenUp => self.given_up += 1,
             Settlement::Expired => self.expired += 1,
         }
     }
 
     pub(super) fn encode(&self, writer: &mut Writer) {
-        for count in [self.delivered, self.filtered, self.given_up, self.expired, self.skipped] {
+        let Self { delivered, filtered, given_up, expired, skipped, withheld_unknown } = *self;
+        for count in [delivered, filtered, given_up, expired, skipped, withheld_unknown] {
             writer.fixed(count.to_be_bytes());
         }
     }
 
-    pub(super) fn decode(reader: &mut Reader) -> Result<Self, CodecError> {
+    /// Reads what [`Tally::encode`] has written, or what was written before the unknown was counted.
+    pub(super) fn decode(reader: &mut Reader, has_unknown: bool) -> Result<Self, CodecError> {
         let mut count = || reader.fixed().map(u64::from_be_bytes);
-        Ok(Self { delivered: count()?, filtered: count()?, given_up: count()?, expired: count()?, skipped: count()? })
+        Ok(Self {
+            delivered: count()?,
+            filtered: count()?,
+            given_up: count()?,
+            expired: count()?,
+            skipped: count()?,
+            withheld_unknown: if has_unknown { count()? } else { 0 },
+        })
     }
 }
 

@@ -50,7 +50,7 @@ use writing::Writing;
 
 pub use action::{Action, GivenUp, State};
 pub use cursor::{Cursor, SPAN};
-pub use input::{AttemptResult, CourseId, Decision, Input, Now, Order, Outcome, Policy, ReplayId};
+pub use input::{AttemptResult, CourseId, Decision, FilteredBy, Input, Now, Order, Outcome, Policy, ReplayId};
 pub use ledger::{Ledger, LedgerMismatch, Since, Tally, Waiting};
 pub use saved::{Boot, RETRIES_MAX, Saved, SavedCourse, SavedReplay, SavedRetry};
 pub use sequence::SavedSequences;

@@ -7,8 +7,8 @@ use crate::model::{Offset, Sequence, Timestamp};
 use crate::runtime::{Monotonic, Random};
 
 use super::{
-    Action, AttemptResult, Boot, CourseId, Decision, Input, Machine, Now, Order, Outcome, Policy, ReplayId, SPAN,
-    Saved, SavedCourse, SavedRetry, Since, Start, State, Whereabouts,
+    Action, AttemptResult, Boot, CourseId, Decision, FilteredBy, Input, Machine, Now, Order, Outcome, Policy, ReplayId,
+    SPAN, Saved, SavedCourse, SavedRetry, Since, Start, State, Whereabouts,
 };
 
 /// A machine, its clock, and a shell that writes at once.
@@ -169,7 +169,7 @@ fn numbers_skip_what_is_filtered_and_a_sync_comes_once_for_thousands() {
         let mut actions = Vec::new();
         let from = Offset(rig.head + 1);
         rig.head += 2;
-        let decisions = vec![decided(Outcome::Filtered), decided(Outcome::Pass)];
+        let decisions = vec![decided(Outcome::Filtered(FilteredBy::Chain)), decided(Outcome::Pass)];
         rig.machine.handle(Input::Offered { from, decisions }, rig.now(), &mut actions);
         for action in actions {
             if let Action::Write { ticket, sequences, is_sync, .. } = action {
@@ -396,7 +396,11 @@ fn a_fault_holds_its_lane_until_the_chain_is_mended() {
     rig.end(8, AttemptResult::Fault);
     assert_eq!(rig.machine.whereabouts(CourseId::Live, Offset(8)), Some(Whereabouts::Faulted));
     rig.tell(Input::RightsChanged);
-    rig.tell(Input::Decided { course: CourseId::Live, from: Offset(8), decisions: vec![decided(Outcome::Filtered)] });
+    rig.tell(Input::Decided {
+        course: CourseId::Live,
+        from: Offset(8),
+        decisions: vec![decided(Outcome::Filtered(FilteredBy::Chain))],
+    });
     assert_eq!(rig.sent(), [9]);
 }
 

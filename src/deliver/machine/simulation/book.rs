@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Offset, Sequence};
 
-use super::super::{Action, AttemptResult, CourseId, Input, Machine, Order, Outcome, Policy, Saved, State, Tally};
+use super::super::{
+    Action, AttemptResult, CourseId, FilteredBy, Input, Machine, Order, Outcome, Policy, Saved, State, Tally,
+};
 use super::disk::Disk;
 use super::log::Log;
 
@@ -121,10 +123,17 @@ impl Book {
                 continue;
             }
             match outcome {
-                Outcome::Filtered => self.tally.filtered += 1,
+                Outcome::Filtered(by) => self.count_filtered(by),
                 Outcome::Gone => self.tally.expired += 1,
                 Outcome::Pass | Outcome::Fault => panic!("{offset} is settled by the decision {outcome:?}"),
             }
+        }
+    }
+
+    const fn count_filtered(&mut self, by: FilteredBy) {
+        self.tally.filtered += 1;
+        if matches!(by, FilteredBy::Catalog) {
+            self.tally.withheld_unknown += 1;
         }
     }
 
@@ -134,7 +143,7 @@ impl Book {
             self.probe = None;
         }
         let is_live = course == CourseId::Live;
-        if matches!(result, AttemptResult::Delivered | AttemptResult::Filtered | AttemptResult::Gone) {
+        if matches!(result, AttemptResult::Delivered | AttemptResult::Filtered(_) | AttemptResult::Gone) {
             self.attempts.remove(&(course, offset));
         }
         match result {
@@ -142,7 +151,8 @@ impl Book {
                 self.tally.delivered += u64::from(is_live);
                 self.known_taken.insert((course, offset));
             }
-            AttemptResult::Filtered => self.tally.filtered += u64::from(is_live),
+            AttemptResult::Filtered(by) if is_live => self.count_filtered(by),
+            AttemptResult::Filtered(_) => {}
             AttemptResult::Gone => self.tally.expired += u64::from(is_live),
             AttemptResult::Trouble { .. } | AttemptResult::Refused { .. } | AttemptResult::Unwanted => {
                 *self.attempts.entry((course, offset)).or_default() += 1;

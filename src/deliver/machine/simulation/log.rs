@@ -3,7 +3,7 @@
 use crate::model::Offset;
 use crate::runtime::Random;
 
-use super::super::{Decision, Outcome};
+use super::super::{Decision, FilteredBy, Outcome};
 
 /// What the chain makes of an event, by the revision of the chain.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +66,8 @@ impl Log {
         } else if self.is_broken || self.revision < fault_until {
             Outcome::Fault
         } else if (filtered_from..filtered_until).contains(&self.revision) {
-            Outcome::Filtered
+            // Every other one because of its type: both ways are counted.
+            Outcome::Filtered(if offset.0 % 2 == 0 { FilteredBy::Chain } else { FilteredBy::Catalog })
         } else {
             Outcome::Pass
         };

@@ -285,7 +285,7 @@ impl World {
             Outcome::Pass if self.random.chance(0.02) && !self.is_mended => Some(AttemptResult::Later),
             Outcome::Pass if self.random.chance(0.02) && !self.is_mended => Some(AttemptResult::Cancelled),
             Outcome::Pass => None,
-            Outcome::Filtered => Some(AttemptResult::Filtered),
+            Outcome::Filtered(by) => Some(AttemptResult::Filtered(by)),
             Outcome::Fault => Some(AttemptResult::Fault),
             Outcome::Gone => Some(AttemptResult::Gone),
         };
