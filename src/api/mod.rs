@@ -23,6 +23,7 @@ mod endpoint;
 mod endpoint_test;
 mod event;
 mod me;
+mod preview;
 mod process;
 mod replay;
 mod rights;

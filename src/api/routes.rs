@@ -7,8 +7,8 @@ use http::Method;
 
 use super::route::{Needs, Route};
 use super::{
-    Options, account, capture, catalog, conduct, delivery, endpoint, endpoint_test, event, me, process, replay, rights,
-    secret, token,
+    Options, account, capture, catalog, conduct, delivery, endpoint, endpoint_test, event, me, preview, process,
+    replay, rights, secret, token,
 };
 use crate::model::Permission;
 use crate::web::Code;
@@ -185,6 +185,13 @@ fn rights_routes() -> Vec<Route> {
         Route::writes(Method::POST, at!(A "/rights/restore"), RIGHTS, "Save earlier rights again", rights::restore)
             .says("As they were, on the catalogue they were decided on.")
             .fails_with(&[Code::PreconditionFailed]),
+        Route::writes(Method::POST, at!(A "/rights/preview"), RIGHTS, "Say what rights would leave of an event", preview::preview)
+            .says(
+                "With `rights`, by those instead of the saved ones; of `event`, or of the one in the log at `offset`. The \
+                 same component answers as for a delivery. `before` shows of a real event only the kinds of its values, \
+                 unless the caller has `raw`.",
+            )
+            .fails_with(&[Code::EventNotFound, Code::RangeExpired, Code::LimitReached]),
         Route::reads(at!(A "/rights/ceiling"), Needs::Operator, "Return an account's ceiling", rights::get_ceiling)
             .says("What INO's contract with the account allows. What it does not name is no limit."),
         Route::writes(Method::PUT, at!(A "/rights/ceiling"), Needs::Operator, "Set an account's ceiling", rights::put_ceiling)

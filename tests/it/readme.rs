@@ -59,7 +59,7 @@ fn blocks(readme: &str, heading: &str) -> VecDeque<String> {
 fn the_first_five_minutes_are_as_they_stand_there() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let mut blocks = blocks(&readme, "Five minutes");
-    assert_eq!(blocks.len(), 4, "serve, account and receiver, the event, a look around");
+    assert_eq!(blocks.len(), 5, "serve, account and receiver, the event, a field unticked, a look around");
     let directory = tempfile::tempdir().unwrap();
 
     // The program under test is built already.
@@ -83,8 +83,18 @@ fn the_first_five_minutes_are_as_they_stand_there() {
     assert!(answer.contains(r#""accepted":1"#) && answer.contains(r#""firstOffset":1"#), "{answer}");
     let delivery = printed.next().unwrap();
     assert!(delivery.contains("call.declined") && delivery.contains("verified"), "{delivery}");
+    let body = printed.by_ref().find(|line| line.contains("Facturation")).unwrap();
+    assert!(body.contains("VOICE") && !body.contains("ringMs"), "what is not recommended is not sent: {body}");
     let again = String::from_utf8(typed(directory.path(), &post).stdout).unwrap();
     assert!(again.contains(r#""duplicates":1"#), "{again}");
+
+    let unticked = typed(directory.path(), &blocks.pop_front().unwrap());
+    let out = String::from_utf8_lossy(&unticked.stdout);
+    assert!(unticked.status.success(), "{out} {}", String::from_utf8_lossy(&unticked.stderr));
+    let row = out.lines().find(|line| line.contains("queue.name")).unwrap();
+    assert!(row.contains("remove"), "{row}");
+    let body = printed.by_ref().find(|line| line.contains("evt_2") && line.contains("data")).unwrap();
+    assert!(body.contains("i_7730912") && !body.contains("Facturation"), "an unticked field is gone: {body}");
 
     // Somebody has to read what the receiver prints, or it waits.
     let reader = std::thread::spawn(move || printed.count());

@@ -138,3 +138,40 @@ async fn a_type_given_by_a_call_waits_for_rights_to_be_saved_on_it() {
     let gone = acme.get(&format!("{RIGHTS}/pending")).await.expect(200);
     assert_eq!(gone["items"][0]["change"], "gone");
 }
+
+#[tokio::test]
+async fn a_preview_shows_what_would_be_left_and_never_what_is_withheld() {
+    let mut server = start().await;
+    let (mut operator, mut acme) = (server.operator().await, server.account_as_made("acme", &["rights"]).await);
+    server.append("acme", "call.ended", 1).await;
+    let path = format!("{RIGHTS}/preview");
+    let own = json!({ "type": "call.ended", "actor": { "userId": "u_1" }, "data":
+        { "queue": { "ref": "q", "name": "Q" }, "customer": { "number": "+33612345678" } } });
+    let shown = acme.post(&path, json!({ "event": own })).await.expect(200);
+    assert_eq!((&shown["outcome"], &shown["touched"]), (&json!("sent"), &json!(["customer"])));
+    assert_eq!(
+        shown["after"],
+        json!({ "actor": { "userId": "u_1" }, "data": { "queue": { "ref": "q", "name": "Q" } } })
+    );
+    let rights = json!({ "fields": { "queue.name": "mask", "actor.userId": "pseudonymize" } });
+    let shown = acme.post(&path, json!({ "rights": rights, "event": own })).await.expect(200);
+    assert_eq!(shown["after"]["data"], json!({ "queue": { "ref": "q", "name": "***" } }));
+    assert_eq!(shown["touched"], json!(["actor.userId", "customer", "queue.name"]));
+    let withheld = json!({ "rights": { "types": { "call.*": false } }, "event": own });
+    let shown = acme.post(&path, withheld).await.expect(200);
+    assert_eq!((&shown["outcome"], &shown["after"]), (&json!("type_withheld"), &json!(null)));
+    assert_eq!(acme.get(RIGHTS).await.expect(200)["fields"], json!({}), "nothing is saved");
+
+    // Of a real event who may not see it raw sees the kinds of its values.
+    let kinds = acme.post(&path, json!({ "offset": 1 })).await.expect(200);
+    assert_eq!(kinds["before"]["data"], json!({ "n": "number", "big": "number" }));
+    let raw = operator.post(&path, json!({ "offset": 1 })).await.expect(200);
+    assert_eq!(raw["before"]["data"], json!({ "n": 1, "big": 12345678901234567000.0 }));
+    acme.post(&path, json!({ "offset": 9 })).await.refused(404, "event_not_found");
+    acme.post(&path, json!({})).await.refused(422, "invalid_request");
+    let wrong = json!({ "rights": { "fields": { "a b": "keep" } }, "offset": 1 });
+    assert_eq!(
+        acme.post(&path, wrong).await.refused(422, "invalid_request")["errors"][0]["pointer"],
+        "/rights/fields/a b"
+    );
+}

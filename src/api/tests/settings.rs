@@ -266,6 +266,8 @@ async fn an_endpoint_is_paused_resumed_and_listed_by_its_lag() {
     server.append("acme", "a.b", 5).await;
     let status = format!("{CRM}/status");
     until(&mut acme, &status, |status| status["lag"]["events"] == 5).await;
+    let other = "/api/v1/accounts/acme/endpoints/a/status";
+    until(&mut acme, other, |status| status["ledger"]["delivered"] == 5).await;
 
     let of = |items: Vec<Value>| -> Vec<String> {
         let name =
