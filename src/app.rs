@@ -136,6 +136,16 @@ impl App {
         let accounts = open_accounts(&settings, &rules, &log, &clock, &mut random).await?;
         let host = filter::Host::start(filter_options(&settings, &accounts), clock.clone(), metrics.filter.clone())?;
         let rights = host.load(Bytes::from_static(filter::BUILT_IN_RIGHTS)).await.map_err(Error::RightsComponent)?;
+        let build = accounts::Build {
+            hooklog: env!("CARGO_PKG_VERSION").to_owned(),
+            catalog: String::new(),
+            rights: rights.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            formats: deliver::format::FORMATS_VERSION,
+            engine: host.description().to_owned(),
+        };
+        if accounts.settle_build(build).await? {
+            tracing::info!("what decides what receivers get is another than at the last start; it is noted in the log");
+        }
         tasks.spawn(host.clone().run(stop.clone()));
         let dispatch = Dispatch::new(dispatch::Parts {
             log: log.handle(),

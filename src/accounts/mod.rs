@@ -5,6 +5,7 @@
 //! the keystore, commands name them. Not known here: HTTP, and how anything is delivered.
 
 mod account;
+mod build;
 mod catalogs;
 mod endpoint;
 mod error;
@@ -41,6 +42,7 @@ use crate::security::{
 };
 
 pub use self::account::{AccountSettings, Language};
+pub use self::build::Build;
 pub use self::catalogs::{CurrentCatalog, OwnFile};
 pub use self::endpoint::{Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, Order, Signing, SigningKey};
 pub use self::error::Error;
@@ -103,6 +105,8 @@ pub enum Change {
     Rights(AccountId),
     /// The catalogue.
     Catalog,
+    /// The program.
+    Build,
 }
 
 /// Is told of every change after it is on disk and before it is acknowledged.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::account::{AccountSettings, StoredAccount};
+use super::build::Build;
 use super::catalogs::StoredCatalog;
 use super::endpoint::{EndpointSettings, StoredEndpoint};
 use super::job::ReplaySettings;
@@ -91,6 +92,7 @@ pub(super) struct State {
     pub(super) operator_tokens: BTreeMap<TokenId, Revised<TokenSettings>>,
     pub(super) tokens_by_hash: HashMap<TokenHash, TokenOwner>,
     pub(super) catalog: Option<Revised<StoredCatalog>>,
+    pub(super) build: Option<Revised<Build>>,
     account_last: AccountId,
     endpoint_last: EndpointId,
 }
@@ -130,7 +132,7 @@ impl State {
             SettingKind::Endpoint => self.apply_endpoint(row, revised.map(|()| value(row, &command)).transpose()?)?,
             SettingKind::Token => self.apply_token(row, revised.map(|()| optional(row, &command)).transpose()?)?,
             SettingKind::Job => self.apply_job(row, revised.map(|()| value(row, &command)).transpose()?)?,
-            SettingKind::Build => {}
+            SettingKind::Build => self.build = Some(revised.map(|()| value(row, &command)).transpose()?),
             SettingKind::Rights => {
                 let rights = revised.map(|()| value(row, &command)).transpose()?;
                 let account = self.account_of(row)?;

@@ -359,6 +359,31 @@ async fn a_new_catalogue_lets_nothing_new_out_until_rights_are_saved_on_it() {
 }
 
 #[tokio::test]
+async fn another_build_is_noted_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let build = |engine: &str| Build {
+        hooklog: "1".to_owned(),
+        catalog: String::new(),
+        rights: "aa".to_owned(),
+        formats: 1,
+        engine: engine.to_owned(),
+    };
+    let opened = open(directory.path()).await;
+    assert!(opened.accounts.settle_build(build("one")).await.unwrap(), "the first is noted");
+    assert!(!opened.accounts.settle_build(build("one")).await.unwrap());
+    opened.log.close().await.unwrap();
+    drop(opened.accounts);
+    let opened = open(directory.path()).await;
+    assert!(!opened.accounts.settle_build(build("one")).await.unwrap(), "a start with the same is no change");
+    assert!(opened.accounts.settle_build(build("two")).await.unwrap());
+    opened.log.close().await.unwrap();
+    drop(opened.accounts);
+    let opened = open_with(directory.path(), with_an_iban()).await;
+    assert!(opened.accounts.settle_build(build("two")).await.unwrap(), "another catalogue is another build");
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn calls_extend_the_catalogue_and_can_be_taken_back() {
     let directory = tempfile::tempdir().unwrap();
     let opened = open(directory.path()).await;

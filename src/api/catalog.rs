@@ -13,9 +13,10 @@ use super::call::Call;
 use super::changed::{Revision, Setting, condition};
 use super::failure::invalid;
 use crate::accounts::{Condition, CurrentCatalog};
+use crate::catalog::infer::{Drafts, Inference};
 use crate::catalog::{Category, FieldDraft, Status, Text, TypeCall};
 use crate::log::TypeCount;
-use crate::model::{AccountId, EventType, SettingKind, Timestamp};
+use crate::model::{AccountId, EventType, Kind, Position, SettingKind, Timestamp};
 use crate::web::{Input, Problem};
 
 impl Input for TypeCall {
@@ -162,6 +163,39 @@ impl View {
     }
 }
 
+/// What events have that the catalogue lacks.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Inferred {
+    #[serde(flatten)]
+    drafts: Drafts,
+    /// A file for `catalog.files` with a draft of every entry that is lacking, for somebody to read first.
+    toml: String,
+}
+
+/// Learns from the newest events of all accounts. Nothing of their values is in the drafts.
+pub(super) async fn inferred(call: Call, (): ()) -> Result<Read<Inferred>, Problem> {
+    let catalog = call.api.accounts.catalog().map_err(|error| call.refused(error))?.catalog;
+    call.look_up(move |log| {
+        let mut inference = Inference::new(&catalog);
+        let head = log.head();
+        let mut next = Position(head.0.saturating_sub(INFERRED_RECORDS_MAX)).next();
+        while next <= head {
+            let records = log.read(next, INFERRED_BYTES).map_err(super::failure::of_log)?;
+            let Some(last) = records.last() else { break };
+            next = last.position.next();
+            for record in records.iter().filter(|record| record.header.kind == Kind::Event) {
+                let (event_type, event) = log.event(record).map_err(super::failure::of_log)?;
+                inference.observe(&event_type, event.actor.as_deref(), &event.data);
+            }
+        }
+        let drafts = inference.drafts();
+        Ok(Inferred { toml: drafts.to_toml(), drafts })
+    })
+    .await
+    .map(Read)
+}
+
 /// A type as a call gave it, in the catalogue that came of it.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -212,3 +246,7 @@ async fn wanted(call: &Call) -> Result<Condition, Problem> {
 
 /// Events of an account that are looked at, the newest.
 const ROWS_MAX: usize = crate::model::limits::PAGE_ROWS_MAX;
+/// Records of the log that drafts are made from, the newest.
+const INFERRED_RECORDS_MAX: u64 = 10_000;
+/// Bytes of records that are looked at in one go.
+const INFERRED_BYTES: usize = 4 << 20;

@@ -204,6 +204,11 @@ fn catalog_routes() -> Vec<Route> {
     vec![
         Route::reads(at!("/catalog"), Needs::Operator, "Return the catalogue of types and fields", catalog::get)
             .says("With what was ever seen of each type, and the types that were seen and are not in it."),
+        Route::reads(at!("/catalog/inferred"), Needs::Operator, "Draft what the catalogue lacks", catalog::inferred)
+            .says(
+                "From the newest 10,000 records of the log: types, fields, kinds of values, a suggested class of personal \
+                 data. Examples are blanked: no value of an event is shown.",
+            ),
         Route::writes(
             Method::PUT,
             at!("/catalog/types/{type}"),

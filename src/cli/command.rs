@@ -76,7 +76,7 @@ impl Command {
             Self::Delivery(arguments) => arguments.run(context).await,
             Self::Replay(arguments) => arguments.run(context).await,
             Self::Capture(arguments) => arguments.run(context).await,
-            Self::Catalog(arguments) => arguments.run(context),
+            Self::Catalog(arguments) => arguments.run(context).await,
             Self::Log(arguments) => arguments.run(context).await,
             Self::Config(arguments) => arguments.run(context),
             Self::Openapi(arguments) => arguments.run(context),

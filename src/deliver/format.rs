@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::model::{AccountName, EventId, EventType, Timestamp};
 
+/// The version of what formats write: another one is another build.
+pub const FORMATS_VERSION: u32 = 1;
+
 /// What the body of a request looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -360,7 +360,7 @@ impl Observer for Handle {
                         self.tell(id, |nod| Message::RightsChanged { nod }).await;
                     }
                 }
-                Change::Token | Change::Catalog => {}
+                Change::Token | Change::Catalog | Change::Build => {}
             }
         })
     }

@@ -119,6 +119,13 @@ async fn a_type_given_by_a_call_waits_for_rights_to_be_saved_on_it() {
     let refused = operator.put(path, rung).await.refused(422, "invalid_request");
     assert_eq!(refused["detail"], "call.rung: there is no field \"nope.*\"");
 
+    let inferred = operator.get("/api/v1/catalog/inferred").await.expect(200);
+    assert_eq!(inferred["events"], 2);
+    let drafted = inferred["types"].as_array().unwrap().iter().find(|entry| entry["name"] == "call.rung").unwrap();
+    assert_eq!(drafted["events"], 2, "{drafted}");
+    let toml = inferred["toml"].as_str().unwrap();
+    assert!(toml.contains("path = \"big\"") && !toml.contains("12345678901234567890"), "{toml}");
+
     let pending = acme.get(&format!("{RIGHTS}/pending")).await.expect(200);
     assert_eq!(
         pending["items"],

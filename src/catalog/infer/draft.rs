@@ -16,7 +16,7 @@ use crate::catalog::{Catalog, Category, Class, Status, Text, TypeEntry};
 use crate::model::EventType;
 
 /// What was learned from events.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Drafts {
     /// How many events were read.
@@ -32,7 +32,7 @@ pub struct Drafts {
 }
 
 /// A type that events had.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InferredType {
     /// Its name.
@@ -58,7 +58,7 @@ pub struct InferredType {
 }
 
 /// A field that events of a type had.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TypeField {
     /// Its path.
@@ -68,7 +68,7 @@ pub struct TypeField {
 }
 
 /// A field that events had.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InferredField {
     /// Its path.
@@ -114,7 +114,7 @@ pub struct InferredField {
 }
 
 /// What the catalogue says of a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Known {
     /// Its kind.
@@ -124,7 +124,7 @@ pub struct Known {
 }
 
 /// A kind of values, and how many there were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KindSeen {
     /// The kind, in the catalogue's words.
@@ -136,7 +136,7 @@ pub struct KindSeen {
 }
 
 /// The least and the greatest of numbers, outwards to a power of ten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Bounds {
     /// Not more than the least.

@@ -49,7 +49,7 @@ struct TypeSeen {
 }
 
 /// What was met and not learned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LeftOut {
     /// Events of types beyond the greatest number of types.

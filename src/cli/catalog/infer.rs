@@ -6,11 +6,13 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::catalog::Mistake;
 use crate::catalog::infer::{Drafts, Inference};
 use crate::cli::assignment::read_input;
+use crate::cli::client::{Client, Request};
 use crate::cli::column::{Column, count, text};
 use crate::cli::console::{Console, Format};
 use crate::cli::exit::{Exit, Failure};
@@ -24,10 +26,14 @@ pub(super) struct Infer {
     /// A file on top of the built-in catalogue; may be given again, the later over the earlier
     #[arg(long, value_name = "FILE")]
     catalog: Vec<PathBuf>,
+    /// The newest events of the running server instead, against the catalogue that it has
+    #[arg(long, conflicts_with_all = ["files", "catalog"])]
+    recent: bool,
 }
 
 pub(super) const EXAMPLES: &str = "Examples:
   hooklog catalog infer events.ndjson > own.toml
+  hooklog catalog infer --recent > own.toml        from what the server has taken in
   cat monday.ndjson tuesday.ndjson | hooklog catalog infer --catalog own.toml
   hooklog catalog infer events.json -o json        what was seen, with counts
 
@@ -57,6 +63,21 @@ struct Read {
 }
 
 impl Infer {
+    /// Returns whether a server's events are meant.
+    pub(super) const fn is_recent(&self) -> bool {
+        self.recent
+    }
+
+    /// Prints what a server has learned from its newest events.
+    pub(super) async fn run_on_server(self, client: &mut Client, console: &mut Console) -> Result<Exit, Failure> {
+        let found = client.send(&Request::get("/catalog/inferred")).await?;
+        match console.format() {
+            Format::Table => console.line(found.get("toml").and_then(Value::as_str).unwrap_or_default().trim_end())?,
+            Format::Json | Format::Ndjson | Format::Csv => console.item(&[], &found)?,
+        }
+        Ok(Exit::Done)
+    }
+
     pub(super) fn run(self, console: &mut Console) -> Result<Exit, Failure> {
         let catalog = super::read(&self.catalog)?.map_err(|mistakes| {
             let told: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
@@ -131,7 +152,7 @@ fn print(drafts: &Drafts, console: &mut Console) -> Result<Exit, Failure> {
         Format::Json | Format::Ndjson => console.item(FIELDS, &json()?)?,
         Format::Csv => {
             let json = json()?;
-            let fields = json.get("fields").and_then(serde_json::Value::as_array);
+            let fields = json.get("fields").and_then(Value::as_array);
             console.items(FIELDS, fields.map_or(&[], Vec::as_slice))?;
         }
     }
@@ -175,7 +196,7 @@ mod tests {
         };
         let files = texts.iter().enumerate().map(|(at, text)| write(format!("{at}.json"), text).display().to_string());
         let catalog = catalog.iter().enumerate().map(|(at, text)| write(format!("{at}.toml"), text));
-        let infer = Infer { files: files.collect(), catalog: catalog.collect() };
+        let infer = Infer { files: files.collect(), catalog: catalog.collect(), recent: false };
         let mut captured = Captured::new(format);
         assert_eq!(infer.run(&mut captured.console)?.code(), 0);
         Ok((captured.out(), captured.error()))
@@ -215,7 +236,7 @@ mod tests {
         assert_eq!(code(&["nonsense"], &[]), 2);
         assert_eq!(code(&["7"], &[]), 2);
         assert_eq!(code(&[EVENT], &["[[type]]\n"]), 2);
-        let missing = Infer { files: vec!["nowhere.ndjson".to_owned()], catalog: Vec::new() };
+        let missing = Infer { files: vec!["nowhere.ndjson".to_owned()], catalog: Vec::new(), recent: false };
         assert_eq!(missing.run(&mut Captured::new(Format::Table).console).unwrap_err().exit().code(), 2);
         assert!(run(Format::Table, &["", "[]"], &[]).is_ok(), "no events are not wrong");
     }
