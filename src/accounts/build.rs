@@ -24,7 +24,7 @@ pub struct Build {
 }
 
 impl Accounts {
-    /// Notes the build in the log, where it is another one than the last; says whether it was.
+    /// Notes the build in the log, where it is another one than the last; says whether there was another one before.
     ///
     /// The catalogue's digest is filled in: it is a setting of its own.
     /// # Errors
@@ -33,11 +33,11 @@ impl Accounts {
         let mut turn = self.0.turn.lock().await;
         let (present, catalog) = self.read(|state| (state.build.clone(), state.catalog.clone()));
         let build = Build { catalog: catalog.map(|catalog| catalog.value.digest).unwrap_or_default(), ..build };
-        if present.is_some_and(|present| present.value == build) {
+        if present.as_ref().is_some_and(|present| present.value == build) {
             return Ok(false);
         }
         let (kind, change) = (SettingKind::Build, Change::Build);
         self.execute(&mut turn, AccountId::SYSTEM, kind, "", Some(&build), &Who::System, change).await?;
-        Ok(true)
+        Ok(present.is_some())
     }
 }

@@ -556,7 +556,7 @@ impl Accounts {
         }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         Timestamp(self.0.clock.wall_ms())
     }
 }

@@ -12,6 +12,7 @@ mod error;
 mod execute;
 mod job;
 mod keystore;
+mod own_event;
 mod rehearse;
 mod rights;
 mod stamp;

@@ -68,6 +68,8 @@ impl Accounts {
         }
         let change = Change::Rights(account.id);
         self.execute(&mut turn, account.id, SettingKind::Rights, "", Some(&rights), who, change).await?;
+        let before = account.rights.as_ref().map(|rights| &rights.value);
+        self.tell_rights_changed(&mut turn, &account, before, Some(&rights)).await;
         let saved = self.account_by_id(account.id).and_then(|account| account.rights.clone());
         saved.ok_or_else(|| Error::AccountNotFound(account.name.to_string()))
     }
@@ -92,6 +94,8 @@ impl Accounts {
         }
         let change = Change::Rights(account.id);
         self.execute(&mut turn, account.id, SettingKind::Ceiling, "", ceiling.as_ref(), who, change).await?;
+        let before = account.ceiling.as_ref().map(|ceiling| &ceiling.value);
+        self.tell_rights_changed(&mut turn, &account, before, ceiling.as_ref()).await;
         Ok(self.account_by_id(account.id).and_then(|account| account.ceiling.clone()))
     }
 

@@ -323,7 +323,7 @@ async fn a_new_catalogue_lets_nothing_new_out_until_rights_are_saved_on_it() {
     let directory = tempfile::tempdir().unwrap();
     let opened = open(directory.path()).await;
     let acme = opened.put_account("acme").await;
-    let first = acme.rights.clone().or(opened.accounts.account(&acme.name).unwrap().rights.clone()).unwrap();
+    let first = acme.rights.clone().expect("a new account has rights");
     let older = opened.accounts.catalog().unwrap();
     assert_eq!(first.value, RightsSettings::recommended(older.revised.revision));
     opened.log.close().await.unwrap();
@@ -369,8 +369,10 @@ async fn another_build_is_noted_once() {
         engine: engine.to_owned(),
     };
     let opened = open(directory.path()).await;
-    assert!(opened.accounts.settle_build(build("one")).await.unwrap(), "the first is noted");
+    assert!(!opened.accounts.settle_build(build("one")).await.unwrap(), "there was none before");
+    let head = opened.log.handle().head();
     assert!(!opened.accounts.settle_build(build("one")).await.unwrap());
+    assert_eq!(opened.log.handle().head(), head, "the same is noted once");
     opened.log.close().await.unwrap();
     drop(opened.accounts);
     let opened = open(directory.path()).await;

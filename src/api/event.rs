@@ -60,9 +60,11 @@ pub(super) struct View {
 #[serde(rename_all = "snake_case")]
 enum Withheld {
     /// Rights withhold its type.
-    TypeWithheld,
+    #[serde(rename = "type_withheld")]
+    Type,
     /// The catalogue that the rights were decided on does not know its type.
-    TypeUnknown,
+    #[serde(rename = "type_unknown")]
+    Unknown,
     /// Rights could not be applied to it.
     Fault,
 }
@@ -82,8 +84,8 @@ impl Taken {
         let (left, withheld, source_id) = match shown {
             Shown::All => (Some((event.actor, event.data, event.key)), None, event.source_id),
             Shown::As(Answer::Left(left)) => (Some((left.actor, left.data, left.key)), None, None),
-            Shown::As(Answer::Withheld) => (None, Some(Withheld::TypeWithheld), None),
-            Shown::As(Answer::Unknown) => (None, Some(Withheld::TypeUnknown), None),
+            Shown::As(Answer::Withheld) => (None, Some(Withheld::Type), None),
+            Shown::As(Answer::Unknown) => (None, Some(Withheld::Unknown), None),
             Shown::As(Answer::Fault(_)) => (None, Some(Withheld::Fault), None),
         };
         let (actor, data, key) = match left {

@@ -158,10 +158,10 @@ fn unknown_types(call: &Call, withheld: u64) -> Option<Trouble> {
     let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
     Some(Trouble {
         code: "unknown_types".to_owned(),
-        title: format!("{withheld} deliveries were withheld because the catalogue does not know their type"),
+        title: "Events were withheld because the catalogue does not know their type".to_owned(),
         detail: format!(
-            "types that are not in it: {shown}{rest}; `hooklog catalog infer` drafts entries for them, and accounts get \
-             them once they save their rights on the newer catalogue"
+            "{withheld} so far; types that are not in it: {shown}{rest}. `hooklog catalog infer --recent` drafts entries \
+             for them, and accounts get them once they save their rights on the newer catalogue"
         ),
         account: None,
         endpoint: None,

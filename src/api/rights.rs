@@ -325,24 +325,13 @@ pub(super) async fn history(call: Call, (page,): (Page,)) -> Result<Read<List<Pa
             revision: accounts.revision(rights.revision),
             updated_at: rights.at,
             updated_by: rights.by.label(),
-            changed: before.map(|before| differences(&before.value, &rights.value)).unwrap_or_default(),
+            changed: before
+                .map(|before| RightsSettings::differences(Some(&before.value), Some(&rights.value)))
+                .unwrap_or_default(),
             rights: Shown::of(accounts, &rights.value),
         })
         .collect();
     Ok(Read(List::cut(items, limit, |last: &PastRights| last.revision.clone())))
-}
-
-/// Returns the names in rights that say something else than before.
-fn differences(before: &RightsSettings, after: &RightsSettings) -> Vec<String> {
-    let default = (before.default != after.default).then(|| "default".to_owned());
-    let catalog = (before.catalog != after.catalog).then(|| "catalog".to_owned());
-    let types = before.types.keys().chain(after.types.keys());
-    let types = types.filter(|name| before.types.get(name) != after.types.get(name));
-    let fields = before.fields.keys().chain(after.fields.keys());
-    let fields = fields.filter(|name| before.fields.get(name) != after.fields.get(name));
-    let names: std::collections::BTreeSet<String> =
-        types.map(|name| name.as_str().to_owned()).chain(fields.map(ToString::to_string)).collect();
-    default.into_iter().chain(catalog).chain(names).collect()
 }
 
 /// Returns all revisions of an account's rights, the newest first.

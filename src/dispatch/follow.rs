@@ -58,6 +58,9 @@ async fn read(log: &log::Handle, from: Position) -> Result<Vec<Record>, log::Err
     }
 }
 
+/// What is to become of a stretch of events, for all endpoints that share a table.
+type Decided = Arc<[(Position, Decision)]>;
+
 /// Records of one account, without a hole, in their order.
 type Stretch = (AccountId, Vec<Record>);
 
@@ -70,7 +73,7 @@ fn offer(dispatch: &Dispatch, deliver: &Handle, records: Vec<Record>) -> Result<
         let Some(account) = dispatch.accounts.account_by_id(account) else { continue };
         let Some(from) = records.first().map(|record| record.header.offset) else { continue };
         // Endpoints without rights of their own share a table, and so what was decided by it.
-        let mut decided: Vec<(Arc<Table>, Arc<[(Position, Decision)]>)> = Vec::new();
+        let mut decided: Vec<(Arc<Table>, Decided)> = Vec::new();
         for endpoint in account.endpoints.values().filter(|endpoint| loaded.contains(&endpoint.id)) {
             let table = dispatch.accounts.effective_for(endpoint)?.table;
             let known = decided.iter().find(|(other, _)| Arc::ptr_eq(other, &table));
@@ -89,7 +92,7 @@ fn offer(dispatch: &Dispatch, deliver: &Handle, records: Vec<Record>) -> Result<
     Ok(())
 }
 
-fn decide(dispatch: &Dispatch, table: &Table, records: &[Record]) -> Result<Arc<[(Position, Decision)]>, log::Error> {
+fn decide(dispatch: &Dispatch, table: &Table, records: &[Record]) -> Result<Decided, log::Error> {
     let decided = records.iter().map(|record| dispatch.decide_record(record, table));
     decided.map(|decided| decided.map(|event| (event.position, event.decision))).collect()
 }

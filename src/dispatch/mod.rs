@@ -87,6 +87,7 @@ impl Dispatch {
         let (event_type, event) = self.log.event(record)?;
         let lane = event.key.as_deref().map(|key| self.log.key_hash(record.header.account, key));
         let outcome = match table.mark(event_type.as_str()) {
+            _ if event.is_own() => Outcome::Pass,
             Mark::Wanted => Outcome::Pass,
             Mark::Withheld => Outcome::Filtered(FilteredBy::Chain),
             Mark::Unknown => Outcome::Filtered(FilteredBy::Catalog),

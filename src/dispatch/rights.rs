@@ -84,6 +84,7 @@ impl Rights {
         event: &Event,
     ) -> Answer {
         match table.mark(event_type.as_str()) {
+            _ if event.is_own() => return Answer::Left(Left::all(event)),
             Mark::Wanted => {}
             Mark::Withheld => return Answer::Withheld,
             Mark::Unknown => return Answer::Unknown,
@@ -108,6 +109,7 @@ impl Rights {
         let (mut asked, mut payloads) = (Vec::new(), Vec::new());
         for (event_type, event) in events {
             answers.push(match table.mark(event_type.as_str()) {
+                _ if event.is_own() => Some(Answer::Left(Left::all(event))),
                 Mark::Withheld => Some(Answer::Withheld),
                 Mark::Unknown => Some(Answer::Unknown),
                 Mark::Wanted => {

@@ -52,6 +52,13 @@ impl Types {
     }
 }
 
+/// What a start has read of the past.
+pub(super) struct Past {
+    pub(super) heads: HashMap<AccountId, AccountHead>,
+    pub(super) types: Types,
+    pub(super) type_counts: TypeCounts,
+}
+
 /// Everything that more than one thread looks at.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -69,16 +76,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        store: Store,
-        tail: Tail,
-        disk: Disk,
-        hash_key: HashKey,
-        head: Position,
-        heads: HashMap<AccountId, AccountHead>,
-        types: Types,
-        type_counts: TypeCounts,
-    ) -> Self {
+    pub(super) fn new(store: Store, tail: Tail, disk: Disk, hash_key: HashKey, head: Position, past: Past) -> Self {
+        let Past { heads, types, type_counts } = past;
         let rewritten_to = store.low_water_mark().0;
         Self {
             store,

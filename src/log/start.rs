@@ -13,7 +13,7 @@ use super::acknowledged::{Acknowledged, End};
 use super::append::HashKey;
 use super::disk::Disk;
 use super::keys::{self, Family};
-use super::shared::{AccountHead, Shared, Types};
+use super::shared::{AccountHead, Past, Shared, Types};
 use super::store::{Recovery, Store};
 use super::tail::Tail;
 use super::type_counts::TypeCounts;
@@ -66,9 +66,7 @@ pub(super) fn open(
         Disk::new(options.directory.clone(), options.disk_reserve_bytes),
         hash_key,
         end.position,
-        heads,
-        types,
-        type_counts,
+        Past { heads, types, type_counts },
     ));
     let durability = options.durability;
     let writer = Writer { shared: Arc::clone(&shared), acknowledged, end, recorded_at, clock, metrics, durability };

@@ -12,6 +12,9 @@ use sha2::{Digest, Sha256};
 use super::codec::{CodecError, Reader, Writer};
 use super::{EventId, EventType, Timestamp};
 
+/// The attribute that marks an event as hooklog's own. No sender can give it: ingest names all attributes itself.
+pub const OWN_EVENT: &str = "own";
+
 /// An event on its way into the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventDraft {
@@ -125,6 +128,12 @@ pub struct Event {
 }
 
 impl Event {
+    /// Returns whether it is hooklog's own: such an event goes to an account whatever its rights.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.attributes.iter().any(|(name, _)| &**name == OWN_EVENT)
+    }
+
     /// Reads the payload part of an event's record; the texts share its bytes.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ pub use capture::{Capture, CaptureReason};
 pub use codec::CodecError;
 pub use command::{Command, SettingKind};
 pub use cut::Cut;
-pub use event::{Event, EventDraft, spell_type};
+pub use event::{Event, EventDraft, OWN_EVENT, spell_type};
 pub use name::{AccountName, EndpointName, EventId, EventType, InvalidName};
 pub use number::{AccountId, Attempt, EndpointId, Offset, Position, Sequence, TypeNumber};
 pub use permission::{Permission, Permissions};

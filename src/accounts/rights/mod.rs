@@ -20,7 +20,7 @@ mod warning;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +139,24 @@ impl RightsSettings {
     pub const fn recommended(catalog: Position) -> Self {
         let default = Some(Defaults::both(Preset::Recommended));
         Self { default, catalog, types: BTreeMap::new(), fields: BTreeMap::new() }
+    }
+}
+
+impl RightsSettings {
+    /// Returns the names that say something else than before; none of both says nothing of all of them.
+    #[must_use]
+    pub fn differences(before: Option<&Self>, after: Option<&Self>) -> Vec<String> {
+        let nothing = Self { default: None, catalog: Position(0), types: BTreeMap::new(), fields: BTreeMap::new() };
+        let (before, after) = (before.unwrap_or(&nothing), after.unwrap_or(&nothing));
+        let default = (before.default != after.default).then(|| "default".to_owned());
+        let catalog = (before.catalog != after.catalog).then(|| "catalog".to_owned());
+        let types = before.types.keys().chain(after.types.keys());
+        let types = types.filter(|name| before.types.get(name) != after.types.get(name));
+        let fields = before.fields.keys().chain(after.fields.keys());
+        let fields = fields.filter(|name| before.fields.get(name) != after.fields.get(name));
+        let names: BTreeSet<String> =
+            types.map(|name| name.as_str().to_owned()).chain(fields.map(ToString::to_string)).collect();
+        default.into_iter().chain(catalog).chain(names).collect()
     }
 }
 

@@ -67,7 +67,7 @@ impl Log {
             Outcome::Fault
         } else if (filtered_from..filtered_until).contains(&self.revision) {
             // Every other one because of its type: both ways are counted.
-            Outcome::Filtered(if offset.0 % 2 == 0 { FilteredBy::Chain } else { FilteredBy::Catalog })
+            Outcome::Filtered(if offset.0.is_multiple_of(2) { FilteredBy::Chain } else { FilteredBy::Catalog })
         } else {
             Outcome::Pass
         };
