@@ -28,10 +28,14 @@ Examples:
 /// # Errors
 /// The first check that does not pass.
 pub(crate) fn check(place: &Workplace, steps: &mut Steps) -> Outcome {
-    steps.step("formatting", |_| execute(&mut place.cargo(&["fmt", "--all", "--", "--check"])))?;
+    steps.step("formatting", |_| {
+        execute(&mut place.cargo(&["fmt", "--all", "--", "--check"]))?;
+        execute(&mut place.cargo_of_filters(&["fmt", "--all", "--", "--check"]))
+    })?;
     steps.step("clippy", |_| {
         let clippy = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
-        execute(&mut place.cargo(&clippy))
+        execute(&mut place.cargo(&clippy))?;
+        execute(&mut place.cargo_of_filters(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
     steps.step("dependencies", |steps| deny::check(place, steps))
 }

@@ -15,8 +15,8 @@ pub(crate) const COMMAND: Command = Command {
     name: "test",
     about: "Runs all checks and all tests; this is what must pass before a change lands",
     help: "[--quick | --everything] [-- name of a test…]\n
-Formatting, lints and dependencies (`cargo xtask check`), then the unit, property, simulation, black-box and
-crash tests. The first failure stops. Tests whose names begin with `nightly_` take long and run only with
+Formatting, lints and dependencies (`cargo xtask check`), then the tests of the filters, and the unit, property,
+simulation, black-box and crash tests. The first failure stops. Tests whose names begin with `nightly_` take long and run only with
 --everything.
 
   --quick        the tests alone
@@ -36,6 +36,9 @@ const LONG_RUN: &str = "nightly_";
 /// Begins the name of a test with an independent peer, which has to be installed.
 const PEER_RUN: &str = "nightly_peer_";
 
+/// Cases of each of the three properties of rights: more than a million together.
+const CASES_OF_EVERYTHING: &str = "350000";
+
 /// For our own package alone: what RocksDB and the others were compiled with stays as it is.
 const DEBUG_ASSERTIONS: &str = "profile.release.package.hooklog.debug-assertions=true";
 
@@ -52,6 +55,15 @@ fn run(place: &Workplace, arguments: &[String]) -> Outcome {
     let mut steps = Steps::new();
     if breadth != Breadth::Quick {
         check::check(place, &mut steps)?;
+    }
+    if breadth != Breadth::Quick {
+        steps.step("filters", |_| {
+            let mut command = place.cargo_of_filters(&["test", "--release", "--workspace", "--locked"]);
+            if breadth == Breadth::Everything {
+                command.env("PROPTEST_CASES", CASES_OF_EVERYTHING);
+            }
+            execute(&mut command)
+        })?;
     }
     steps.step("tests", |steps| {
         let mut command = place.cargo(&["test", "--release", "--workspace", "--config", DEBUG_ASSERTIONS, "--"]);

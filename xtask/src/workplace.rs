@@ -52,6 +52,14 @@ impl Workplace {
         self.build.join("x86_64-unknown-linux-gnu/release").join(name)
     }
 
+    /// Makes a call of cargo in the workspace of filters, which builds in a folder of its own.
+    pub(crate) fn cargo_of_filters(&self, arguments: &[&str]) -> process::Command {
+        let mut command = cargo();
+        let (folder, build) = (self.root.join("filters"), self.build.join("filters"));
+        command.args(arguments).current_dir(folder).env("CARGO_TARGET_DIR", build);
+        command
+    }
+
     /// Makes a call of cargo in the checkout that builds in the one build folder.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> process::Command {
         let mut command = cargo();
