@@ -46,6 +46,12 @@ pub enum Format {
     /// The whole event: id, type, version, occurredAt, accountId, actor, test, data.
     #[default]
     Envelope,
+    /// As Standard Webhooks writes it: type, timestamp, data.
+    Standard,
+    /// The data alone: what INO itself posted, for `/hooks`.
+    Data,
+    /// A structured CloudEvent 1.0.
+    Cloudevents,
 }
 
 /// How hooklog shows a receiver who it is, as written: a secret that is left out stays.

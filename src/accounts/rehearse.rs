@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::endpoint::{Auth, EndpointDraft, Signing};
+use super::endpoint::{Auth, EndpointDraft, Format, Signing};
 use super::{Accounts, Credentials, Endpoint, Error};
 use crate::model::{Permission, Timestamp};
 use crate::security::{Secret, SigningSecret, Target};
@@ -17,6 +17,8 @@ pub struct Rehearsal {
     pub target: Target,
     /// How hooklog shows the receiver who it is.
     pub credentials: Credentials,
+    /// What the body looks like.
+    pub format: Format,
     /// Headers sent beside hooklog's own.
     pub headers: std::collections::BTreeMap<String, String>,
     /// The keys it is signed with; none where it is not signed, or the endpoint has none yet.
@@ -36,6 +38,7 @@ impl Accounts {
         Ok(Rehearsal {
             target: self.check_url(&settings.url)?,
             credentials: self.credentials(settings)?,
+            format: settings.format,
             headers: settings.headers.clone(),
             signing: secrets.into_iter().map(|(_, secret)| secret).collect(),
             timeout_ms: settings.timeout_ms,
@@ -78,7 +81,14 @@ impl Accounts {
                 self.signing_secrets(kept, now)?.into_iter().map(|(_, secret)| secret).collect()
             }
         };
-        Ok(Rehearsal { target, credentials, headers: draft.headers.clone(), signing, timeout_ms: draft.timeout_ms })
+        Ok(Rehearsal {
+            target,
+            credentials,
+            format: draft.format,
+            headers: draft.headers.clone(),
+            signing,
+            timeout_ms: draft.timeout_ms,
+        })
     }
 }
 

@@ -124,18 +124,20 @@ pub(super) async fn run(
     let at = Timestamp(clock.wall_ms());
     let signing = rehearsal.signing.into_iter().map(|secret| SigningKey { secret, valid_until: None }).collect();
     let is_signed = !Vec::is_empty(&signing);
+    let format = BodyFormat::from(rehearsal.format);
     let route = sender.route(RouteSettings {
         account: account.clone(),
         endpoint,
         target: rehearsal.target,
         credentials: rehearsal.credentials.into(),
         headers: rehearsal.headers,
+        content_type: format.content_type(),
         signing,
         timeout: within,
         connections_max: 0,
     })?;
-    let body = body(&id, &event_type, at, &account);
-    let sent = Sent { attempt: Attempt(1), sequence: None, format: BodyFormat::Envelope, body_hash: body_hash(&body) };
+    let body = body(format, &id, &event_type, at, &account);
+    let sent = Sent { attempt: Attempt(1), sequence: None, format, body_hash: body_hash(&body) };
     let told = format!("{} bytes, {}", body.len(), if is_signed { "signed" } else { "not signed" });
     let request = route.request(&message(id, event_type, at, body), at);
     let mut walk = Walk { clock, begun: clock.monotonic(), within, stages: Vec::new() };
@@ -299,8 +301,8 @@ fn secured(_: &Stream) -> (String, String) {
     ("The channel is safe".to_owned(), "the certificate is for this name and is trusted".to_owned())
 }
 
-fn body(id: &EventId, event_type: &EventType, at: Timestamp, account: &AccountName) -> Bytes {
-    BodyFormat::Envelope.body(&Content {
+fn body(format: BodyFormat, id: &EventId, event_type: &EventType, at: Timestamp, account: &AccountName) -> Bytes {
+    format.body(&Content {
         id,
         event_type,
         version: 1,
@@ -308,6 +310,8 @@ fn body(id: &EventId, event_type: &EventType, at: Timestamp, account: &AccountNa
         account,
         actor: None,
         is_test: true,
+        offset: None,
+        key: None,
         data: r#"{"message":"This is a test from hooklog. Nothing has happened."}"#,
     })
 }

@@ -1,13 +1,17 @@
 //! The body of a request: an event in the form that its endpoint asked for.
 //!
 //! Pure, and the same whoever calls it: a delivery, the Test, a preview. `actor` and `data` are copied as
-//! they were kept; nothing here reads them. The text of a body is a function of its arguments alone, so the
+//! they were kept; only a CloudEvent asks the actor for two texts. The text of a body is a function of its arguments alone, so the
 //! hash that an attempt keeps proves later what was sent.
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::model::{AccountName, EventId, EventType, Timestamp};
+use crate::accounts::Format;
+use crate::model::{AccountName, EventId, EventType, Offset, Timestamp};
 
 /// The version of what formats write: another one is another build.
 pub const FORMATS_VERSION: u32 = 1;
@@ -18,6 +22,23 @@ pub const FORMATS_VERSION: u32 = 1;
 pub enum BodyFormat {
     /// The whole event: id, type, version, occurredAt, accountId, actor, test, data.
     Envelope,
+    /// As Standard Webhooks writes it: type, timestamp, data.
+    Standard,
+    /// The data alone.
+    Data,
+    /// A structured CloudEvent 1.0: the key is its subject, the offset its sequence, the actor two attributes.
+    Cloudevents,
+}
+
+impl From<Format> for BodyFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Envelope => Self::Envelope,
+            Format::Standard => Self::Standard,
+            Format::Data => Self::Data,
+            Format::Cloudevents => Self::Cloudevents,
+        }
+    }
 }
 
 /// What goes into a body.
@@ -37,6 +58,10 @@ pub struct Content<'a> {
     pub actor: Option<&'a str>,
     /// Whether it is a test and never happened.
     pub is_test: bool,
+    /// Its place in the account's log; a test has none.
+    pub offset: Option<Offset>,
+    /// The key, where the receiver may know it.
+    pub key: Option<&'a str>,
     /// A JSON object, as kept.
     pub data: &'a str,
 }
@@ -47,6 +72,9 @@ impl BodyFormat {
     pub const fn number(self) -> u8 {
         match self {
             Self::Envelope => 0,
+            Self::Standard => 1,
+            Self::Data => 2,
+            Self::Cloudevents => 3,
         }
     }
 
@@ -55,7 +83,19 @@ impl BodyFormat {
     pub const fn of_number(number: u8) -> Option<Self> {
         match number {
             0 => Some(Self::Envelope),
+            1 => Some(Self::Standard),
+            2 => Some(Self::Data),
+            3 => Some(Self::Cloudevents),
             _ => None,
+        }
+    }
+
+    /// Returns the media type of its bodies.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Envelope | Self::Standard | Self::Data => "application/json",
+            Self::Cloudevents => "application/cloudevents+json",
         }
     }
 
@@ -67,6 +107,9 @@ impl BodyFormat {
     pub fn body(self, content: &Content<'_>) -> Bytes {
         match self {
             Self::Envelope => envelope(content),
+            Self::Standard => standard(content),
+            Self::Data => Bytes::copy_from_slice(content.data.as_bytes()),
+            Self::Cloudevents => cloud_event(content),
         }
     }
 }
@@ -98,12 +141,60 @@ fn envelope(content: &Content<'_>) -> Bytes {
     Bytes::from(parts.concat())
 }
 
+fn standard(content: &Content<'_>) -> Bytes {
+    let timestamp = content.occurred_at.to_string();
+    let event_type = content.event_type.as_str();
+    let parts = [r#"{"type":""#, event_type, r#"","timestamp":""#, &timestamp, r#"","data":"#, content.data, "}"];
+    Bytes::from(parts.concat())
+}
+
+fn cloud_event(content: &Content<'_>) -> Bytes {
+    let (time, version) = (content.occurred_at.to_string(), content.version.to_string());
+    let sequence = content.offset.map(|offset| format!(r#","sequence":"{:016}""#, offset.0)).unwrap_or_default();
+    let subject = content.key.map(|key| attribute("subject", key)).unwrap_or_default();
+    let actor = content.actor.map(actor_attributes).unwrap_or_default();
+    let parts = [
+        r#"{"specversion":"1.0","id":""#,
+        content.id.as_str(),
+        r#"","source":"/accounts/"#,
+        content.account.as_str(),
+        r#"","type":""#,
+        content.event_type.as_str(),
+        r#"","time":""#,
+        &time,
+        r#"""#,
+        &subject,
+        r#","datacontenttype":"application/json""#,
+        &sequence,
+        r#","version":"#,
+        &version,
+        &actor,
+        if content.is_test { r#","test":true,"data":"# } else { r#","data":"# },
+        content.data,
+        "}",
+    ];
+    Bytes::from(parts.concat())
+}
+
+/// Writes who did it as attributes: a CloudEvent has no objects beside its data.
+fn actor_attributes(actor: &str) -> String {
+    let members: BTreeMap<String, Value> = serde_json::from_str(actor).unwrap_or_default();
+    let text = |name: &str| members.get(name).and_then(Value::as_str);
+    let kind = text("kind").map(|kind| attribute("actorkind", kind)).unwrap_or_default();
+    let user = text("userId").map(|id| attribute("actoruserid", id)).unwrap_or_default();
+    kind + &user
+}
+
+fn attribute(name: &str, text: &str) -> String {
+    format!(r#","{name}":{}"#, Value::from(text))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::{BodyFormat, Content};
-    use crate::model::{AccountName, EventId, EventType, Timestamp};
+    use crate::model::{AccountName, EventId, EventType, Offset, Timestamp};
 
     fn body(content: &Content<'_>) -> String {
         String::from_utf8(BodyFormat::Envelope.body(content).to_vec()).unwrap()
@@ -120,6 +211,8 @@ mod tests {
             account: &AccountName::parse("acme").unwrap(),
             actor: Some(r#"{ "kind": "USER" }"#),
             is_test: false,
+            offset: Some(Offset(41)),
+            key: Some("i_7 \"é\""),
             data: r#"{"n": 1.50, "n2":1e0}"#,
         };
         assert_eq!(
@@ -127,6 +220,20 @@ mod tests {
             concat!(
                 r#"{"id":"evt_1","type":"call.declined","version":2,"occurredAt":"2026-03-02T09:14:07.512Z","#,
                 r#""accountId":"acme","actor":{ "kind": "USER" },"test":false,"data":{"n": 1.50, "n2":1e0}}"#
+            )
+        );
+        let written = |format: BodyFormat| String::from_utf8(format.body(&content).to_vec()).unwrap();
+        assert_eq!(
+            written(BodyFormat::Standard),
+            r#"{"type":"call.declined","timestamp":"2026-03-02T09:14:07.512Z","data":{"n": 1.50, "n2":1e0}}"#
+        );
+        assert_eq!(written(BodyFormat::Data), r#"{"n": 1.50, "n2":1e0}"#);
+        assert_eq!(
+            written(BodyFormat::Cloudevents),
+            concat!(
+                r#"{"specversion":"1.0","id":"evt_1","source":"/accounts/acme","type":"call.declined","#,
+                r#""time":"2026-03-02T09:14:07.512Z","subject":"i_7 \"é\"","datacontenttype":"application/json","#,
+                r#""sequence":"0000000000000041","version":2,"actorkind":"USER","data":{"n": 1.50, "n2":1e0}}"#
             )
         );
         assert_eq!(
@@ -140,7 +247,9 @@ mod tests {
 
     #[test]
     fn a_format_survives_its_number() {
-        assert_eq!(BodyFormat::of_number(BodyFormat::Envelope.number()), Some(BodyFormat::Envelope));
+        for format in [BodyFormat::Envelope, BodyFormat::Standard, BodyFormat::Data, BodyFormat::Cloudevents] {
+            assert_eq!(BodyFormat::of_number(format.number()), Some(format));
+        }
         assert_eq!(BodyFormat::of_number(255), None);
     }
 
@@ -177,7 +286,7 @@ mod tests {
             let occurred_at = Timestamp(occurred_at);
             let content = Content {
                 id: &id, event_type: &event_type, version, occurred_at, account: &account,
-                actor: actor.as_deref(), is_test, data: &data,
+                actor: actor.as_deref(), is_test, offset: None, key: None, data: &data,
             };
             let text = body(&content);
             let expected_end = format!("\"data\":{data}}}");
@@ -210,7 +319,8 @@ mod tests {
             let (id, event_type) = (EventId::parse("e").unwrap(), EventType::parse("t").unwrap());
             let content = Content {
                 id: &id, event_type: &event_type, version: 1, occurred_at: Timestamp(0),
-                account: &AccountName::parse("a").unwrap(), actor: None, is_test: false, data: &data,
+                account: &AccountName::parse("a").unwrap(), actor: None, is_test: false, offset: None, key: None,
+                data: &data,
             };
             let body: Vec<u8> = BodyFormat::Envelope.body(&content).into();
             prop_assert_eq!(body.capacity(), body.len());

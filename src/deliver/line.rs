@@ -17,7 +17,7 @@ use super::registry::Shared;
 use super::send::{Credentials, InvalidRoute, Message, Route, RouteSettings, SigningKey};
 use super::source::{Body, Made, Source};
 use super::status::LastFailure;
-use crate::accounts::{self, Endpoint, EndpointSettings, Format};
+use crate::accounts::{self, Endpoint, EndpointSettings};
 use crate::log::{Course, OutcomeRow};
 use crate::model::{Attempt, Offset, Sequence, Timestamp};
 use crate::runtime::Clock;
@@ -139,9 +139,7 @@ impl Line {
     }
 
     fn format(&self) -> BodyFormat {
-        match self.endpoint.settings.value.format {
-            Format::Envelope => BodyFormat::Envelope,
-        }
+        self.endpoint.settings.value.format.into()
     }
 }
 
@@ -167,6 +165,7 @@ fn route_settings(
         target,
         credentials: accounts.credentials(settings)?.into(),
         headers: settings.headers.clone(),
+        content_type: BodyFormat::from(settings.format).content_type(),
         signing: accounts
             .signing_secrets(settings, now)?
             .into_iter()

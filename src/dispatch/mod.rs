@@ -16,7 +16,7 @@ mod rights;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::accounts::{Account, Accounts, Effective, Endpoint, Format, Mark, Table};
+use crate::accounts::{Account, Accounts, Effective, Endpoint, Mark, Table};
 use crate::deliver::format::{BodyFormat, Content};
 use crate::deliver::{Body, DecidedEvent, Decision, FilteredBy, Made, Outcome, Source, Undecided};
 use crate::filter::{Fault, Filter, Host};
@@ -128,7 +128,7 @@ impl Dispatch {
                 return Ok(Body::Fault);
             }
         };
-        let body = body_format(endpoint).body(&Content {
+        let body = BodyFormat::from(endpoint.settings.value.format).body(&Content {
             id: &event.id,
             event_type: &event_type,
             version: event.version,
@@ -136,6 +136,8 @@ impl Dispatch {
             account: &endpoint.account_name,
             actor: left.actor.as_deref(),
             is_test: false,
+            offset: Some(offset),
+            key: left.key.as_deref(),
             data: &left.data,
         });
         let traceparent = event.attributes.iter().find(|(name, _)| &**name == "traceparent");
@@ -190,12 +192,6 @@ impl Source for Dispatch {
                 Body::Later
             })
         })
-    }
-}
-
-fn body_format(endpoint: &Endpoint) -> BodyFormat {
-    match endpoint.settings.value.format {
-        Format::Envelope => BodyFormat::Envelope,
     }
 }
 

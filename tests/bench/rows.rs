@@ -1,6 +1,7 @@
 //! The rows, each a function that measures it; what its ledger says decides whether it counts.
 
 mod delivery;
+mod filter;
 mod footprint;
 mod ingest;
 mod latency;
@@ -22,6 +23,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "ingest_single", measure: ingest::single },
     Row { name: "ingest_batch", measure: ingest::batch },
     Row { name: "deliver_one_endpoint", measure: delivery::one_endpoint },
+    Row { name: "filter_rights", measure: filter::rights },
     Row { name: "latency_p95_ms", measure: latency::accepted_to_first_byte },
     Row { name: "start_1m_records_ms", measure: start::records_1m },
     Row { name: "rss_idle_mb", measure: footprint::idle_memory },

@@ -225,3 +225,41 @@ async fn nothing_begins_by_settings_that_were_changed_while_it_waited_for_leave(
     server.status_when("globex", "crm", |status| status["ledger"]["delivered"] == 1).await;
     assert_eq!((old.deliveries().len(), new.deliveries().len()), (0, 1));
 }
+
+#[tokio::test]
+async fn an_endpoint_gets_bodies_in_the_format_it_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    server.account("acme").await;
+    let mut receivers = Vec::new();
+    for format in ["standard", "data", "cloudevents"] {
+        let receiver = Receiver::start().await;
+        server.endpoint("acme", format, json!({ "url": receiver.url(), "format": format })).await;
+        receiver.verify_with(&server.secret("acme", format).await);
+        receivers.push(receiver);
+    }
+    server.post("acme", event(1, "i_7")).await;
+    let mut taken = Vec::new();
+    for receiver in &receivers {
+        taken.push(receiver.wait_for(1).await.remove(0));
+    }
+    let data = event(1, "i_7")["data"].clone();
+    assert_eq!(taken[0].json(), json!({ "type": "call.ended", "timestamp": "2026-03-02T09:14:07.512Z", "data": data }));
+    assert_eq!(taken[1].json(), data);
+    assert_eq!(taken[2].header("content-type"), "application/cloudevents+json");
+    assert_eq!(
+        taken[2].json(),
+        json!({
+            "specversion": "1.0", "id": "evt_000001", "source": "/accounts/acme", "type": "call.ended",
+            "time": "2026-03-02T09:14:07.512Z", "subject": "i_7", "datacontenttype": "application/json",
+            "sequence": "0000000000000001", "version": 1, "actorkind": "USER", "actoruserid": "u_1", "data": data,
+        })
+    );
+    // A key that rights hide is no subject.
+    server.rights("acme", json!({ "fields": { "interaction.id": "pseudonymize" } })).await;
+    receivers[2].wait_for(2).await;
+    server.post("acme", event(2, "i_8")).await;
+    let hidden = receivers[2].wait_for(3).await.remove(2).json();
+    assert_eq!((&hidden["subject"], &hidden["sequence"]), (&Value::Null, &json!("0000000000000003")));
+    assert_eq!(server.terminate(), Some(0));
+}

@@ -245,6 +245,7 @@ const SETTINGS: &[Column] = &[
     text("AUTH", "/auth/type"),
     text("SIGNING", "/signing"),
     text("ORDER", "/order"),
+    text("FORMAT", "/format"),
     count("IN FLIGHT", "/maxInFlight"),
     ms("TIMEOUT", "/timeoutMs"),
     time("UPDATED", "/updatedAt"),

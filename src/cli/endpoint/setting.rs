@@ -56,6 +56,9 @@ pub(super) struct Settings {
     /// What keeps its order: by_key (each interaction), strict (all) or none
     #[arg(long, value_name = "ORDER")]
     order: Option<String>,
+    /// What the body looks like: envelope (the whole event), standard, data (what INO posted) or cloudevents
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
     /// How many requests may be under way at once
     #[arg(long, value_name = "N")]
     max_in_flight: Option<u64>,
@@ -124,6 +127,7 @@ impl Settings {
             ("auth", self.auth.as_ref().map(Auth::body).transpose()?),
             ("signing", self.signing.clone().map(Value::from)),
             ("order", self.order.clone().map(Value::from)),
+            ("format", self.format.clone().map(Value::from)),
             ("maxInFlight", self.max_in_flight.map(Value::from)),
             ("timeoutMs", self.timeout.map(|span| Value::from(span.ms()))),
             ("headers", merge(&self.headers, &self.removed_headers)),

@@ -69,7 +69,7 @@ impl Template {
         // What follows takes the place of anything of the same name above.
         authenticate(&mut headers, &settings.credentials)?;
         headers.insert(USER_AGENT, HeaderValue::from_static("hooklog/1"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(settings.content_type));
         headers.insert(ACCOUNT, value("hooklog-account", settings.account.as_str())?);
         headers.insert(ENDPOINT, value("hooklog-endpoint", settings.endpoint.as_str())?);
         for (name, _) in PLACES {

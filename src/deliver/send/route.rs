@@ -40,6 +40,8 @@ pub struct RouteSettings {
     pub credentials: Credentials,
     /// Headers sent with every request beside hooklog's own.
     pub headers: BTreeMap<String, String>,
+    /// The media type of the bodies.
+    pub content_type: &'static str,
     /// The keys that requests are signed with; none, and they are not signed.
     pub signing: Vec<SigningKey>,
     /// How long a whole request may take, from the first question to DNS to the last byte of the answer.

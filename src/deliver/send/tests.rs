@@ -100,6 +100,7 @@ fn route(sender: &Sender, url: &str) -> Route {
         target: lenient.check_url(url, false).unwrap(),
         credentials: Credentials::None,
         headers: BTreeMap::new(),
+        content_type: "application/json",
         signing: Vec::new(),
         timeout: Duration::from_millis(700),
         connections_max: 4,
