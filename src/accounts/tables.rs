@@ -161,14 +161,16 @@ impl Accounts {
         self.effective_of(&account, None)
     }
 
-    /// Returns what holds for an endpoint at this moment.
+    /// Returns what holds for an endpoint at this moment: by its present settings, whichever the caller has.
     ///
     /// # Errors
-    /// As for [`Accounts::effective`].
+    /// As for [`Accounts::effective`]; `EndpointNotFound` where it was deleted.
     pub fn effective_for(&self, endpoint: &Endpoint) -> Result<Effective, Error> {
         let account = self.account_by_id(endpoint.account);
         let account = account.ok_or_else(|| Error::AccountNotFound(endpoint.account_name.to_string()))?;
-        self.effective_of(&account, Some(endpoint))
+        let present = account.endpoints.get(&endpoint.name).filter(|present| present.id == endpoint.id);
+        let present = present.ok_or_else(|| Error::EndpointNotFound(endpoint.name.to_string()))?;
+        self.effective_of(&account, Some(present))
     }
 
     /// Returns what would hold for an account with other rights than it has.

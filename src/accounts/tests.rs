@@ -439,6 +439,12 @@ async fn rights_ceiling_and_an_endpoints_own_meet_in_the_stricter() {
     assert_eq!(opened.treatment("customer.email"), Treatment::Pseudonymize);
     opened.accounts.put_ceiling(&acme, None, Condition::None, &Who::Operator).await.unwrap();
     assert_eq!(opened.treatment("customer.email"), Treatment::Keep);
+    // Whoever still has the endpoint as it was is told what holds now.
+    let stamp = opened.accounts.effective_for(&endpoint).unwrap().stamp;
+    assert!(stamp.holds());
+    opened.put(r#"{"url": "https://example.com/", "rights": {"fields": {"customer": "remove"}}}"#).await.unwrap();
+    assert_eq!(rule("customer.country"), Treatment::Remove);
+    assert!(!stamp.holds(), "an endpoint's own rights move the stamp, too");
     let refused = opened.put(r#"{"url": "https://example.com/", "rights": {"fields": {"a b": "keep"}}}"#).await;
     assert!(matches!(&refused, Err(Error::Invalid { pointer, .. }) if pointer == "/rights/fields/a b"), "{refused:?}");
     opened.log.close().await.unwrap();

@@ -1,7 +1,8 @@
 //! A preview: what rights, saved or not, would leave of an event, real or made up.
 //!
 //! By the same component as a delivery. Nothing is saved and nothing is sent. Who may not see raw events sees of a real
-//! one what kinds of values it has, and what is left of it.
+//! one what kinds of values it has, and those values that the rights that hold leave as well: rights that are only
+//! tried show nobody what saved ones withhold.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -71,7 +72,8 @@ pub(super) struct Previewed {
     fault: Option<String>,
     /// The event as it came; of a real one only the kinds of its values, where the caller may not see it raw.
     before: Payload,
-    /// What is left of it; null where it is not sent.
+    /// What is left of it; null where it is not sent. Of a real event the kinds of those values that the rights that hold
+    /// withhold, where the caller may not see it raw.
     after: Option<Payload>,
     /// The paths of what is not sent, or not as it came.
     touched: Vec<String>,
@@ -121,7 +123,17 @@ pub(super) async fn preview(call: Call, Json(asked): Json<Preview>) -> Result<Re
     };
     let touched = after.as_ref().map(|after| touched(&before, after)).unwrap_or_default();
     let is_shown = is_own || call.also_may(Permission::Raw);
-    let before = if is_shown { before } else { kinds(before) };
+    let (before, after) = if is_shown {
+        (before, after)
+    } else {
+        let events = [(event_type.clone(), event)];
+        let held = call.api.dispatch.view(&account, &events).await.map_err(|error| call.refused(error))?.pop();
+        let held = match held {
+            Some(Answer::Left(left)) => Some(payload(left.actor.as_deref(), &left.data)?),
+            Some(Answer::Withheld | Answer::Unknown | Answer::Fault(_)) | None => None,
+        };
+        (kinds(before), after.map(|after| veiled(after, held.as_ref())))
+    };
     Ok(Read(Previewed { event_type, outcome, fault, before, after, touched }))
 }
 
@@ -161,21 +173,39 @@ fn payload(actor: Option<&str>, data: &str) -> Result<Payload, Problem> {
 }
 
 /// Puts its kind in the place of every value.
-fn kinds(Payload { actor, data }: Payload) -> Payload {
-    fn kind(value: Value) -> Value {
-        match value {
-            Value::Object(members) => Value::Object(of_members(members)),
-            Value::Array(items) => Value::Array(items.into_iter().map(kind).collect()),
-            Value::String(_) => Value::from("string"),
-            Value::Number(_) => Value::from("number"),
-            Value::Bool(_) => Value::from("boolean"),
-            Value::Null => Value::from("null"),
-        }
+fn kinds(payload: Payload) -> Payload {
+    veiled(payload, None)
+}
+
+/// Puts its kind in the place of every value but those that stand at the same place in what may be seen.
+fn veiled(Payload { actor, data }: Payload, seen: Option<&Payload>) -> Payload {
+    let seen_actor = seen.and_then(|seen| seen.actor.as_ref());
+    Payload {
+        actor: actor.map(|actor| veiled_members(actor, seen_actor)),
+        data: veiled_members(data, seen.map(|seen| &seen.data)),
     }
-    fn of_members(members: Map<String, Value>) -> Map<String, Value> {
-        members.into_iter().map(|(name, value)| (name, kind(value))).collect()
+}
+
+fn veiled_members(members: Map<String, Value>, seen: Option<&Map<String, Value>>) -> Map<String, Value> {
+    let veil = |(name, value): (String, Value)| {
+        let seen = seen.and_then(|seen| seen.get(&name));
+        (name, veiled_value(value, seen))
+    };
+    members.into_iter().map(veil).collect()
+}
+
+fn veiled_value(value: Value, seen: Option<&Value>) -> Value {
+    if seen == Some(&value) {
+        return value;
     }
-    Payload { actor: actor.map(of_members), data: of_members(data) }
+    match value {
+        Value::Object(members) => Value::Object(veiled_members(members, seen.and_then(Value::as_object))),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| veiled_value(item, None)).collect()),
+        Value::String(_) => Value::from("string"),
+        Value::Number(_) => Value::from("number"),
+        Value::Bool(_) => Value::from("boolean"),
+        Value::Null => Value::from("null"),
+    }
 }
 
 /// Returns the paths of what is missing or different afterwards, the shortest that say it.

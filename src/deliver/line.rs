@@ -107,6 +107,10 @@ impl Line {
             Body::Later => return without_request(AttemptResult::Later),
             Body::Gone => return without_request(AttemptResult::Gone),
         };
+        // Settings may have changed while the body was made.
+        if self.is_retired.load(Ordering::Acquire) {
+            return without_request(AttemptResult::Cancelled);
+        }
         let sent = Sent { attempt, sequence, format: self.format(), body_hash: body_hash(&made.body) };
         let position = made.position;
         let ended = route.send(&message(*made, course, offset, attempt, sequence)).await;

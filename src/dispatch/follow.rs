@@ -72,6 +72,8 @@ fn offer(dispatch: &Dispatch, deliver: &Handle, records: Vec<Record>) -> Result<
         }
         let Some(account) = dispatch.accounts.account_by_id(account) else { continue };
         let Some(from) = records.first().map(|record| record.header.offset) else { continue };
+        // Before they are offered: whoever takes an offer asks for the bodies at once.
+        records.iter().for_each(|record| dispatch.recent.put(record.clone()));
         // Endpoints without rights of their own share a table, and so what was decided by it.
         let mut decided: Vec<(Arc<Table>, Decided)> = Vec::new();
         for endpoint in account.endpoints.values().filter(|endpoint| loaded.contains(&endpoint.id)) {
@@ -87,7 +89,6 @@ fn offer(dispatch: &Dispatch, deliver: &Handle, records: Vec<Record>) -> Result<
             };
             deliver.offer(endpoint.id, from, &events);
         }
-        records.into_iter().for_each(|record| dispatch.recent.put(record));
     }
     Ok(())
 }

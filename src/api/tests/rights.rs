@@ -172,6 +172,12 @@ async fn a_preview_shows_what_would_be_left_and_never_what_is_withheld() {
     // Of a real event who may not see it raw sees the kinds of its values.
     let kinds = acme.post(&path, json!({ "offset": 1 })).await.expect(200);
     assert_eq!(kinds["before"]["data"], json!({ "n": "number", "big": "number" }));
+    // Rights that are only tried show nobody what saved ones withhold.
+    let everything = json!({ "rights": { "fields": { "*": "keep" } }, "offset": 1 });
+    let veiled = acme.post(&path, everything.clone()).await.expect(200);
+    assert_eq!(veiled["after"]["data"], json!({ "n": "number", "big": "number" }));
+    let raw = operator.post(&path, everything).await.expect(200);
+    assert_eq!(raw["after"]["data"]["n"], 1);
     let raw = operator.post(&path, json!({ "offset": 1 })).await.expect(200);
     assert_eq!(raw["before"]["data"], json!({ "n": 1, "big": 12345678901234567000.0 }));
     acme.post(&path, json!({ "offset": 9 })).await.refused(404, "event_not_found");
