@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::Accounts;
 use super::execute::Executor;
-use super::rights::RightsSettings;
 use super::state::Account;
 use crate::log::{self, OnConflict};
 use crate::model::{EventDraft, EventId, EventType, OWN_EVENT};
@@ -17,17 +16,10 @@ impl Accounts {
     /// Tells the endpoints of an account that its rights or its ceiling are others than before.
     ///
     /// The rights hold already; that this could not be told is noted and does not undo them.
-    pub(super) async fn tell_rights_changed(
-        &self,
-        turn: &mut Executor,
-        account: &Account,
-        before: Option<&RightsSettings>,
-        after: Option<&RightsSettings>,
-    ) {
+    pub(super) async fn tell_rights_changed(&self, turn: &mut Executor, account: &Account, changed: &[String]) {
         if account.endpoints.is_empty() {
             return;
         }
-        let changed = RightsSettings::differences(before, after);
         let data = json!({ "entity": { "kind": "WEBHOOK_RIGHTS" }, "changedKeys": changed });
         if let Err(problem) = self.append_own(turn, account, RIGHTS_CHANGED, data.to_string()).await {
             tracing::warn!(account = %account.name, %problem, "endpoints could not be told that rights have changed");

@@ -69,7 +69,8 @@ impl Accounts {
         let change = Change::Rights(account.id);
         self.execute(&mut turn, account.id, SettingKind::Rights, "", Some(&rights), who, change).await?;
         let before = account.rights.as_ref().map(|rights| &rights.value);
-        self.tell_rights_changed(&mut turn, &account, before, Some(&rights)).await;
+        let changed = RightsSettings::differences(before, Some(&rights));
+        self.tell_rights_changed(&mut turn, &account, &changed).await;
         let saved = self.account_by_id(account.id).and_then(|account| account.rights.clone());
         saved.ok_or_else(|| Error::AccountNotFound(account.name.to_string()))
     }
@@ -94,8 +95,8 @@ impl Accounts {
         }
         let change = Change::Rights(account.id);
         self.execute(&mut turn, account.id, SettingKind::Ceiling, "", ceiling.as_ref(), who, change).await?;
-        let before = account.ceiling.as_ref().map(|ceiling| &ceiling.value);
-        self.tell_rights_changed(&mut turn, &account, before, ceiling.as_ref()).await;
+        // What stands in a ceiling is between INO and its operator.
+        self.tell_rights_changed(&mut turn, &account, &["ceiling".to_owned()]).await;
         Ok(self.account_by_id(account.id).and_then(|account| account.ceiling.clone()))
     }
 

@@ -15,7 +15,7 @@ use super::stretch::{Stretch, Walk, expired};
 use crate::accounts::Account;
 use crate::dispatch::Answer;
 use crate::log::{Handle, IndexRow};
-use crate::model::limits::{OFFSET_MAX, PAGE_ROWS_MAX};
+use crate::model::limits::{OFFSET_MAX, PAGE_ITEMS_MAX, PAGE_ROWS_MAX};
 use crate::model::{AccountId, AccountName, Event, EventId, EventType, Offset, Permission, Record, Timestamp};
 use crate::web::{Code, Problem};
 
@@ -187,18 +187,31 @@ pub(super) async fn list(
     let after = page.read_after(read_offset)?;
     let types = Types::parse(filter.event_type.as_deref())?;
     let (from, to) = (range.from()?, range.to()?);
-    let (id, key) = (account.id, filter.key.clone());
-    let List { items, next } = call
+    let id = account.id;
+    if call.also_may(Permission::Raw) || filter.key.is_none() {
+        let List { items, next } = call
+            .look_up(move |log| {
+                let stretch = Stretch::resolve(log, id, from, to)?;
+                let (direction, limit) = (order.direction(), page.limit());
+                Question { account: id, types, key: filter.key, stretch, direction, after, limit }.answer(log)
+            })
+            .await?;
+        return Ok(Read(List { items: show(&call, &account, items).await?, next }));
+    }
+    // Whom rights do not show a key, no search by it answers either: it looks at what is shown, and so at all events.
+    let limit = page.limit();
+    let List { items, mut next } = call
         .look_up(move |log| {
             let stretch = Stretch::resolve(log, id, from, to)?;
-            let (direction, limit) = (order.direction(), page.limit());
-            Question { account: id, types, key: filter.key, stretch, direction, after, limit }.answer(log)
+            let (direction, limit) = (order.direction(), PAGE_ITEMS_MAX);
+            Question { account: id, types, key: None, stretch, direction, after, limit }.answer(log)
         })
         .await?;
     let mut items = show(&call, &account, items).await?;
-    if key.is_some() {
-        // Whom rights do not show a key, no search by it answers either.
-        items.retain(|item| item.key == key);
+    items.retain(|item| item.key == filter.key);
+    if items.len() > limit {
+        items.truncate(limit);
+        next = items.last().map(|last| last.offset.to_string());
     }
     Ok(Read(List { items, next }))
 }

@@ -112,8 +112,13 @@ pub(super) async fn preview(call: Call, Json(asked): Json<Preview>) -> Result<Re
         }
         _ => return Err(invalid("", "give either an event of your own, or the offset of one in the log")),
     };
-    let answer = call.api.dispatch.preview(&account, &table, &[(event_type.clone(), event.clone())]).await.pop();
-    let answer = answer.ok_or_else(|| ours(&"a preview has no answer"))?;
+    let events = [(event_type.clone(), event.clone())];
+    let answers = if is_own {
+        call.api.dispatch.rehearse(&account, &table, &events).await
+    } else {
+        call.api.dispatch.preview(&account, &table, &events).await
+    };
+    let answer = answers.into_iter().next().ok_or_else(|| ours(&"a preview has no answer"))?;
     let before = payload(event.actor.as_deref(), &event.data)?;
     let (outcome, fault, after) = match answer {
         Answer::Left(left) => (PreviewOutcome::Sent, None, Some(payload(left.actor.as_deref(), &left.data)?)),
@@ -132,7 +137,9 @@ pub(super) async fn preview(call: Call, Json(asked): Json<Preview>) -> Result<Re
             Some(Answer::Left(left)) => Some(payload(left.actor.as_deref(), &left.data)?),
             Some(Answer::Withheld | Answer::Unknown | Answer::Fault(_)) | None => None,
         };
-        (kinds(before), after.map(|after| veiled(after, held.as_ref())))
+        // Of what is not sent not even the names of members are shown.
+        let before = if after.is_some() { kinds(before) } else { Payload { actor: None, data: Map::new() } };
+        (before, after.map(|after| veiled(after, held.as_ref())))
     };
     Ok(Read(Previewed { event_type, outcome, fault, before, after, touched }))
 }

@@ -240,7 +240,7 @@ fn history_routes() -> Vec<Route> {
         Route::reads(at!(A "/events"), HISTORY, "List events", event::list)
             .says(
                 "As the account's rights leave them; with `raw`, all of them. A page looks at 10,000 events and may have \
-                 fewer items with a `next`. A search by key finds only events that show that key.",
+                 fewer items with a `next`. Without `raw` a search by key looks at 1,000 events a page and finds those that show that key.",
             )
             .fails_with(&[Code::RangeExpired]),
         Route::reads(at!(A "/events/{id}"), HISTORY, "Return an event", event::get)

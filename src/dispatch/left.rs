@@ -25,8 +25,9 @@ pub struct Left {
 impl Left {
     /// Takes the payload apart that rights have left of an event.
     ///
-    /// A key is told where a field that is left says the same. One that INO gave and that is in no field is like a
-    /// field that the catalogue does not know: it is told where those are.
+    /// A key is told where a field that is left says the same. One that INO gave and that is in neither of these fields
+    /// is told where what the catalogue does not know is told, and only if nothing of the event is withheld: it may be
+    /// the value of any field.
     ///
     /// # Errors
     /// Where it is no payload; the host has checked that it is.
@@ -37,7 +38,7 @@ impl Left {
         let text = |value: Value| ByteString::try_from(value.bytes(bytes)).map_err(|_| NoPayload);
         let key = match &event.key {
             Some(key) if says(payload, &found, key) => Some(key.clone()),
-            Some(key) if is_unknown_told && !is_of_a_field(event, key)? => Some(key.clone()),
+            Some(key) if is_unknown_told && *payload == self::payload(event) => Some(key.clone()),
             Some(_) | None => None,
         };
         let data = text(at(PLACES.data).ok_or(NoPayload)?)?;
@@ -62,12 +63,6 @@ fn find(payload: &ByteString) -> Result<[Option<Value>; SLOTS], NoPayload> {
 fn says(payload: &ByteString, found: &[Option<Value>; SLOTS], key: &str) -> bool {
     let fields = PLACES.keys.iter().filter_map(|slot| found.get(*slot).copied().flatten());
     fields.map(|value| value.text(payload.as_bytes())).any(|told| told == key)
-}
-
-/// Returns whether the event as it came has its key from a field.
-fn is_of_a_field(event: &Event, key: &str) -> Result<bool, NoPayload> {
-    let whole = payload(event);
-    Ok(says(&whole, &find(&whole)?, key))
 }
 
 /// A text that is no payload.
@@ -147,13 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_no_field_is_told_where_the_unknown_is() {
+    fn a_key_in_no_field_is_told_where_the_unknown_is_and_nothing_is_withheld() {
         let told = |data: &str, left: &str| {
             let whole = event(Some("k"), None, data);
             Left::of(&format!(r#"{{"data":{left}}}"#).into(), &whole, true).unwrap().key.is_some()
         };
         assert!(told("{}", "{}"));
-        assert!(told(r#"{"interaction":{"id":"i_1"}}"#, "{}"));
+        assert!(told(r#"{"n":1}"#, r#"{"n":1}"#));
+        assert!(!told(r#"{"customer":{"number":"k"}}"#, "{}"), "it may be the value of what is withheld");
         assert!(!told(r#"{"interaction":{"id":"k"}}"#, r#"{"interaction":{"id":"psn_x"}}"#), "its field is withheld");
     }
 }

@@ -83,6 +83,13 @@ impl Dispatch {
         self.rights.ask_all(owner, table, events).await
     }
 
+    /// Does what [`Dispatch::preview`] does for events that somebody made up: with pseudonyms that are nobody's, or they
+    /// would tell what the account's own stand for.
+    pub async fn rehearse(&self, account: &Account, table: &Arc<Table>, events: &[(EventType, Event)]) -> Vec<Answer> {
+        let owner = Owner { account: AccountId::SYSTEM, name: &account.name };
+        self.rights.ask_all(owner, table, events).await
+    }
+
     fn decide_record(&self, record: &Record, table: &Table) -> Result<DecidedEvent, log::Error> {
         let (event_type, event) = self.log.event(record)?;
         let lane = event.key.as_deref().map(|key| self.log.key_hash(record.header.account, key));

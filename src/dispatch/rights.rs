@@ -162,6 +162,7 @@ impl Rights {
     /// Runs batches of a group until nobody waits.
     async fn run(&self, group: Group, table: &Table) {
         let configuration = table.configuration(&self.0.accounts.pseudonym_key(group.account));
+        let _running = Running { rights: self, group };
         while let Some(questions) = self.take(group) {
             let (events, replies): (Vec<_>, Vec<_>) =
                 questions.into_iter().map(|question| (question.event, question.reply)).unzip();
@@ -183,6 +184,21 @@ impl Rights {
         }
         let rest = questions.split_off(questions.len().min(BATCH_EVENTS_MAX));
         Some(std::mem::replace(questions, rest))
+    }
+}
+
+/// Lets those who wait ask again where a group's run ends before its time, by a panic.
+struct Running<'a> {
+    rights: &'a Rights,
+    group: Group,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut waiting = self.rights.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(waiting.remove(&self.group));
+        }
     }
 }
 

@@ -14,9 +14,17 @@ pub(crate) fn mask(text: &str) -> String {
 /// Returns what stands behind the `@` of what looks like an e-mail address.
 fn domain(text: &str) -> Option<&str> {
     let (user, domain) = text.split_once('@')?;
-    let is_part =
-        |part: &str| !part.is_empty() && !part.contains(|letter: char| letter == '@' || letter.is_whitespace());
-    (is_part(user) && is_part(domain)).then_some(domain)
+    let is_user = !user.is_empty() && !user.contains(char::is_whitespace);
+    (is_user && is_domain(domain)).then_some(domain)
+}
+
+/// Returns whether a text is a name of the domain name system: what else may stand behind an `@` may be a number
+/// that somebody can be called at.
+fn is_domain(text: &str) -> bool {
+    let is_label =
+        |label: &str| !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-');
+    let top = text.rsplit_once('.').map(|(_, top)| top);
+    text.split('.').all(is_label) && top.is_some_and(|top| top.chars().all(char::is_alphabetic))
 }
 
 /// Returns whether a text looks like a telephone number.

@@ -90,6 +90,14 @@ async fn what_is_effective_is_told_for_every_type_and_field() {
     assert_eq!(made["rights"]["types"], json!({ "call.*": false }));
     let again = acme.put("/api/v1/accounts/acme/endpoints/crm", made.clone()).await.expect(200);
     assert_eq!(again["revision"], made["revision"]);
+    // Who may only change settings does not lift what narrows the endpoint, by leaving it out either.
+    let token = json!({ "name": "ops", "permissions": ["settings"] });
+    let token = operator.post("/api/v1/accounts/acme/tokens", token).await.expect(201);
+    let mut settings = server.client(token["token"].as_str()).await;
+    let lifted = settings.put("/api/v1/accounts/acme/endpoints/crm", json!({ "url": "https://example.com/" })).await;
+    assert_eq!(lifted.refused(403, "forbidden")["missing"], "rights");
+    let order = json!({ "order": "strict" });
+    settings.patch("/api/v1/accounts/acme/endpoints/crm", order).await.expect(200);
     let narrowed = acme.get(&format!("{RIGHTS}/effective?endpoint=crm")).await.expect(200);
     assert_eq!((&narrowed["types"]["call.ended"], &narrowed["fields"]["queue.ref"]), (&json!(false), &json!("remove")));
     let own = acme.get(&format!("{RIGHTS}/effective")).await.expect(200);

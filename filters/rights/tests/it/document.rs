@@ -84,7 +84,7 @@ impl Scalar {
         *next += 1;
         let (canary, said) = match self.kind {
             Kind::Text => (format!("canary{next:06}x"), format!("says/\u{e9} \"canary{next:06}x\" \u{1f426}\n")),
-            Kind::Address => (format!("canary{next:06}x"), format!("canary{next:06}x@ex\u{e4}mple\\\".org")),
+            Kind::Address => (format!("canary{next:06}x"), format!("canary{next:06}x@ex\u{e4}mple.org")),
             Kind::Telephone => (format!("7{next:06}"), format!("+49 (7{next:06})-./1 2")),
             Kind::Number => {
                 let forms =

@@ -157,7 +157,14 @@ pub(crate) fn mask(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
     if letters.iter().filter(|letter| **letter == '@').count() == 1 {
         let parts: Vec<&str> = text.split('@').collect();
-        if parts.iter().all(|part| !part.is_empty() && part.split_whitespace().collect::<String>() == *part) {
+        let labels: Vec<&str> = parts[1].split('.').collect();
+        let is_name = labels.len() > 1
+            && labels.iter().all(|label| {
+                !label.is_empty() && !label.contains(|letter: char| !letter.is_alphanumeric() && letter != '-')
+            });
+        let is_top = !labels[labels.len() - 1].contains(|letter: char| !letter.is_alphabetic());
+        let is_user = !parts[0].is_empty() && parts[0].split_whitespace().collect::<String>() == parts[0];
+        if is_name && is_top && is_user {
             return format!("***@{}", parts[1]);
         }
     }
