@@ -72,8 +72,8 @@ pub(super) struct Previewed {
     fault: Option<String>,
     /// The event as it came; of a real one only the kinds of its values, where the caller may not see it raw.
     before: Payload,
-    /// What is left of it; null where it is not sent. Of a real event the kinds of those values that the rights that hold
-    /// withhold, where the caller may not see it raw.
+    /// What is left of it; null where it is not sent. Of a real event the kinds of those values that the rights that
+    /// hold withhold, where the caller may not see it raw.
     after: Option<Payload>,
     /// The paths of what is not sent, or not as it came.
     touched: Vec<String>,

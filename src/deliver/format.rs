@@ -1,8 +1,8 @@
 //! The body of a request: an event in the form that its endpoint asked for.
 //!
 //! Pure, and the same whoever calls it: a delivery, the Test, a preview. `actor` and `data` are copied as
-//! they were kept; only a CloudEvent asks the actor for two texts. The text of a body is a function of its arguments alone, so the
-//! hash that an attempt keeps proves later what was sent.
+//! they were kept; only a CloudEvent asks the actor for two texts. The text of a body is a function of its
+//! arguments alone, so the hash that an attempt keeps proves later what was sent.
 
 use std::collections::BTreeMap;
 

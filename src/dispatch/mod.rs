@@ -83,8 +83,8 @@ impl Dispatch {
         self.rights.ask_all(owner, table, events).await
     }
 
-    /// Does what [`Dispatch::preview`] does for events that somebody made up: with pseudonyms that are nobody's, or they
-    /// would tell what the account's own stand for.
+    /// Does what [`Dispatch::preview`] does for events that somebody made up: with pseudonyms that are nobody's, or
+    /// they would tell what the account's own stand for.
     pub async fn rehearse(&self, account: &Account, table: &Arc<Table>, events: &[(EventType, Event)]) -> Vec<Answer> {
         let owner = Owner { account: AccountId::SYSTEM, name: &account.name };
         self.rights.ask_all(owner, table, events).await
