@@ -30,7 +30,7 @@ use crate::ingest::{self, Ingest};
 use crate::log::{self, Log};
 use crate::model::{AccountName, Timestamp, Who};
 use crate::runtime::{Clock, Random, Shutdown, ShutdownTrigger, Tasks, blocking, boot_id, shutdown};
-use crate::security::{AddressRules, ApiToken, TokenHash, TokenKind};
+use crate::security::{AddressRules, ApiToken, Hex, TokenHash, TokenKind};
 use crate::settings::{FilterSettings, ListenerSettings, MasterKeySource, Settings};
 use crate::telemetry::Metrics;
 use crate::web::{self, Listener, Problem, Surroundings, TlsConfig};
@@ -139,7 +139,7 @@ impl App {
         let build = accounts::Build {
             hooklog: env!("CARGO_PKG_VERSION").to_owned(),
             catalog: String::new(),
-            rights: rights.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            rights: Hex(&rights.digest).to_string(),
             formats: deliver::format::FORMATS_VERSION,
             engine: host.description().to_owned(),
         };

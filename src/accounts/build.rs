@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::execute::NewSetting;
 use super::{Accounts, Change, Error};
 use crate::model::{AccountId, SettingKind, Who};
 
@@ -36,8 +37,8 @@ impl Accounts {
         if present.as_ref().is_some_and(|present| present.value == build) {
             return Ok(false);
         }
-        let (kind, change) = (SettingKind::Build, Change::Build);
-        self.execute(&mut turn, AccountId::SYSTEM, kind, "", Some(&build), &Who::System, change).await?;
+        let setting = NewSetting::new(AccountId::SYSTEM, SettingKind::Build, "", Some(&build));
+        self.execute(&mut turn, setting, &Who::System, Change::Build).await?;
         Ok(present.is_some())
     }
 }

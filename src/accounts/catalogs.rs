@@ -11,13 +11,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::execute::{Executor, check};
+use super::execute::{Executor, NewSetting, check};
 use super::rights::RightsSettings;
 use super::state::Revised;
 use super::{Accounts, Change, Condition, Error};
 use crate::catalog::{CALL, Catalog, File, Mistake, TypeCall};
 use crate::log;
-use crate::model::{AccountId, Command, EventType, Position, SettingKind, Who};
+use crate::model::{AccountId, EventType, Position, SettingKind, Who};
+use crate::security::{Hex, read_hex};
 
 /// A file of an operator's own: what people call it, and what stands in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,13 +78,8 @@ impl Accounts {
         }
         let row = self.0.log.setting_as_of(AccountId::SYSTEM, SettingKind::Catalog, "", revision)?;
         let Some(row) = row.filter(|row| row.revision == revision) else { return Ok(None) };
-        let unreadable = |problem: &dyn std::fmt::Display| {
-            log::Error::Inconsistent(format!("the catalogue of position {revision} cannot be read: {problem}"))
-        };
-        let command: Command = serde_json::from_slice(&row.command).map_err(|problem| unreadable(&problem))?;
-        let value = command.value.ok_or_else(|| unreadable(&"it has no value"))?;
-        let stored: StoredCatalog = serde_json::from_str(value.get()).map_err(|problem| unreadable(&problem))?;
-        self.catalog_of(&stored.digest).map(Some)
+        let stored: Revised<StoredCatalog> = Revised::read(&row)?;
+        self.catalog_of(&stored.value.digest).map(Some)
     }
 
     /// Gives a type to the catalogue, or takes the place of the one of that name; says whether it was new.
@@ -102,7 +98,8 @@ impl Accounts {
         let mut calls = present.clone();
         let is_new = calls.insert(name.clone(), call).is_none();
         if calls != present {
-            self.store_catalog(&mut turn, calls, who).await?;
+            let catalog = self.put_together(&calls).map_err(Error::Catalog)?;
+            self.store_catalog(&mut turn, catalog, calls, who).await?;
         }
         Ok(is_new)
     }
@@ -117,7 +114,8 @@ impl Accounts {
         if calls.remove(name).is_none() {
             return Err(Error::NotFound { what: "type given by a call", id: name.to_string() });
         }
-        self.store_catalog(&mut turn, calls, who).await
+        let catalog = self.put_together(&calls).map_err(Error::Catalog)?;
+        self.store_catalog(&mut turn, catalog, calls, who).await
     }
 
     /// Lets what this program and its files bring enter the log, where it is another catalogue than the last one;
@@ -129,7 +127,7 @@ impl Accounts {
         let present = stored.map(|stored| stored.value.digest);
         match self.put_together(&calls) {
             Ok(catalog) if present.as_ref() == Some(&digest(&catalog.to_text())) => {}
-            Ok(_) => self.store_catalog(&mut turn, calls, &Who::System).await?,
+            Ok(catalog) => self.store_catalog(&mut turn, catalog, calls, &Who::System).await?,
             // What calls have said is kept: a newer program's files may no longer have what a call names.
             Err(mistakes) if present.is_some() && is_of_calls(&mistakes) => {
                 tracing::error!(
@@ -158,8 +156,8 @@ impl Accounts {
     ) -> Result<(), Error> {
         let catalog = self.catalog()?.revised.revision;
         let rights = RightsSettings::recommended(catalog);
-        let change = Change::Rights(account);
-        self.execute(turn, account, SettingKind::Rights, "", Some(&rights), who, change).await.map(drop)
+        let setting = NewSetting::new(account, SettingKind::Rights, "", Some(&rights));
+        self.execute(turn, setting, who, Change::Rights(account)).await.map(drop)
     }
 
     fn checked_calls(&self, condition: Condition) -> Result<BTreeMap<EventType, TypeCall>, Error> {
@@ -177,19 +175,17 @@ impl Accounts {
     async fn store_catalog(
         &self,
         turn: &mut Executor,
+        catalog: Catalog,
         calls: BTreeMap<EventType, TypeCall>,
         who: &Who,
     ) -> Result<(), Error> {
-        let catalog = self.put_together(&calls).map_err(Error::Catalog)?;
         let text = catalog.to_text();
         let digest = digest(&text);
         let blob = (Sha256::digest(&text).into(), Bytes::from(text));
         self.0.catalogs.keep(&digest, Arc::new(catalog));
         let stored = StoredCatalog { digest, calls };
-        let (kind, change) = (SettingKind::Catalog, Change::Catalog);
-        self.execute_with_blobs(turn, AccountId::SYSTEM, kind, "", Some(&stored), who, change, vec![blob])
-            .await
-            .map(drop)
+        let setting = NewSetting::new(AccountId::SYSTEM, SettingKind::Catalog, "", Some(&stored)).with_blob(blob);
+        self.execute(turn, setting, who, Change::Catalog).await.map(drop)
     }
 
     fn catalog_of(&self, digest: &str) -> Result<Arc<Catalog>, Error> {
@@ -199,7 +195,7 @@ impl Accounts {
         let unreadable = |what: String| {
             Error::Log(log::Error::Inconsistent(format!("the catalogue {digest} cannot be read: {what}")))
         };
-        let bytes = read_digest(digest).ok_or_else(|| unreadable("its digest is none".to_owned()))?;
+        let bytes = read_hex(digest).ok_or_else(|| unreadable("its digest is none".to_owned()))?;
         let blob = self.0.log.blob(&bytes)?.ok_or_else(|| unreadable("its text is missing".to_owned()))?;
         let text = std::str::from_utf8(&blob).map_err(|problem| unreadable(problem.to_string()))?;
         let catalog = Catalog::from_text(text)
@@ -230,24 +226,7 @@ fn is_of_calls(mistakes: &[Mistake]) -> bool {
 }
 
 fn digest(text: &str) -> String {
-    use std::fmt::Write;
-    let digest: [u8; 32] = Sha256::digest(text).into();
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a text takes what is written to it");
-        hex
-    })
-}
-
-fn read_digest(hex: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    let (digits, rest) = hex.as_bytes().as_chunks::<2>();
-    if digits.len() != digest.len() || !rest.is_empty() {
-        return None;
-    }
-    for (byte, digits) in digest.iter_mut().zip(digits) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(digest)
+    Hex(&Sha256::digest(text)).to_string()
 }
 
 /// Catalogues kept in memory, about 200 KB each: more than a few are decided on only where calls change it often.

@@ -40,7 +40,7 @@ pub enum Order {
 }
 
 /// What the body of a request looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// The whole event: id, type, version, occurredAt, accountId, actor, test, data.
@@ -50,7 +50,7 @@ pub enum Format {
     Standard,
     /// The data alone: what INO itself posted, for `/hooks`.
     Data,
-    /// A structured CloudEvent 1.0.
+    /// A structured CloudEvent 1.0: the key is its subject, the offset its sequence, the actor two attributes.
     Cloudevents,
 }
 

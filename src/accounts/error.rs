@@ -78,4 +78,13 @@ impl Error {
     pub(super) fn invalid(pointer: &str, detail: String) -> Self {
         Self::Invalid { pointer: pointer.to_owned(), detail }
     }
+
+    /// Says of what stands in a member of a document where it is in the whole of it.
+    #[must_use]
+    pub fn below(self, member: &str) -> Self {
+        match self {
+            Self::Invalid { pointer, detail } => Self::Invalid { pointer: format!("{member}{pointer}"), detail },
+            other => other,
+        }
+    }
 }

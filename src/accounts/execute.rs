@@ -60,10 +60,41 @@ pub struct ReplayDraft {
     pub to: Offset,
 }
 
+/// What the writer of an endpoint may do beyond writing settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct May {
+    /// Let a kept secret follow to another scheme, host or port.
+    pub move_secrets: bool,
+    /// Change or lift what narrows the endpoint.
+    pub change_rights: bool,
+}
+
 /// Whoever holds this may execute.
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) random: Random,
+}
+
+/// What a command makes of a setting.
+pub(super) struct NewSetting<'a, T> {
+    account: AccountId,
+    kind: SettingKind,
+    name: &'a str,
+    /// The whole new value; none where the setting is deleted.
+    value: Option<&'a T>,
+    /// What the value names by its digest.
+    blobs: Vec<([u8; 32], Bytes)>,
+}
+
+impl<'a, T> NewSetting<'a, T> {
+    pub(super) const fn new(account: AccountId, kind: SettingKind, name: &'a str, value: Option<&'a T>) -> Self {
+        Self { account, kind, name, value, blobs: Vec::new() }
+    }
+
+    pub(super) fn with_blob(mut self, blob: ([u8; 32], Bytes)) -> Self {
+        self.blobs.push(blob);
+        self
+    }
 }
 
 impl Accounts {
@@ -99,7 +130,8 @@ impl Accounts {
             return Ok((Arc::clone(present), false));
         }
         let stored = StoredAccount { name: name.clone(), settings };
-        self.execute(&mut turn, id, SettingKind::Account, "", Some(&stored), who, Change::Account(id)).await?;
+        let setting = NewSetting::new(id, SettingKind::Account, "", Some(&stored));
+        self.execute(&mut turn, setting, who, Change::Account(id)).await?;
         if present.is_none() {
             // Decided on the catalogue of this moment: what a later one recommends stays withheld.
             self.give_first_rights(&mut turn, id, who).await?;
@@ -112,8 +144,7 @@ impl Accounts {
 
     /// Makes an endpoint or replaces its settings; says whether it was made.
     ///
-    /// A new endpoint receives what comes from now on, and gets a key to sign with. `may_move_secrets` says
-    /// whether the writer may let a kept secret follow to another scheme, host or port.
+    /// A new endpoint receives what comes from now on, and gets a key to sign with.
     /// # Errors
     /// `Invalid`, `Url`, `Changed`, `Limit`, `Forbidden`; `Log` and `Keystore` where it could not be kept.
     pub async fn put_endpoint(
@@ -123,7 +154,7 @@ impl Accounts {
         draft: EndpointDraft,
         condition: Condition,
         who: &Who,
-        may_move_secrets: bool,
+        may: May,
     ) -> Result<(Arc<Endpoint>, bool), Error> {
         draft.check()?;
         self.check_url(&draft.url)?;
@@ -136,7 +167,11 @@ impl Accounts {
         }
         let kept = present.as_ref().map(|endpoint| &endpoint.settings.value);
         let rights = draft.rights.as_ref().map(|rights| self.check_narrowing(rights)).transpose()?;
-        let auth = self.keep_auth(&mut turn, &draft, kept, may_move_secrets)?;
+        if kept.is_some_and(|kept| kept.rights.is_some() && kept.rights != rights) && !may.change_rights {
+            let detail = "the endpoint has rights of its own, which this would change: send them as they are read";
+            return Err(Error::Forbidden { missing: Permission::Rights, detail: detail.to_owned() });
+        }
+        let auth = self.keep_auth(&mut turn, &draft, kept, may.move_secrets)?;
         let keys = match kept {
             Some(kept) if !kept.keys.is_empty() || draft.signing == Signing::None => kept.keys.clone(),
             None if draft.signing == Signing::None => Vec::new(),
@@ -183,8 +218,8 @@ impl Accounts {
         check(condition, Some(&endpoint.settings))?;
         let stored = StoredEndpoint { id: endpoint.id, settings: None };
         let change = Change::Endpoint { account: endpoint.account, name: name.clone(), id: endpoint.id };
-        self.execute(&mut turn, endpoint.account, SettingKind::Endpoint, name.as_str(), Some(&stored), who, change)
-            .await?;
+        let setting = NewSetting::new(endpoint.account, SettingKind::Endpoint, name.as_str(), Some(&stored));
+        self.execute(&mut turn, setting, who, change).await?;
         // What nobody can receive any more does not wait for ever.
         let replays = self.account_by_id(endpoint.account).map(|account| account.replays.clone()).unwrap_or_default();
         for replay in replays.into_values().map(|replay| replay.value) {
@@ -320,8 +355,9 @@ impl Accounts {
             expires_at: draft.expires_at,
             hash: token.hash(),
         };
-        self.execute(&mut turn, owner, SettingKind::Token, &id.to_string(), Some(&settings), who, Change::Token)
-            .await?;
+        let name = id.to_string();
+        let setting = NewSetting::new(owner, SettingKind::Token, &name, Some(&settings));
+        self.execute(&mut turn, setting, who, Change::Token).await?;
         Ok(NewToken { id, settings, token })
     }
 
@@ -339,8 +375,9 @@ impl Accounts {
         if !is_there {
             return Err(Error::NotFound { what: "token", id: id.to_string() });
         }
-        let none: Option<&TokenSettings> = None;
-        self.execute(&mut turn, owner, SettingKind::Token, &id.to_string(), none, who, Change::Token).await.map(drop)
+        let name = id.to_string();
+        let setting = NewSetting::<TokenSettings>::new(owner, SettingKind::Token, &name, None);
+        self.execute(&mut turn, setting, who, Change::Token).await.map(drop)
     }
 
     // --- Replays ---------------------------------------------------------------------------------
@@ -405,33 +442,14 @@ impl Accounts {
     // --- What all of them share ------------------------------------------------------------------
 
     /// Appends one command, folds it, tells the observer and waits for its nod.
-    #[expect(clippy::too_many_arguments, reason = "they are the parts of one command")]
     pub(super) async fn execute<T: Serialize + Sync>(
         &self,
         turn: &mut Executor,
-        account: AccountId,
-        kind: SettingKind,
-        name: &str,
-        value: Option<&T>,
+        setting: NewSetting<'_, T>,
         who: &Who,
         change: Change,
     ) -> Result<Position, Error> {
-        self.execute_with_blobs(turn, account, kind, name, value, who, change, Vec::new()).await
-    }
-
-    /// As [`Accounts::execute`], with what the command names by its digest.
-    #[expect(clippy::too_many_arguments, reason = "they are the parts of one command")]
-    pub(super) async fn execute_with_blobs<T: Serialize + Sync>(
-        &self,
-        turn: &mut Executor,
-        account: AccountId,
-        kind: SettingKind,
-        name: &str,
-        value: Option<&T>,
-        who: &Who,
-        change: Change,
-        blobs: Vec<([u8; 32], Bytes)>,
-    ) -> Result<Position, Error> {
+        let NewSetting { account, kind, name, value, blobs } = setting;
         let value = value.map(|value| {
             serde_json::value::to_raw_value(value).expect("settings have text keys and nothing else that can fail")
         });
@@ -481,7 +499,8 @@ impl Accounts {
     ) -> Result<Arc<Endpoint>, Error> {
         let stored = StoredEndpoint { id, settings: Some(settings) };
         let change = Change::Endpoint { account, name: name.clone(), id };
-        self.execute(turn, account, SettingKind::Endpoint, name.as_str(), Some(&stored), who, change).await?;
+        let setting = NewSetting::new(account, SettingKind::Endpoint, name.as_str(), Some(&stored));
+        self.execute(turn, setting, who, change).await?;
         let account = self.account_by_id(account);
         let endpoint = account.and_then(|account| account.endpoints.get(name).map(Arc::clone));
         endpoint.ok_or_else(|| Error::EndpointNotFound(name.to_string()))
@@ -496,7 +515,9 @@ impl Accounts {
     ) -> Result<Revised<ReplaySettings>, Error> {
         let (id, endpoint) = (settings.id, settings.endpoint);
         let change = Change::Replay { account, endpoint, id };
-        self.execute(turn, account, SettingKind::Job, &id.to_string(), Some(&settings), who, change).await?;
+        let name = id.to_string();
+        let setting = NewSetting::new(account, SettingKind::Job, &name, Some(&settings));
+        self.execute(turn, setting, who, change).await?;
         let account = self.account_by_id(account);
         let replay = account.and_then(|account| account.replays.get(&id).cloned());
         replay.ok_or_else(|| Error::NotFound { what: "replay", id: id.to_string() })

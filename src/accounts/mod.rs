@@ -47,7 +47,7 @@ pub use self::build::Build;
 pub use self::catalogs::{CurrentCatalog, OwnFile};
 pub use self::endpoint::{Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, Order, Signing, SigningKey};
 pub use self::error::Error;
-pub use self::execute::{Condition, NewToken, ReplayDraft};
+pub use self::execute::{Condition, May, NewToken, ReplayDraft};
 pub use self::job::{JobState, ReplaySettings};
 pub use self::keystore::{KeyId, KeySource, KeystoreError};
 pub use self::rehearse::Rehearsal;

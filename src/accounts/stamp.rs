@@ -29,6 +29,15 @@ impl RightsStamp {
         self.newest.load(Ordering::Acquire) == self.made_under
     }
 
+    /// A stamp of rights that have changed since.
+    #[cfg(test)]
+    pub(crate) fn outdated() -> Self {
+        let mut account = Self::default();
+        let before = account.clone();
+        account.move_to(Position(1));
+        before
+    }
+
     /// Moves on to a change: stamps given out before no longer hold.
     pub(super) fn move_to(&mut self, revision: Position) {
         self.made_under = revision.0;

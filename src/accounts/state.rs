@@ -122,10 +122,7 @@ impl State {
     /// Takes one command in. Rows come in the order of account, kind and name at start, and in the order of
     /// the log afterwards; an account's own row comes first either way.
     pub(super) fn apply(&mut self, row: &SettingRow) -> Result<(), Error> {
-        let command: Command = serde_json::from_slice(&row.command).map_err(|problem| unreadable(row, &problem))?;
-        if command.version > COMMAND_VERSION {
-            return Err(unreadable(row, &format!("its version is {}; use a newer hooklog", command.version)));
-        }
+        let command = command(row)?;
         let revised = Revised { value: (), revision: row.revision, at: row.recorded_at, by: command.by.clone() };
         match row.kind {
             SettingKind::Account => self.apply_account(row, revised.map(|()| value(row, &command)).transpose()?),
@@ -233,6 +230,23 @@ impl<T> Revised<Result<T, Error>> {
     fn transpose(self) -> Result<Revised<T>, Error> {
         Ok(Revised { value: self.value?, revision: self.revision, at: self.at, by: self.by })
     }
+}
+
+impl<T: DeserializeOwned> Revised<T> {
+    /// Reads the setting that a row carries.
+    pub(super) fn read(row: &SettingRow) -> Result<Self, Error> {
+        let command = command(row)?;
+        let value = value(row, &command)?;
+        Ok(Self { value, revision: row.revision, at: row.recorded_at, by: command.by })
+    }
+}
+
+fn command(row: &SettingRow) -> Result<Command, Error> {
+    let command: Command = serde_json::from_slice(&row.command).map_err(|problem| unreadable(row, &problem))?;
+    if command.version > COMMAND_VERSION {
+        return Err(unreadable(row, &format!("its version is {}; use a newer hooklog", command.version)));
+    }
+    Ok(command)
 }
 
 fn value<T: DeserializeOwned>(row: &SettingRow, command: &Command) -> Result<T, Error> {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::execute::check;
+use super::execute::{NewSetting, check};
 use super::rights::{Decisions, Layer, RightsDraft, RightsSettings, Table};
 use super::stamp::RightsStamp;
 use super::state::{Account, Endpoint, Revised};
@@ -66,13 +66,22 @@ impl Accounts {
         if let Some(present) = account.rights.as_ref().filter(|present| present.value == rights) {
             return Ok(present.clone());
         }
-        let change = Change::Rights(account.id);
-        self.execute(&mut turn, account.id, SettingKind::Rights, "", Some(&rights), who, change).await?;
+        let setting = NewSetting::new(account.id, SettingKind::Rights, "", Some(&rights));
+        self.execute(&mut turn, setting, who, Change::Rights(account.id)).await?;
         let before = account.rights.as_ref().map(|rights| &rights.value);
         let changed = RightsSettings::differences(before, Some(&rights));
         self.tell_rights_changed(&mut turn, &account, &changed).await;
         let saved = self.account_by_id(account.id).and_then(|account| account.rights.clone());
         saved.ok_or_else(|| Error::AccountNotFound(account.name.to_string()))
+    }
+
+    /// Returns the newest revisions of an account's rights, the newest first. Reads the disk.
+    ///
+    /// # Errors
+    /// `Log` where they cannot be read.
+    pub fn rights_history(&self, account: AccountId, limit: usize) -> Result<Vec<Revised<RightsSettings>>, Error> {
+        let rows = self.0.log.setting_history(account, SettingKind::Rights, "", limit)?;
+        rows.iter().map(|row| Revised::read(row).map_err(Error::Log)).collect()
     }
 
     /// Saves what INO's contract with an account allows; none where there is no limit any more.
@@ -93,8 +102,8 @@ impl Accounts {
         if account.ceiling.as_ref().map(|present| &present.value) == ceiling.as_ref() {
             return Ok(account.ceiling.clone());
         }
-        let change = Change::Rights(account.id);
-        self.execute(&mut turn, account.id, SettingKind::Ceiling, "", ceiling.as_ref(), who, change).await?;
+        let setting = NewSetting::new(account.id, SettingKind::Ceiling, "", ceiling.as_ref());
+        self.execute(&mut turn, setting, who, Change::Rights(account.id)).await?;
         // What stands in a ceiling is between INO and its operator.
         self.tell_rights_changed(&mut turn, &account, &["ceiling".to_owned()]).await;
         Ok(self.account_by_id(account.id).and_then(|account| account.ceiling.clone()))
@@ -127,10 +136,7 @@ impl Accounts {
 
     /// Checks an endpoint's rights, which stand in its settings under `rights`.
     pub(super) fn check_narrowing(&self, draft: &RightsDraft) -> Result<RightsSettings, Error> {
-        self.check_rights(draft, Layer::Narrowing).map_err(|problem| match problem {
-            Error::Invalid { pointer, detail } => Error::Invalid { pointer: format!("/rights{pointer}"), detail },
-            other => other,
-        })
+        self.check_rights(draft, Layer::Narrowing).map_err(|problem| problem.below("/rights"))
     }
 
     /// Writes rights as people write them.

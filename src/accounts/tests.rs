@@ -70,7 +70,8 @@ impl Opened {
 
     async fn put_as(&self, json: &str, condition: Condition, may_move: bool) -> Result<(Arc<Endpoint>, bool), Error> {
         let (account, name) = (account_name("acme"), endpoint_name("crm"));
-        self.accounts.put_endpoint(&account, &name, draft(json), condition, &Who::Operator, may_move).await
+        let may = May { move_secrets: may_move, change_rights: true };
+        self.accounts.put_endpoint(&account, &name, draft(json), condition, &Who::Operator, may).await
     }
 }
 

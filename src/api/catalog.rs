@@ -14,7 +14,7 @@ use super::changed::{Revision, Setting, condition};
 use super::failure::invalid;
 use crate::accounts::{Condition, CurrentCatalog};
 use crate::catalog::infer::{Drafts, Inference};
-use crate::catalog::{Category, FieldDraft, Status, Text, TypeCall};
+use crate::catalog::{Category, FieldDraft, Status, Text, TypeCall, TypeEntry};
 use crate::log::TypeCount;
 use crate::model::{AccountId, EventType, Kind, Position, SettingKind, Timestamp};
 use crate::web::{Input, Problem};
@@ -71,6 +71,14 @@ pub(super) struct TypeView {
     /// What of it was seen.
     #[serde(flatten)]
     seen: Seen,
+}
+
+impl TypeView {
+    fn of(name: &EventType, entry: &TypeEntry, origin: Origin, count: Option<&TypeCount>) -> Self {
+        let TypeEntry { category, status, fields, en, fr } = entry.clone();
+        let seen = count.map(Seen::from).unwrap_or_default();
+        Self { name: name.clone(), category, status, fields, en, fr, origin, seen }
+    }
 }
 
 /// What was seen of a type.
@@ -136,15 +144,9 @@ impl View {
         let revision = Revision::of(&call.api.accounts, revised);
         let types = catalog
             .types()
-            .map(|(name, entry)| TypeView {
-                name: name.clone(),
-                category: entry.category,
-                status: entry.status,
-                fields: entry.fields.clone(),
-                en: entry.en.clone(),
-                fr: entry.fr.clone(),
-                origin: if called.contains(name) { Origin::Call } else { Origin::File },
-                seen: counts.get(name).map(Seen::from).unwrap_or_default(),
+            .map(|(name, entry)| {
+                let origin = if called.contains(name) { Origin::Call } else { Origin::File };
+                TypeView::of(name, entry, origin, counts.get(name))
             })
             .collect();
         let fields = catalog
@@ -216,13 +218,14 @@ pub(super) async fn put_type(call: Call, Json(given): Json<TypeCall>) -> Result<
         .await
         .map_err(|error| call.refused(error))?;
     let current = call.api.accounts.catalog().map_err(|error| call.refused(error))?;
-    let counts: BTreeMap<EventType, TypeCount> = call.api.log.type_counts().into_iter().collect();
-    let value = View::of(&call, &current, &counts);
-    let entry = value.types.into_iter().find(|entry| entry.name == name);
+    let entry = current.catalog.event_type(&name);
     let entry = entry.ok_or_else(|| super::failure::ours(&"a type that was just saved is missing"))?;
+    let counts = call.api.log.type_counts();
+    let count = counts.iter().find(|(seen, _)| *seen == name).map(|(_, count)| count);
+    let entry = TypeView::of(&name, entry, Origin::Call, count);
     let made_at = is_new.then(|| format!("/api/v1/catalog/types/{name}"));
-    let revision = value.revision.revision.clone();
-    Ok(Written { made_at, revision, value: CalledType { entry, revision: value.revision } })
+    let revision = Revision::of(&call.api.accounts, &current.revised);
+    Ok(Written { made_at, revision: revision.revision.clone(), value: CalledType { entry, revision } })
 }
 
 pub(super) async fn delete_type(call: Call, (): ()) -> Result<Removed, Problem> {

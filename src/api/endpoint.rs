@@ -15,11 +15,11 @@ use super::body::{Json, Patch};
 use super::call::Call;
 use super::changed::{Revision, Setting, condition};
 use super::delivering::{AttemptError, Failure};
-use super::failure::{forbidden, invalid, ours};
+use super::failure::{invalid, ours};
 use super::query::{List, Page};
 use super::rights;
 use crate::accounts::{
-    Accounts, Auth, Condition, Endpoint, EndpointDraft, EndpointSettings, Error, Format, Layer, Order, Signing,
+    Accounts, Auth, Condition, Endpoint, EndpointDraft, EndpointSettings, Error, Format, May, Order, Signing,
 };
 use crate::model::{AccountName, EndpointName, Permission, SettingKind};
 use crate::web::json::{from_value, merge};
@@ -168,7 +168,6 @@ pub(super) async fn put(call: Call, Json(draft): Json<EndpointDraft>) -> Result<
     let name = EndpointName::parse(call.segment("endpoint")).map_err(|problem| invalid("", &problem.to_string()))?;
     let present = account.endpoints.get(&name).map(|endpoint| &**endpoint);
     let condition = wanted(&call, &name, present).await?;
-    guard_rights(&call, &draft, present)?;
     let warnings = judge(&call, &draft.url, present).await?;
     let (endpoint, is_new) =
         write(&call, &account.name, &name, draft, condition).await?.map_err(|error| call.refused(error))?;
@@ -183,7 +182,6 @@ pub(super) async fn patch(call: Call, patch: Patch<EndpointDraft>) -> Result<Cha
         let asked = wanted(&call, &endpoint.name, Some(&endpoint)).await?;
         let value = Shown::of(&call.api.accounts, &endpoint.settings.value).changed(patch.change.clone())?;
         let draft: EndpointDraft = from_value(value)?;
-        guard_rights(&call, &draft, Some(&endpoint))?;
         let warnings = judge(&call, &draft.url, Some(&endpoint)).await?;
         // What was merged holds for what was read, whatever the writer asked for.
         let at = Condition::At(endpoint.settings.revision);
@@ -214,24 +212,9 @@ async fn write(
     condition: Condition,
 ) -> Result<Result<(Arc<Endpoint>, bool), Error>, Problem> {
     let who = call.who()?;
-    let may_move_secrets = call.also_may(Permission::Secrets);
-    Ok(call.api.accounts.put_endpoint(account, name, draft, condition, &who, may_move_secrets).await)
-}
-
-/// Checks that what narrows an endpoint is lifted by nobody but who may change rights.
-fn guard_rights(call: &Call, draft: &EndpointDraft, present: Option<&Endpoint>) -> Result<(), Problem> {
-    let Some(kept) = present.and_then(|endpoint| endpoint.settings.value.rights.as_ref()) else { return Ok(()) };
-    if call.also_may(Permission::Rights) {
-        return Ok(());
-    }
-    let accounts = &call.api.accounts;
-    // What is wrong with them is said by the write.
-    let new = draft.rights.as_ref().and_then(|rights| accounts.check_rights(rights, Layer::Narrowing).ok());
-    if new.as_ref() == Some(kept) {
-        return Ok(());
-    }
-    let detail = "the endpoint has rights of its own, which this would change: send them as they are read";
-    Err(forbidden(Permission::Rights.as_str(), detail))
+    let may =
+        May { move_secrets: call.also_may(Permission::Secrets), change_rights: call.also_may(Permission::Rights) };
+    Ok(call.api.accounts.put_endpoint(account, name, draft, condition, &who, may).await)
 }
 
 /// Looks where a new URL leads at present: nowhere that may be sent to is refused, nowhere at all is a warning.

@@ -187,28 +187,21 @@ pub(super) async fn list(
     let after = page.read_after(read_offset)?;
     let types = Types::parse(filter.event_type.as_deref())?;
     let (from, to) = (range.from()?, range.to()?);
-    let id = account.id;
-    if call.also_may(Permission::Raw) || filter.key.is_none() {
-        let List { items, next } = call
-            .look_up(move |log| {
-                let stretch = Stretch::resolve(log, id, from, to)?;
-                let (direction, limit) = (order.direction(), page.limit());
-                Question { account: id, types, key: filter.key, stretch, direction, after, limit }.answer(log)
-            })
-            .await?;
-        return Ok(Read(List { items: show(&call, &account, items).await?, next }));
-    }
     // Whom rights do not show a key, no search by it answers either: it looks at what is shown, and so at all events.
-    let limit = page.limit();
+    let (id, sees_raw, limit) = (account.id, call.also_may(Permission::Raw), page.limit());
+    let (key, shown_key) = if sees_raw { (filter.key, None) } else { (None, filter.key) };
+    let looked_at = if shown_key.is_some() { PAGE_ITEMS_MAX } else { limit };
     let List { items, mut next } = call
         .look_up(move |log| {
             let stretch = Stretch::resolve(log, id, from, to)?;
-            let (direction, limit) = (order.direction(), PAGE_ITEMS_MAX);
-            Question { account: id, types, key: None, stretch, direction, after, limit }.answer(log)
+            let direction = order.direction();
+            Question { account: id, types, key, stretch, direction, after, limit: looked_at }.answer(log)
         })
         .await?;
     let mut items = show(&call, &account, items).await?;
-    items.retain(|item| item.key == filter.key);
+    if shown_key.is_some() {
+        items.retain(|item| item.key == shown_key);
+    }
     if items.len() > limit {
         items.truncate(limit);
         next = items.last().map(|last| last.offset.to_string());

@@ -102,7 +102,7 @@ pub(super) async fn preview(call: Call, Json(asked): Json<Preview>) -> Result<Re
             accounts.check_rights(draft, Layer::Account).and_then(|rights| accounts.effective_with(&account, rights))
         }
     };
-    let table = table.map_err(|error| call.refused(in_rights(error)))?;
+    let table = table.map_err(|error| call.refused(error.below("/rights")))?;
     let is_own = asked.event.is_some();
     let (event_type, event) = match (asked.event, asked.offset) {
         (Some(own), None) => own.into_event()?,
@@ -142,16 +142,6 @@ pub(super) async fn preview(call: Call, Json(asked): Json<Preview>) -> Result<Re
         (before, after.map(|after| veiled(after, held.as_ref())))
     };
     Ok(Read(Previewed { event_type, outcome, fault, before, after, touched }))
-}
-
-/// Says that what is wrong stands in the rights of the request.
-fn in_rights(error: crate::accounts::Error) -> crate::accounts::Error {
-    match error {
-        crate::accounts::Error::Invalid { pointer, detail } => {
-            crate::accounts::Error::Invalid { pointer: format!("/rights{pointer}"), detail }
-        }
-        other => other,
-    }
 }
 
 impl OwnEvent {

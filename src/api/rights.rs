@@ -19,7 +19,8 @@ use crate::accounts::{
 };
 use crate::catalog::Catalog;
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{Command, EndpointName, Position, SettingKind, Timestamp};
+use crate::model::{EndpointName, Position, SettingKind, Timestamp};
+use crate::runtime::blocking;
 use crate::web::json::{from_value, merge};
 use crate::web::{Code, Input, Problem};
 
@@ -336,19 +337,9 @@ pub(super) async fn history(call: Call, (page,): (Page,)) -> Result<Read<List<Pa
 
 /// Returns all revisions of an account's rights, the newest first.
 async fn past(call: &Call, account: &Account) -> Result<Vec<Revised<RightsSettings>>, Problem> {
-    let id = account.id;
-    call.look_up(move |log| {
-        let rows = log.setting_history(id, SettingKind::Rights, "", PAGE_ROWS_MAX).map_err(super::failure::of_log)?;
-        rows.iter()
-            .map(|row| {
-                let command: Command = serde_json::from_slice(&row.command).map_err(|error| ours(&error))?;
-                let value = command.value.as_ref().map_or("null", |value| value.get());
-                let value: RightsSettings = serde_json::from_str(value).map_err(|error| ours(&error))?;
-                Ok(Revised { value, revision: row.revision, at: row.recorded_at, by: command.by })
-            })
-            .collect()
-    })
-    .await
+    let (accounts, id) = (call.api.accounts.clone(), account.id);
+    let past = blocking(move || accounts.rights_history(id, PAGE_ROWS_MAX)).await;
+    past.map_err(|error| call.refused(error))
 }
 
 /// Which rights to restore.

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::account::{Document, Setting};
+use super::account::{Document, Setting, merge};
 use super::assignment::Assignment;
 use super::client::{Client, Request};
 use super::column::{Column, state, text, time};
@@ -127,15 +127,12 @@ impl Set {
             other => Err(Failure::usage(format!("--type {}={other}: must be on or off", set.name))),
         };
         let types = self.types.iter().map(is_on).collect::<Result<Vec<_>, _>>()?;
-        let fields = self.fields.iter().map(|set| (set.name.clone(), Value::from(set.value.clone())));
-        let merged = |removed: &[String], set: Vec<(String, Value)>| {
-            let names: Map<_, _> = removed.iter().map(|name| (name.clone(), Value::Null)).chain(set).collect();
-            (!names.is_empty()).then_some(Value::Object(names))
-        };
+        let removed_types = self.removed_types.iter().map(|name| (name.clone(), Value::Null));
+        let types: Map<_, _> = removed_types.chain(types).collect();
         let said = [
             ("default", self.default.clone().map(Value::from)),
-            ("types", merged(&self.removed_types, types)),
-            ("fields", merged(&self.removed_fields, fields.collect())),
+            ("types", (!types.is_empty()).then_some(Value::Object(types))),
+            ("fields", merge(&self.fields, &self.removed_fields)),
             ("catalog", self.decide_anew.then_some(Value::Null)),
         ];
         for (name, value) in said.into_iter().filter_map(|(name, value)| Some((name, value?))) {

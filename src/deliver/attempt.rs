@@ -14,8 +14,8 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::format::BodyFormat;
 use super::outcome::{ANSWER_START_BYTES_MAX, AttemptError, AttemptOutcome};
+use crate::accounts::Format;
 use crate::model::codec::{Reader, Writer};
 use crate::model::{Attempt, CodecError, Sequence, Timestamp};
 
@@ -31,7 +31,7 @@ pub struct AttemptRecord {
     /// The event's number at the endpoint; tests and replays have none.
     pub sequence: Option<Sequence>,
     /// What the body looked like.
-    pub format: BodyFormat,
+    pub format: Format,
     /// The body's hash, see [`body_hash`].
     pub body_hash: [u8; 16],
     /// What went wrong, if anything did.
@@ -52,7 +52,7 @@ pub struct Sent {
     /// The event's number at the endpoint, if it has one.
     pub sequence: Option<Sequence>,
     /// What the body looks like.
-    pub format: BodyFormat,
+    pub format: Format,
     /// The body's hash.
     pub body_hash: [u8; 16],
 }
@@ -121,7 +121,7 @@ impl AttemptRecord {
         let at = Timestamp(reader.i64()?);
         let duration_ms = reader.u32()?;
         let attempt = Attempt(reader.u32()?);
-        let format = known(reader.u8()?, BodyFormat::of_number)?;
+        let format = known(reader.u8()?, Format::of_number)?;
         let error = match reader.u8()? {
             NO_ERROR => None,
             number => Some(known(number, of_number)?),
@@ -188,7 +188,7 @@ mod tests {
     use crate::deliver::outcome::Failure;
 
     const SENT: Sent =
-        Sent { attempt: Attempt(3), sequence: Some(Sequence(41)), format: BodyFormat::Envelope, body_hash: [7; 16] };
+        Sent { attempt: Attempt(3), sequence: Some(Sequence(41)), format: Format::Envelope, body_hash: [7; 16] };
 
     fn failed(answer_start: &[u8]) -> AttemptRecord {
         let failure = Failure {
@@ -266,7 +266,7 @@ mod tests {
                         duration_ms,
                         attempt: Attempt(attempt),
                         sequence: sequence.map(Sequence),
-                        format: BodyFormat::Envelope,
+                        format: Format::Envelope,
                         body_hash,
                         error,
                         status,

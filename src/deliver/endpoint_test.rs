@@ -17,10 +17,10 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::attempt::{AttemptRecord, Sent, body_hash};
-use super::format::{BodyFormat, Content};
+use super::format::Content;
 use super::outcome::{AttemptError, AttemptOutcome, Failure};
 use super::send::{Answer, Connection, InvalidRoute, Message, Road, RouteSettings, Sender, SigningKey, Stream};
-use crate::accounts::{Rehearsal, RightsStamp};
+use crate::accounts::{Format, Rehearsal, RightsStamp};
 use crate::model::{AccountName, Attempt, EndpointName, EventId, EventType, Timestamp};
 use crate::runtime::{Clock, Monotonic};
 use crate::security::{Host, Scheme};
@@ -124,7 +124,7 @@ pub(super) async fn run(
     let at = Timestamp(clock.wall_ms());
     let signing = rehearsal.signing.into_iter().map(|secret| SigningKey { secret, valid_until: None }).collect();
     let is_signed = !Vec::is_empty(&signing);
-    let format = BodyFormat::from(rehearsal.format);
+    let format = rehearsal.format;
     let route = sender.route(RouteSettings {
         account: account.clone(),
         endpoint,
@@ -301,7 +301,7 @@ fn secured(_: &Stream) -> (String, String) {
     ("The channel is safe".to_owned(), "the certificate is for this name and is trusted".to_owned())
 }
 
-fn body(format: BodyFormat, id: &EventId, event_type: &EventType, at: Timestamp, account: &AccountName) -> Bytes {
+fn body(format: Format, id: &EventId, event_type: &EventType, at: Timestamp, account: &AccountName) -> Bytes {
     format.body(&Content {
         id,
         event_type,

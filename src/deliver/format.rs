@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::accounts::Format;
@@ -15,31 +14,6 @@ use crate::model::{AccountName, EventId, EventType, Offset, Timestamp};
 
 /// The version of what formats write: another one is another build.
 pub const FORMATS_VERSION: u32 = 1;
-
-/// What the body of a request looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BodyFormat {
-    /// The whole event: id, type, version, occurredAt, accountId, actor, test, data.
-    Envelope,
-    /// As Standard Webhooks writes it: type, timestamp, data.
-    Standard,
-    /// The data alone.
-    Data,
-    /// A structured CloudEvent 1.0: the key is its subject, the offset its sequence, the actor two attributes.
-    Cloudevents,
-}
-
-impl From<Format> for BodyFormat {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Envelope => Self::Envelope,
-            Format::Standard => Self::Standard,
-            Format::Data => Self::Data,
-            Format::Cloudevents => Self::Cloudevents,
-        }
-    }
-}
 
 /// What goes into a body.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +40,7 @@ pub struct Content<'a> {
     pub data: &'a str,
 }
 
-impl BodyFormat {
+impl Format {
     /// Returns its number on disk.
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -193,11 +167,12 @@ fn attribute(name: &str, text: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{BodyFormat, Content};
+    use super::Content;
+    use crate::accounts::Format;
     use crate::model::{AccountName, EventId, EventType, Offset, Timestamp};
 
     fn body(content: &Content<'_>) -> String {
-        String::from_utf8(BodyFormat::Envelope.body(content).to_vec()).unwrap()
+        String::from_utf8(Format::Envelope.body(content).to_vec()).unwrap()
     }
 
     #[test]
@@ -222,14 +197,14 @@ mod tests {
                 r#""accountId":"acme","actor":{ "kind": "USER" },"test":false,"data":{"n": 1.50, "n2":1e0}}"#
             )
         );
-        let written = |format: BodyFormat| String::from_utf8(format.body(&content).to_vec()).unwrap();
+        let written = |format: Format| String::from_utf8(format.body(&content).to_vec()).unwrap();
         assert_eq!(
-            written(BodyFormat::Standard),
+            written(Format::Standard),
             r#"{"type":"call.declined","timestamp":"2026-03-02T09:14:07.512Z","data":{"n": 1.50, "n2":1e0}}"#
         );
-        assert_eq!(written(BodyFormat::Data), r#"{"n": 1.50, "n2":1e0}"#);
+        assert_eq!(written(Format::Data), r#"{"n": 1.50, "n2":1e0}"#);
         assert_eq!(
-            written(BodyFormat::Cloudevents),
+            written(Format::Cloudevents),
             concat!(
                 r#"{"specversion":"1.0","id":"evt_1","source":"/accounts/acme","type":"call.declined","#,
                 r#""time":"2026-03-02T09:14:07.512Z","subject":"i_7 \"é\"","datacontenttype":"application/json","#,
@@ -247,10 +222,10 @@ mod tests {
 
     #[test]
     fn a_format_survives_its_number() {
-        for format in [BodyFormat::Envelope, BodyFormat::Standard, BodyFormat::Data, BodyFormat::Cloudevents] {
-            assert_eq!(BodyFormat::of_number(format.number()), Some(format));
+        for format in [Format::Envelope, Format::Standard, Format::Data, Format::Cloudevents] {
+            assert_eq!(Format::of_number(format.number()), Some(format));
         }
-        assert_eq!(BodyFormat::of_number(255), None);
+        assert_eq!(Format::of_number(255), None);
     }
 
     /// Any JSON object, with white space, numbers and texts of all kinds.
@@ -322,7 +297,7 @@ mod tests {
                 account: &AccountName::parse("a").unwrap(), actor: None, is_test: false, offset: None, key: None,
                 data: &data,
             };
-            let body: Vec<u8> = BodyFormat::Envelope.body(&content).into();
+            let body: Vec<u8> = Format::Envelope.body(&content).into();
             prop_assert_eq!(body.capacity(), body.len());
         }
     }

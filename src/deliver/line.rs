@@ -10,7 +10,6 @@ use bytestring::ByteString;
 use tokio::sync::Semaphore;
 
 use super::attempt::{AttemptRecord, Sent, body_hash};
-use super::format::BodyFormat;
 use super::machine::{AttemptResult, CourseId};
 use super::outcome::{AttemptError, AttemptOutcome, Failure, Verdict};
 use super::registry::Shared;
@@ -111,7 +110,8 @@ impl Line {
         if self.is_retired.load(Ordering::Acquire) {
             return without_request(AttemptResult::Cancelled);
         }
-        let sent = Sent { attempt, sequence, format: self.format(), body_hash: body_hash(&made.body) };
+        let sent =
+            Sent { attempt, sequence, format: self.endpoint.settings.value.format, body_hash: body_hash(&made.body) };
         let position = made.position;
         let ended = route.send(&message(*made, course, offset, attempt, sequence)).await;
         let result = result(&ended.outcome);
@@ -141,10 +141,6 @@ impl Line {
             failure: Some((last, why.detail.clone())),
         }
     }
-
-    fn format(&self) -> BodyFormat {
-        self.endpoint.settings.value.format.into()
-    }
 }
 
 /// Makes the way to an endpoint's receiver.
@@ -169,7 +165,7 @@ fn route_settings(
         target,
         credentials: accounts.credentials(settings)?.into(),
         headers: settings.headers.clone(),
-        content_type: BodyFormat::from(settings.format).content_type(),
+        content_type: settings.format.content_type(),
         signing: accounts
             .signing_secrets(settings, now)?
             .into_iter()

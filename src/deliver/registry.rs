@@ -156,12 +156,6 @@ impl Handle {
         }
     }
 
-    /// Returns the endpoints of an account that would take an offer.
-    #[must_use]
-    pub fn endpoints(&self, account: AccountId) -> Vec<EndpointId> {
-        self.loaded_of(account)
-    }
-
     /// Says how an endpoint does; none where it is not loaded.
     pub async fn status(&self, endpoint: EndpointId) -> Option<EndpointStatus> {
         let mut status = self.ask(endpoint, Message::Status).await?;
@@ -330,12 +324,14 @@ impl Handle {
     }
 
     async fn account_changed(&self, account: AccountId) {
-        for id in self.loaded_of(account) {
+        for id in self.endpoints(account) {
             self.tell(id, |nod| Message::AccountChanged { nod }).await;
         }
     }
 
-    fn loaded_of(&self, account: AccountId) -> Vec<EndpointId> {
+    /// Returns the endpoints of an account that are loaded: that would take an offer.
+    #[must_use]
+    pub fn endpoints(&self, account: AccountId) -> Vec<EndpointId> {
         let loaded = self.0.loaded.read().unwrap_or_else(PoisonError::into_inner);
         loaded.by_account.get(&account).into_iter().flatten().map(|mailbox| mailbox.endpoint).collect()
     }
@@ -356,7 +352,7 @@ impl Observer for Handle {
                     self.tell(endpoint, message).await;
                 }
                 Change::Rights(account) => {
-                    for id in self.loaded_of(account) {
+                    for id in self.endpoints(account) {
                         self.tell(id, |nod| Message::RightsChanged { nod }).await;
                     }
                 }

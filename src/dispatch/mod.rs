@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::accounts::{Account, Accounts, Effective, Endpoint, Mark, Table};
-use crate::deliver::format::{BodyFormat, Content};
+use crate::deliver::format::Content;
 use crate::deliver::{Body, DecidedEvent, Decision, FilteredBy, Made, Outcome, Source, Undecided};
 use crate::filter::{Fault, Filter, Host};
 use crate::log;
@@ -135,7 +135,7 @@ impl Dispatch {
                 return Ok(Body::Fault);
             }
         };
-        let body = BodyFormat::from(endpoint.settings.value.format).body(&Content {
+        let body = endpoint.settings.value.format.body(&Content {
             id: &event.id,
             event_type: &event_type,
             version: event.version,

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytestring::ByteString;
+use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::left::{Left, payload};
@@ -98,52 +99,14 @@ impl Rights {
         answer(verdict, &payload, event, table.keeps_unknown(event_type.as_str()))
     }
 
-    /// Says what a table leaves of several events, in their order, in one batch of their own.
+    /// Says what a table leaves of several events, in their order.
     pub(super) async fn ask_all(
         &self,
         owner: Owner<'_>,
         table: &Arc<Table>,
         events: &[(EventType, Event)],
     ) -> Vec<Answer> {
-        let mut answers: Vec<Option<Answer>> = Vec::with_capacity(events.len());
-        let (mut asked, mut payloads) = (Vec::new(), Vec::new());
-        for (event_type, event) in events {
-            answers.push(match table.mark(event_type.as_str()) {
-                _ if event.is_own() => Some(Answer::Left(Left::all(event))),
-                Mark::Withheld => Some(Answer::Withheld),
-                Mark::Unknown => Some(Answer::Unknown),
-                Mark::Wanted => {
-                    let payload = payload(event);
-                    asked.push(seen(owner.name, event_type, event, payload.clone()));
-                    payloads.push(payload);
-                    None
-                }
-            });
-        }
-        let mut verdicts = Vec::with_capacity(asked.len());
-        let configuration = table.configuration(&self.0.accounts.pseudonym_key(owner.account));
-        let mut asked = asked.into_iter();
-        loop {
-            let batch: Vec<filter::Event> = asked.by_ref().take(BATCH_EVENTS_MAX).collect();
-            if batch.is_empty() {
-                break;
-            }
-            let evaluated = self.0.host.evaluate(&self.0.filter, Arc::clone(&configuration), batch).await;
-            verdicts.extend(evaluated.into_iter().map(|evaluated| evaluated.result));
-        }
-        let mut verdicts = verdicts.into_iter().zip(payloads);
-        let missing = || Answer::Fault(Fault::Host { what: "it was not asked".to_owned() });
-        answers
-            .into_iter()
-            .zip(events)
-            .map(|(decided, (event_type, event))| {
-                decided.unwrap_or_else(|| {
-                    let is_unknown_told = table.keeps_unknown(event_type.as_str());
-                    let told = |(verdict, payload)| answer(verdict, &payload, event, is_unknown_told);
-                    verdicts.next().map_or_else(missing, told)
-                })
-            })
-            .collect()
+        join_all(events.iter().map(|(event_type, event)| self.ask(owner, table, event_type, event))).await
     }
 
     /// Lets a question wait for the next batch of its group, and starts one where none runs.

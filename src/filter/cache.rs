@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 use wasmtime::component::Component;
 
-use crate::security::Secret;
+use crate::security::{Hex, Secret};
 
 use super::engine::Engine;
 
@@ -162,8 +162,7 @@ impl Code {
 
 fn file_name(engine: &Engine, component: &[u8; 32]) -> String {
     let engine: [u8; 32] = Sha256::digest(format!("{}, code {}", engine.description(), engine.code())).into();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    format!("{}-{}", hex(component), hex(engine.first_chunk::<8>().expect("32 bytes have 8")))
+    format!("{}-{}", Hex(component), Hex(engine.first_chunk::<8>().expect("32 bytes have 8")))
 }
 
 fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// Writes bytes as hex digits.
-pub(super) struct Hex<'a>(pub(super) &'a [u8]);
+#[derive(Debug, Clone, Copy)]
+pub struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -12,7 +13,8 @@ impl fmt::Display for Hex<'_> {
 }
 
 /// Reads 64 hex digits, capitals too.
-pub(super) fn read(text: &str) -> Option<[u8; 32]> {
+#[must_use]
+pub fn read(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != 2 * bytes.len() {
         return None;

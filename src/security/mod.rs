@@ -28,6 +28,7 @@ mod corpus;
 
 pub use address::{AddressRules, ForbiddenAddress};
 pub use class::{AddressClass, Carried};
+pub use hex::{Hex, read as read_hex};
 pub use pseudonym::PseudonymKeys;
 pub use redact::redact_url;
 pub use revision::{InvalidRevision, RevisionCipher};

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Treatment;
 use super::decisions::{Decisions, Mark, Selector};
-use crate::security::Secret;
+use crate::security::{Hex, Secret};
 
 /// Decisions ready for the component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,11 +90,7 @@ impl Table {
     #[must_use]
     pub fn configuration(&self, key: &Secret<[u8; 32]>) -> Arc<str> {
         let mut text = String::with_capacity(HEAD_BYTES + self.lines.len());
-        text.push_str("rights/1 ");
-        for byte in key.expose() {
-            write!(text, "{byte:02x}").expect("a text takes what is written to it");
-        }
-        text.push('\n');
+        writeln!(text, "rights/1 {}", Hex(key.expose())).expect("a text takes what is written to it");
         text.push_str(&self.lines);
         text.into()
     }

@@ -21,6 +21,7 @@ use crate::telemetry::Metrics;
 struct Receiver {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,18 +40,19 @@ async fn receiver(then: Then) -> Receiver {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let connections = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&connections);
+    let requests = Arc::new(AtomicUsize::new(0));
+    let (counted, read) = (Arc::clone(&connections), Arc::clone(&requests));
     Tasks::new().spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             counted.fetch_add(1, Ordering::AcqRel);
-            Tasks::new().spawn(converse(stream, then));
+            Tasks::new().spawn(converse(stream, then, Arc::clone(&read)));
         }
     });
-    Receiver { address, connections }
+    Receiver { address, connections, requests }
 }
 
-async fn converse(mut stream: TcpStream, then: Then) {
+async fn converse(mut stream: TcpStream, then: Then, read: Arc<AtomicUsize>) {
     let mut request = Vec::new();
     loop {
         let mut bytes = [0; 4096];
@@ -62,6 +64,7 @@ async fn converse(mut stream: TcpStream, then: Then) {
             continue;
         }
         request.clear();
+        read.fetch_add(1, Ordering::AcqRel);
         // Whoever sends may be gone: that is the sender's affair.
         match then {
             Then::Stay(answer) => drop(stream.write_all(answer.as_bytes()).await),
@@ -191,6 +194,19 @@ async fn nobody_listening_is_refused_and_connections_are_used_again() {
         assert_eq!(route.send(&message()).await.outcome.verdict(), Verdict::Delivered);
     }
     assert_eq!(stays.connections.load(Ordering::Acquire), 1);
+}
+
+/// The connection is kept: the message that is made anew goes over the very same.
+#[tokio::test]
+async fn what_was_made_under_rights_that_have_changed_is_not_sent() {
+    let receiver = receiver(Then::Stay("HTTP/1.1 204 x\r\n\r\n")).await;
+    let sender = sender(&["127.0.0.0/8"], Trust::of([]));
+    let route = route(&sender, &format!("http://{}/in", receiver.address));
+    let outcome = route.send(&Message { stamp: RightsStamp::outdated(), ..message() }).await.outcome;
+    assert_eq!((outcome.error(), outcome.status()), (Some(AttemptError::Cancelled), None), "{outcome:?}");
+    assert_eq!(route.send(&message()).await.outcome.status(), Some(204));
+    let counts = [&receiver.connections, &receiver.requests].map(|count| count.load(Ordering::Acquire));
+    assert_eq!(counts, [1, 1], "connections and requests");
 }
 
 #[tokio::test]
