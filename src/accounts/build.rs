@@ -6,7 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::execute::NewSetting;
 use super::{Accounts, Change, Error};
-use crate::model::{AccountId, SettingKind, Who};
+use crate::model::{AccountId, Position, SettingKind, Who};
+
+/// As of when something was made: by which settings, and by which program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsOf {
+    /// The position of the newest change of the account's settings that is in it.
+    pub settings: Position,
+    /// The revision of the build.
+    pub build: Position,
+}
 
 /// What decides what a receiver gets, beside settings and log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +34,12 @@ pub struct Build {
 }
 
 impl Accounts {
+    /// Returns the revision of the build that runs; 0 before it was settled.
+    #[must_use]
+    pub fn build_revision(&self) -> Position {
+        self.read(|state| state.build.as_ref().map_or(Position(0), |build| build.revision))
+    }
+
     /// Notes the build in the log, where it is another one than the last; says whether there was another one before.
     ///
     /// The catalogue's digest is filled in: it is a setting of its own.

@@ -43,7 +43,7 @@ use crate::security::{
 };
 
 pub use self::account::{AccountSettings, Language};
-pub use self::build::Build;
+pub use self::build::{AsOf, Build};
 pub use self::catalogs::{CurrentCatalog, OwnFile};
 pub use self::endpoint::{Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, Order, Signing, SigningKey};
 pub use self::error::Error;

@@ -37,7 +37,6 @@ impl Accounts {
         let draft = EventDraft {
             id: EventId::made(now, turn.random.bytes()),
             id_is_made: true,
-            source: "".into(),
             source_id: None,
             event_type: EventType::parse(event_type).expect("hooklog's own types are types"),
             version: 1,

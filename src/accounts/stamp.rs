@@ -29,6 +29,12 @@ impl RightsStamp {
         self.newest.load(Ordering::Acquire) == self.made_under
     }
 
+    /// Returns the position of the newest change that it knows.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position(self.made_under)
+    }
+
     /// A stamp of rights that have changed since.
     #[cfg(test)]
     pub(crate) fn outdated() -> Self {

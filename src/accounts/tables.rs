@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::build::AsOf;
 use super::execute::{NewSetting, check};
 use super::rights::{Decisions, Layer, RightsDraft, RightsSettings, Table};
 use super::stamp::RightsStamp;
@@ -23,6 +24,8 @@ pub struct Effective {
     pub table: Arc<Table>,
     /// The revision of the account's rights.
     pub revision: Position,
+    /// By which settings and by which program.
+    pub as_of: AsOf,
     /// Tells whether this still holds.
     pub stamp: RightsStamp,
 }
@@ -205,14 +208,16 @@ impl Accounts {
             ceiling: account.ceiling.as_ref().map(|ceiling| ceiling.revision),
             endpoint: endpoint.map(|endpoint| endpoint.settings.revision),
         };
+        let stamp = account.stamp.clone();
+        let as_of = AsOf { settings: stamp.position(), build: self.build_revision() };
         if let Some(table) = self.0.tables.held(key, revisions) {
-            return Ok(Effective { table, revision: rights.revision, stamp: account.stamp.clone() });
+            return Ok(Effective { table, revision: rights.revision, as_of, stamp });
         }
         let own = endpoint.and_then(|endpoint| endpoint.settings.value.rights.clone());
         let ceiling = account.ceiling.as_ref().map(|ceiling| ceiling.value.clone());
         let table = self.table_of([Some(rights.value.clone()), ceiling, own].into_iter().flatten().collect())?;
         self.0.tables.hold(key, revisions, Arc::clone(&table));
-        Ok(Effective { table, revision: rights.revision, stamp: account.stamp.clone() })
+        Ok(Effective { table, revision: rights.revision, as_of, stamp })
     }
 
     /// Makes the table of rights that meet, or takes the one that is ready.

@@ -29,6 +29,9 @@ pub(super) struct View {
     /// The id as the sender gave it, where its form differs from ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     source_id: Option<String>,
+    /// Where it comes from, as a CloudEvent says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
     /// Its type.
     #[serde(rename = "type")]
     event_type: EventType,
@@ -46,6 +49,10 @@ pub(super) struct View {
     /// What happened; null where rights withhold the event.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     data: Option<Box<RawValue>>,
+    /// What the sender gave beside the fields of an event; it is never sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    extra: Option<Box<RawValue>>,
     /// Why nothing of it is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<Withheld>,
@@ -81,6 +88,12 @@ impl Taken {
     fn show(self, account: &AccountName, shown: Shown) -> Result<View, Problem> {
         let Self { record, event_type, event } = self;
         let raw = |text: &str| RawValue::from_string(text.to_owned()).map_err(|error| ours(&error));
+        let attribute = |name: &str| match &shown {
+            Shown::All => event.attributes.iter().find(|(given, _)| &**given == name).map(|(_, value)| &**value),
+            Shown::As(_) => None,
+        };
+        let source = attribute("source").map(str::to_owned);
+        let extra = attribute("extra").map(raw).transpose()?;
         let (left, withheld, source_id) = match shown {
             Shown::All => (Some((event.actor, event.data, event.key)), None, event.source_id),
             Shown::As(Answer::Left(left)) => (Some((left.actor, left.data, left.key)), None, None),
@@ -95,6 +108,7 @@ impl Taken {
         Ok(View {
             id: event.id,
             source_id: source_id.map(|id| id.to_string()),
+            source,
             event_type,
             version: event.version,
             occurred_at: event.occurred_at,
@@ -102,6 +116,7 @@ impl Taken {
             key: key.map(|key| key.to_string()),
             actor: actor.as_deref().map(raw).transpose()?,
             data: data.as_deref().map(raw).transpose()?,
+            extra,
             withheld,
             offset: record.header.offset,
             recorded_at: record.header.recorded_at,
@@ -322,7 +337,7 @@ pub(super) fn record_at(log: &Handle, account: AccountId, offset: Offset) -> Res
 
 /// Finds the offset of an event by its id.
 fn find(log: &Handle, account: AccountId, id: &EventId) -> Result<Option<Offset>, Problem> {
-    if let Some(offset) = log.find_event(account, "", id.as_str()).map_err(of_log)? {
+    if let Some(offset) = log.find_event(account, id.as_str()).map_err(of_log)? {
         return Ok(Some(offset));
     }
     made_at(id).map_or(Ok(None), |made_at| find_made(log, account, id, made_at))

@@ -5,8 +5,11 @@
 //!
 //! ```text
 //! layout 1 · at 8 · duration 4 · attempt 4 · format 1 · error 1 (255: none) · status 2 (0: none)
-//! sequence 8 (0: none) · body hash 16 · detail (length 2, text) · answer start (length 2, bytes)
+//! sequence 8 (0: none) · body hash 16 · as of: settings 8, build 8 (settings 0: none)
+//! detail (length 2, text) · answer start (length 2, bytes)
 //! ```
+//!
+//! Layout 1 did not say as of when the body was made.
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -15,9 +18,9 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::outcome::{ANSWER_START_BYTES_MAX, AttemptError, AttemptOutcome};
-use crate::accounts::Format;
+use crate::accounts::{AsOf, Format};
 use crate::model::codec::{Reader, Writer};
-use crate::model::{Attempt, CodecError, Sequence, Timestamp};
+use crate::model::{Attempt, CodecError, Position, Sequence, Timestamp};
 
 /// What is kept of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub struct AttemptRecord {
     pub format: Format,
     /// The body's hash, see [`body_hash`].
     pub body_hash: [u8; 16],
+    /// By which settings and by which program the body was made; a test has none, and what an older hooklog sent.
+    pub as_of: Option<AsOf>,
     /// What went wrong, if anything did.
     pub error: Option<AttemptError>,
     /// The status, where there was an answer.
@@ -55,6 +60,8 @@ pub struct Sent {
     pub format: Format,
     /// The body's hash.
     pub body_hash: [u8; 16],
+    /// By which settings and by which program the body was made; a test has none.
+    pub as_of: Option<AsOf>,
 }
 
 /// Returns the hash by which a body is recognised.
@@ -84,6 +91,7 @@ impl AttemptRecord {
             sequence: sent.sequence,
             format: sent.format,
             body_hash: sent.body_hash,
+            as_of: sent.as_of,
             error,
             status,
             detail: shortened(detail),
@@ -103,6 +111,9 @@ impl AttemptRecord {
         writer.fixed(self.status.unwrap_or(0).to_be_bytes());
         writer.fixed(self.sequence.map_or(0, |sequence| sequence.0).to_be_bytes());
         writer.fixed(self.body_hash);
+        let AsOf { settings, build } = self.as_of.unwrap_or(AsOf { settings: Position(0), build: Position(0) });
+        writer.fixed(settings.0.to_be_bytes());
+        writer.fixed(build.0.to_be_bytes());
         writer.short(self.detail.as_bytes().as_ref());
         writer.short(&self.answer_start);
         writer.finish()
@@ -115,7 +126,7 @@ impl AttemptRecord {
     pub fn decode(value: Bytes) -> Result<Self, CodecError> {
         let mut reader = Reader::new(value);
         let layout = reader.u8()?;
-        if layout != LAYOUT {
+        if !(1..=LAYOUT).contains(&layout) {
             return Err(CodecError::Unknown(u32::from(layout)));
         }
         let at = Timestamp(reader.i64()?);
@@ -129,10 +140,18 @@ impl AttemptRecord {
         let status = Some(reader.u16()?).filter(|status| *status != 0);
         let sequence = Some(Sequence(u64::from_be_bytes(reader.fixed()?))).filter(|sequence| sequence.0 != 0);
         let body_hash = reader.fixed()?;
+        let as_of = match layout {
+            1 => None,
+            _ => {
+                let settings = Position(u64::from_be_bytes(reader.fixed()?));
+                let build = Position(u64::from_be_bytes(reader.fixed()?));
+                Some(AsOf { settings, build }).filter(|as_of| as_of.settings != Position(0))
+            }
+        };
         let detail = reader.short_text()?;
         let answer_start = reader.short()?;
         reader.end()?;
-        Ok(Self { at, duration_ms, attempt, sequence, format, body_hash, error, status, detail, answer_start })
+        Ok(Self { at, duration_ms, attempt, sequence, format, body_hash, as_of, error, status, detail, answer_start })
     }
 }
 
@@ -173,9 +192,9 @@ fn of_number(number: u8) -> Option<AttemptError> {
     AttemptError::ALL.get(usize::from(number)).copied()
 }
 
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 const NO_ERROR: u8 = u8::MAX;
-const FIXED_BYTES: usize = 1 + 8 + 4 + 4 + 1 + 1 + 2 + 8 + 16 + 2 + 2;
+const FIXED_BYTES: usize = 1 + 8 + 4 + 4 + 1 + 1 + 2 + 8 + 16 + 16 + 2 + 2;
 const DETAIL_BYTES_MAX: usize = 512;
 
 #[cfg(test)]
@@ -187,8 +206,13 @@ mod tests {
     use super::*;
     use crate::deliver::outcome::Failure;
 
-    const SENT: Sent =
-        Sent { attempt: Attempt(3), sequence: Some(Sequence(41)), format: Format::Envelope, body_hash: [7; 16] };
+    const SENT: Sent = Sent {
+        attempt: Attempt(3),
+        sequence: Some(Sequence(41)),
+        format: Format::Envelope,
+        body_hash: [7; 16],
+        as_of: Some(AsOf { settings: Position(0x51), build: Position(0x52) }),
+    };
 
     fn failed(answer_start: &[u8]) -> AttemptRecord {
         let failure = Failure {
@@ -205,10 +229,16 @@ mod tests {
     #[test]
     fn the_layout_is_the_one_on_disk() {
         let hex: String = failed(b"oops").encode().iter().map(|byte| format!("{byte:02x}")).collect();
-        let fixed = "010000019cadd389180000000c00000003000601f40000000000000029";
+        let fixed = "0000019cadd389180000000c00000003000601f40000000000000029";
         let hash = "07070707070707070707070707070707";
+        let as_of = "00000000000000510000000000000052";
         let detail = "001974686520726563656976657220616e73776572656420353030";
-        assert_eq!(hex, format!("{fixed}{hash}{detail}00046f6f7073"));
+        assert_eq!(hex, format!("02{fixed}{hash}{as_of}{detail}00046f6f7073"));
+        // Layout 1 is read as it always was.
+        let old = format!("01{fixed}{hash}{detail}00046f6f7073");
+        let digits = (0..old.len()).step_by(2);
+        let old: Vec<u8> = digits.map(|at| u8::from_str_radix(&old[at..at + 2], 16).unwrap()).collect();
+        assert_eq!(AttemptRecord::decode(old.into()), Ok(AttemptRecord { as_of: None, ..failed(b"oops") }));
     }
 
     #[test]
@@ -251,16 +281,17 @@ mod tests {
     fn record() -> impl Strategy<Value = AttemptRecord> {
         let error = prop::option::of(prop::sample::select(&AttemptError::ALL[..]));
         let sequence = prop::option::of(1..u64::MAX);
+        let as_of = prop::option::of((1..u64::MAX, any::<u64>()));
         (
             any::<(i64, u32, u32, [u8; 16])>(),
-            sequence,
+            (sequence, as_of),
             error,
             prop::option::of(1_u16..),
             "\\PC{0,100}",
             any::<Vec<u8>>(),
         )
             .prop_map(
-                |((at, duration_ms, attempt, body_hash), sequence, error, status, detail, answer_start)| {
+                |((at, duration_ms, attempt, body_hash), (sequence, as_of), error, status, detail, answer_start)| {
                     AttemptRecord {
                         at: Timestamp(at),
                         duration_ms,
@@ -268,6 +299,8 @@ mod tests {
                         sequence: sequence.map(Sequence),
                         format: Format::Envelope,
                         body_hash,
+                        as_of: as_of
+                            .map(|(settings, build)| AsOf { settings: Position(settings), build: Position(build) }),
                         error,
                         status,
                         detail: detail.into(),

@@ -96,6 +96,11 @@ impl Loaded {
             Some(bytes) => Saved::decode(bytes).map_err(|problem| unreadable(&endpoint, &problem))?,
             None => Saved::new(boot, Since { offset: settings.after, time: endpoint.settings.at }),
         };
+        // What was decided and not written down is decided once more, by what holds now.
+        let settled = saved.live.cursor.highest();
+        let decided = log.decided(endpoint.id)?.into_iter().filter(|(_, to)| *to > settled);
+        let decided = decided.map(|(change, _)| OutcomeRow::Decided { endpoint: endpoint.id, change, to: settled });
+        let decided: Vec<OutcomeRow> = decided.collect();
         let rows = log.sequences(endpoint.id, saved.sequences.floor.next(), usize::MAX)?;
         let mut live = Positions::default();
         live.add(rows.iter().map(|(_, position, offset)| (*offset, *position)));
@@ -120,7 +125,7 @@ impl Loaded {
             line,
             live,
             replay: Positions::default(),
-            rows: Vec::new(),
+            rows: decided,
             last_success_at: None,
             last_failure: None,
             last_detail: String::new(),
@@ -338,6 +343,7 @@ impl Loaded {
                 answer(nod, ());
             }
             Message::RightsChanged { nod } => {
+                self.note_decided();
                 self.take(Input::RightsChanged, actions);
                 answer(nod, ());
             }
@@ -369,7 +375,15 @@ impl Loaded {
         }
     }
 
+    /// Writes down how far everything was decided before a change.
+    fn note_decided(&mut self) {
+        let Some(account) = self.shared.parts.accounts.account_by_id(self.endpoint.account) else { return };
+        let (endpoint, change) = (self.endpoint.id, account.stamp.position());
+        self.rows.push(OutcomeRow::Decided { endpoint, change, to: self.machine.read_to() });
+    }
+
     fn settings_changed(&mut self, endpoint: Arc<Endpoint>, actions: &mut Vec<Action>) {
+        self.note_decided();
         self.endpoint = endpoint;
         self.take(Input::PolicyChanged(self.shared.policy(&self.endpoint)), actions);
         self.switch(actions);

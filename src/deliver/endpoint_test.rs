@@ -137,7 +137,7 @@ pub(super) async fn run(
         connections_max: 0,
     })?;
     let body = body(format, &id, &event_type, at, &account);
-    let sent = Sent { attempt: Attempt(1), sequence: None, format, body_hash: body_hash(&body) };
+    let sent = Sent { attempt: Attempt(1), sequence: None, format, body_hash: body_hash(&body), as_of: None };
     let told = format!("{} bytes, {}", body.len(), if is_signed { "signed" } else { "not signed" });
     let request = route.request(&message(id, event_type, at, body), at);
     let mut walk = Walk { clock, begun: clock.monotonic(), within, stages: Vec::new() };

@@ -110,8 +110,13 @@ impl Line {
         if self.is_retired.load(Ordering::Acquire) {
             return without_request(AttemptResult::Cancelled);
         }
-        let sent =
-            Sent { attempt, sequence, format: self.endpoint.settings.value.format, body_hash: body_hash(&made.body) };
+        let sent = Sent {
+            attempt,
+            sequence,
+            format: self.endpoint.settings.value.format,
+            body_hash: body_hash(&made.body),
+            as_of: Some(made.as_of),
+        };
         let position = made.position;
         let ended = route.send(&message(*made, course, offset, attempt, sequence)).await;
         let result = result(&ended.outcome);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::machine::{Decision, FilteredBy};
-use crate::accounts::{Endpoint, RightsStamp};
+use crate::accounts::{AsOf, Endpoint, RightsStamp};
 use crate::model::{EventId, EventType, Offset, Position, Timestamp};
 use crate::{accounts, log};
 
@@ -40,6 +40,8 @@ pub struct Made {
     pub body: Bytes,
     /// The revision of the rights it was made under, as it is seen outside.
     pub rights: ByteString,
+    /// By which settings and by which program.
+    pub as_of: AsOf,
     /// Whether those rights still hold: no request begins with a body that was made under others.
     pub stamp: RightsStamp,
 }

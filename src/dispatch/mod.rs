@@ -119,7 +119,7 @@ impl Dispatch {
     async fn make(&self, endpoint: &Endpoint, offset: Offset) -> Result<Body, Undecided> {
         let Some(record) = self.record(endpoint.account, offset).await? else { return Ok(Body::Gone) };
         let (event_type, event) = self.log.event(&record)?;
-        let Effective { table, revision, stamp } = self.accounts.effective_for(endpoint)?;
+        let Effective { table, revision, as_of, stamp } = self.accounts.effective_for(endpoint)?;
         let owner = Owner { account: endpoint.account, name: &endpoint.account_name };
         let left = match self.rights.ask(owner, &table, &event_type, &event).await {
             Answer::Left(left) => left,
@@ -158,6 +158,7 @@ impl Dispatch {
             key: left.key,
             body,
             rights: self.accounts.revision(revision).into(),
+            as_of,
             stamp,
         })))
     }

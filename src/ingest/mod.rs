@@ -18,7 +18,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
@@ -27,7 +26,7 @@ use self::parse::Parser;
 use self::rate::Rates;
 use crate::accounts::{Account, Accounts};
 use crate::log;
-use crate::mapping::{Mapping, Receipt, Rules};
+use crate::mapping::{Mapping, Receipt, Rules, field};
 use crate::model::{AccountName, Timestamp};
 use crate::runtime::{Clock, Random};
 use crate::telemetry::{CodeLabel, IngestMetrics};
@@ -186,9 +185,8 @@ impl Shared {
     fn receipt(&self, headers: &HeaderMap) -> Receipt {
         let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
         Receipt {
-            source: ByteString::new(),
             received_at: Timestamp(self.parts.clock.wall_ms()),
-            traceparent: traceparent.filter(|text| text.len() <= TRACEPARENT_BYTES_MAX).map(ByteString::from),
+            traceparent: traceparent.and_then(field::traceparent),
         }
     }
 
@@ -240,6 +238,5 @@ fn is_media_type(headers: &HeaderMap, expected: &str) -> bool {
     given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
 }
 
-const TRACEPARENT_BYTES_MAX: usize = 256;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const DISK_RETRY_AFTER: Duration = Duration::from_secs(10);

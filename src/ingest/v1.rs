@@ -1,4 +1,4 @@
-//! `POST /v1/accounts/{account}/events`: one event, an array, or lines.
+//! `POST /v1/accounts/{account}/events`: one event, an array, lines, or CloudEvents.
 //!
 //! A batch is taken whole or not at all. A repeat is answered with its first offset; the same id with other
 //! content is a conflict that names every such item.
@@ -6,13 +6,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Taken, json};
-use super::parse::{Form, Refusal, RefusalKind};
+use super::parse::{Form, Refusal, RefusalKind, has_attributes, is_json_type};
 use super::{Shared, is_media_type, log_problem};
 use crate::accounts::Account;
 use crate::log::{Appended, OnConflict, Outcome};
@@ -53,9 +53,10 @@ impl Shared {
         let mut query = Query::parse(request.uri().query())?;
         let wishes: Wishes = query.take()?;
         query.finish()?;
-        let form = form(request.headers())?;
-        let receipt = self.receipt(request.headers());
-        let (body, reservation) = self.body(request.into_body()).await?;
+        let (head, body) = request.into_parts();
+        let form = form(&head.headers)?;
+        let receipt = self.receipt(&head.headers);
+        let (body, reservation) = self.body(body).await?;
         let started = self.parts.clock.monotonic();
         let (ids, events) = {
             let mut random = random.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,14 +114,23 @@ impl Shared {
     }
 }
 
-fn form(headers: &HeaderMap) -> Result<Form, Problem> {
-    if is_media_type(headers, "application/json") {
+fn form(headers: &HeaderMap) -> Result<Form<'_>, Problem> {
+    let is_json = || headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_json_type);
+    if is_media_type(headers, "application/cloudevents+json") {
+        Ok(Form::CloudEvent)
+    } else if is_media_type(headers, "application/cloudevents-batch+json") {
+        Ok(Form::CloudEvents)
+    } else if has_attributes(headers) && is_json() {
+        Ok(Form::Binary(headers))
+    } else if is_media_type(headers, "application/json") {
         Ok(Form::Json)
     } else if is_media_type(headers, "application/x-ndjson") {
         Ok(Form::Lines)
     } else {
-        Err(Problem::new(Code::UnsupportedMediaType)
-            .detail("events come as application/json (one, or an array) or application/x-ndjson (one a line)"))
+        Err(Problem::new(Code::UnsupportedMediaType).detail(
+            "events come as application/json (one, or an array), application/x-ndjson (one a line), \
+             application/cloudevents+json, application/cloudevents-batch+json, or as JSON with ce-* headers",
+        ))
     }
 }
 
@@ -133,23 +143,25 @@ fn refused(refusal: &Refusal) -> Problem {
     };
     let errors = refusal.issues.iter().map(|issue| {
         let error = FieldError::new(issue.pointer.clone(), issue.detail.clone());
-        match issue.line {
-            Some(line) => error.with("line", line),
-            None => error,
+        match (issue.line, &issue.header) {
+            (Some(line), _) => error.with("line", line),
+            (None, Some(header)) => error.with("header", header.as_str()),
+            (None, None) => error,
         }
     });
     Problem::new(code).detail("nothing of this request was taken").errors(errors)
 }
 
-fn conflicts(events: &[Appended], form: Form) -> Problem {
+fn conflicts(events: &[Appended], form: Form<'_>) -> Problem {
     let errors = events.iter().enumerate().filter_map(|(index, appended)| match appended {
         Appended::Conflict(offset) => {
             let detail = "this id is in the log with other content";
-            let error = FieldError::new(format!("/{index}"), detail).with("offset", offset.0);
-            Some(match form {
-                Form::Lines => error.with("index", index),
-                Form::Json => error,
-            })
+            let pointer = match form {
+                Form::Json | Form::Lines | Form::CloudEvents => format!("/{index}"),
+                Form::CloudEvent | Form::Binary(_) => String::new(),
+            };
+            let error = FieldError::new(pointer, detail).with("offset", offset.0);
+            Some(if matches!(form, Form::Lines) { error.with("index", index) } else { error })
         }
         Appended::Accepted(_) | Appended::Duplicate(_) => None,
     });

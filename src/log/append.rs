@@ -27,11 +27,11 @@ impl std::fmt::Debug for HashKey {
 
 impl HashKey {
     /// The 16 bytes under which an event's id is looked up.
-    pub(super) fn of_id(self, account: AccountId, source: &str, id: &str) -> [u8; 16] {
+    pub(super) fn of_id(self, account: AccountId, id: &str) -> [u8; 16] {
         let mut hasher = SipHasher24x128::new_with_key(&self.0);
         hasher.write(&account.0.to_be_bytes());
-        hasher.write(&u64::try_from(source.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hasher.write(source.as_bytes());
+        // The format has room for a source; ids of an account share one space, so it is always empty.
+        hasher.write(&0_u64.to_be_bytes());
         hasher.write(id.as_bytes());
         hasher.finish128().as_u128().to_be_bytes()
     }
@@ -61,7 +61,7 @@ impl NewEvent {
     pub(super) fn prepare(hash_key: HashKey, account: AccountId, draft: &EventDraft, salt: [u8; 16]) -> Self {
         let payload = draft.encode(salt, false);
         Self {
-            id_hash: hash_key.of_id(account, &draft.source, draft.id.as_str()),
+            id_hash: hash_key.of_id(account, draft.id.as_str()),
             is_looked_up: !draft.id_is_made,
             digest: draft.content_digest(),
             event_type: draft.event_type.clone(),
@@ -156,6 +156,15 @@ pub enum OutcomeRow {
         course: Course,
         /// Where it stands.
         value: Bytes,
+    },
+    /// How far an endpoint had decided when the settings changed that it decides by.
+    Decided {
+        /// Which endpoint.
+        endpoint: EndpointId,
+        /// The position of the change.
+        change: Position,
+        /// The last offset that was decided before it.
+        to: Offset,
     },
     /// Which event a sequence number was given to.
     Sequence {

@@ -26,7 +26,7 @@ pub(super) enum Family {
     Settings,
     /// digest → bytes
     Blobs,
-    /// endpoint, course → where it stands
+    /// endpoint, course → where it stands; endpoint, all ones, position of a change → how far was decided before it
     Cursors,
     /// endpoint, sequence → position, offset. Ages.
     Sequences,
@@ -218,6 +218,16 @@ pub(super) fn setting_parts(key: &[u8]) -> Option<(AccountId, u8, &str, Position
 /// `course` tells the live work (0) from a replay (the job's number).
 pub(super) fn cursor(endpoint: EndpointId, course: u64) -> [u8; 12] {
     join(endpoint.0.to_be_bytes(), course.to_be_bytes())
+}
+
+/// Behind all cursors of the endpoint: no course has this number.
+pub(super) fn decided(endpoint: EndpointId, change: Position) -> [u8; 20] {
+    join::<12, 8, 20>(cursor(endpoint, u64::MAX), change.0.to_be_bytes())
+}
+
+pub(super) fn decided_row(key: &[u8], value: &[u8]) -> Option<(Position, Offset)> {
+    let change = Position(u64::from_be_bytes(*key.last_chunk::<8>()?));
+    Some((change, Offset(u64::from_be_bytes(value.try_into().ok()?))))
 }
 
 pub(super) fn sequence(endpoint: EndpointId, sequence: Sequence) -> [u8; 12] {

@@ -360,8 +360,8 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::read`].
-    pub fn find_event(&self, account: AccountId, source: &str, id: &str) -> Result<Option<Offset>, Error> {
-        self.shared.find_event(account, source, id)
+    pub fn find_event(&self, account: AccountId, id: &str) -> Result<Option<Offset>, Error> {
+        self.shared.find_event(account, id)
     }
 
     /// Returns the oldest offset of an account that is kept; the one after its head where none is.
@@ -430,6 +430,14 @@ impl Handle {
     /// As [`Handle::read`].
     pub fn cursor(&self, endpoint: EndpointId, course: Course) -> Result<Option<Bytes>, Error> {
         self.shared.cursor(endpoint, course)
+    }
+
+    /// Returns how far an endpoint had decided at each change of its settings: position and last offset.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn decided(&self, endpoint: EndpointId) -> Result<Vec<(Position, Offset)>, Error> {
+        self.shared.decided(endpoint)
     }
 
     /// Returns which events an endpoint's sequence numbers from `from` on were given to.

@@ -266,8 +266,8 @@ impl Shared {
     }
 
     /// Returns where an event id was first seen, where that is kept.
-    pub(super) fn find_event(&self, account: AccountId, source: &str, id: &str) -> Result<Option<Offset>, Error> {
-        let row = self.store.get(Family::EventIds, &self.hash_key.of_id(account, source, id))?;
+    pub(super) fn find_event(&self, account: AccountId, id: &str) -> Result<Option<Offset>, Error> {
+        let row = self.store.get(Family::EventIds, &self.hash_key.of_id(account, id))?;
         let seen = row.and_then(|value| keys::Seen::decode(&value));
         Ok(seen.filter(|seen| seen.position >= self.oldest()).map(|seen| seen.offset))
     }
@@ -360,6 +360,16 @@ impl Shared {
     pub(super) fn cursor(&self, endpoint: EndpointId, course: Course) -> Result<Option<Bytes>, Error> {
         let row = self.store.get(Family::Cursors, &keys::cursor(endpoint, course.number()))?;
         Ok(row.map(|value| Bytes::copy_from_slice(&value)))
+    }
+
+    /// Returns how far an endpoint had decided at each change of its settings, the first change first.
+    pub(super) fn decided(&self, endpoint: EndpointId) -> Result<Vec<(Position, Offset)>, Error> {
+        let (first, last) = (keys::decided(endpoint, Position(0)), keys::decided(endpoint, Position(u64::MAX)));
+        let wrong = || Error::Inconsistent(format!("a row about endpoint {endpoint} has an unknown form"));
+        self.store
+            .scan(Family::Cursors, &first, Some(&last))
+            .map(|row| row.and_then(|(key, value)| keys::decided_row(&key, &value).ok_or_else(wrong)))
+            .collect()
     }
 
     /// Returns which events an endpoint's sequence numbers from `from` on were given to, at most `limit`.

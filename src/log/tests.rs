@@ -82,7 +82,6 @@ fn draft(id: &str, data: &str) -> EventDraft {
     EventDraft {
         id: EventId::parse(id).expect("tests give good ids"),
         id_is_made: false,
-        source: "".into(),
         source_id: None,
         event_type: EventType::parse("call.ended").expect("this is a type"),
         version: 1,
@@ -116,8 +115,8 @@ async fn offsets_are_dense_per_account_and_positions_over_all() {
     assert_eq!(offsets, [1, 2, 3]);
     let (event_type, event) = log.handle.event(&stretch.records[2]).unwrap();
     assert_eq!((event_type.as_str(), event.id.as_str(), &*event.data), ("call.ended", "e3", "{\"n\":3}"));
-    assert_eq!(log.handle.find_event(ACME, "", "e2").unwrap(), Some(Offset(2)));
-    assert_eq!(log.handle.find_event(OTHER, "", "e2").unwrap(), None);
+    assert_eq!(log.handle.find_event(ACME, "e2").unwrap(), Some(Offset(2)));
+    assert_eq!(log.handle.find_event(OTHER, "e2").unwrap(), None);
     assert_eq!(log.handle.by_key(ACME, "i_1", Offset(2), 10).unwrap(), [Offset(2), Offset(3)]);
     log.close().await;
 }
@@ -152,7 +151,7 @@ async fn made_ids_are_nobodys_duplicates_but_can_be_found() {
     let mut log = open(directory.path());
     let made = EventDraft { id_is_made: true, ..draft("evt_1", "{}") };
     assert_eq!(log.append(ACME, &[made.clone(), made]).await.events, accepted([1, 2]));
-    assert!(log.handle.find_event(ACME, "", "evt_1").unwrap().is_some());
+    assert!(log.handle.find_event(ACME, "evt_1").unwrap().is_some());
     log.close().await;
 }
 
@@ -308,11 +307,16 @@ async fn captures_and_outcomes_are_read_back() {
     };
     let sequence = OutcomeRow::Sequence { endpoint, sequence: Sequence(6), position: Position(1), offset: Offset(4) };
     let cursor = OutcomeRow::Cursor { endpoint, course: Course::Live, value: value.clone() };
-    log.handle.write_outcomes(vec![attempt, sequence, cursor], true).await.unwrap();
+    let decided = |change, to| OutcomeRow::Decided { endpoint, change: Position(change), to: Offset(to) };
+    let other = OutcomeRow::Decided { endpoint: EndpointId(4), change: Position(1), to: Offset(1) };
+    let rows = vec![attempt, sequence, cursor, decided(7, 4), decided(300, 9), other];
+    log.handle.write_outcomes(rows, true).await.unwrap();
     log.kill();
     let log = open(directory.path());
     assert_eq!(log.handle.cursor(endpoint, Course::Live).unwrap(), Some(value.clone()));
     assert_eq!(log.handle.cursor(endpoint, Course::Replay(1)).unwrap(), None);
+    let expected = [(Position(7), Offset(4)), (Position(300), Offset(9))];
+    assert_eq!(log.handle.decided(endpoint).unwrap(), expected);
     assert_eq!(log.handle.sequences(endpoint, Sequence(1), 9).unwrap(), [(Sequence(6), Position(1), Offset(4))]);
     assert_eq!(log.handle.attempts(endpoint, Offset(4), 9).unwrap(), [(Course::Replay(8), Attempt(2), value)]);
     assert_eq!(log.handle.attempts(endpoint, Offset(5), 9).unwrap(), []);
@@ -388,7 +392,7 @@ async fn age_takes_events_and_leaves_offsets_ids_and_settings_right() {
         assert_eq!(handle.oldest_offset(OTHER).unwrap(), Offset(6));
         let stretch = handle.read_account(ACME, Offset(1), 100, 1 << 20).unwrap();
         assert_eq!((stretch.oldest, stretch.records.len()), (Offset(11), 10));
-        assert_eq!(handle.find_event(ACME, "", "e5").unwrap(), None);
+        assert_eq!(handle.find_event(ACME, "e5").unwrap(), None);
         assert_eq!(handle.by_key(ACME, "i_1", Offset(1), 100).unwrap().len(), 10);
         assert_eq!(handle.record(Position(15)).unwrap(), None);
         assert_eq!(

@@ -406,6 +406,9 @@ impl<'a> Plan<'a> {
             OutcomeRow::Cursor { endpoint, course, value } => {
                 self.batch.put(Family::Cursors, keys::cursor(endpoint, course.number()), value);
             }
+            OutcomeRow::Decided { endpoint, change, to } => {
+                self.batch.put(Family::Cursors, keys::decided(endpoint, change), to.0.to_be_bytes());
+            }
             OutcomeRow::Sequence { endpoint, sequence, position, offset } => {
                 let value = keys::sequence_value(position, offset);
                 self.batch.put(Family::Sequences, keys::sequence(endpoint, sequence), value);

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::Receipt;
 use crate::model::json::{Kind, Value};
 use crate::model::limits::{KEY_BYTES_MAX, SOURCE_ID_BYTES_MAX};
 use crate::model::{AccountName, EventId, EventType, Timestamp};
@@ -19,8 +18,16 @@ use crate::model::{AccountName, EventId, EventType, Timestamp};
 pub struct InvalidField(Cow<'static, str>);
 
 impl InvalidField {
-    const fn new(sentence: &'static str) -> Self {
+    /// Says what the form must be.
+    #[must_use]
+    pub const fn new(sentence: &'static str) -> Self {
         Self(Cow::Borrowed(sentence))
+    }
+
+    /// Says what is wrong in the words of who read it.
+    #[must_use]
+    pub fn of(problem: impl std::fmt::Display) -> Self {
+        Self(Cow::Owned(problem.to_string()))
     }
 
     fn kind(wanted: &str, value: Value) -> Self {
@@ -37,7 +44,7 @@ pub const KEYS_IN_DATA: [&str; 2] = ["/interaction/id", "/agent/id"];
 /// Where it is of another form.
 pub fn account(body: &Bytes, value: Value) -> Result<AccountName, InvalidField> {
     let name = AccountName::try_from(text_or_whole_number(body, value)?);
-    name.map_err(|problem| InvalidField(Cow::Owned(problem.to_string())))
+    name.map_err(InvalidField::of)
 }
 
 /// Reads an event's type.
@@ -45,7 +52,15 @@ pub fn account(body: &Bytes, value: Value) -> Result<AccountName, InvalidField> 
 /// # Errors
 /// Where it is of another form.
 pub fn event_type(body: &Bytes, value: Value) -> Result<EventType, InvalidField> {
-    EventType::try_from(text(body, value)?).map_err(|problem| InvalidField(Cow::Owned(problem.to_string())))
+    event_type_of(text(body, value)?)
+}
+
+/// Takes an event's type.
+///
+/// # Errors
+/// Where it is of another form.
+pub fn event_type_of(text: ByteString) -> Result<EventType, InvalidField> {
+    EventType::try_from(text).map_err(InvalidField::of)
 }
 
 /// Reads an instant.
@@ -56,7 +71,15 @@ pub fn instant(body: &Bytes, value: Value) -> Result<Timestamp, InvalidField> {
     if value.kind != Kind::Text {
         return Err(InvalidField::kind("a string", value));
     }
-    Timestamp::parse(&value.text(body)).map_err(|problem| InvalidField(Cow::Owned(problem.to_string())))
+    instant_of(&value.text(body))
+}
+
+/// Takes an instant.
+///
+/// # Errors
+/// Where it is not RFC 3339.
+pub fn instant_of(text: &str) -> Result<Timestamp, InvalidField> {
+    Timestamp::parse(text).map_err(InvalidField::of)
 }
 
 /// Reads the schema version of a type.
@@ -64,16 +87,32 @@ pub fn instant(body: &Bytes, value: Value) -> Result<Timestamp, InvalidField> {
 /// # Errors
 /// Where it is no whole number from 1 that fits 32 bits.
 pub fn version(body: &Bytes, value: Value) -> Result<u32, InvalidField> {
-    let number = if value.kind == Kind::WholeNumber { value.text(body).parse().ok() } else { None };
-    number.filter(|version| *version >= 1).ok_or(InvalidField::new("must be a whole number from 1 to 4294967295"))
+    if value.kind == Kind::WholeNumber { version_of(&value.text(body)) } else { Err(VERSION) }
 }
+
+/// Takes the schema version of a type.
+///
+/// # Errors
+/// Where it is no whole number from 1 that fits 32 bits.
+pub fn version_of(text: &str) -> Result<u32, InvalidField> {
+    text.parse().ok().filter(|version| *version >= 1).ok_or(VERSION)
+}
+
+const VERSION: InvalidField = InvalidField::new("must be a whole number from 1 to 4294967295");
 
 /// Reads a lane's key: a string, or a whole number taken as text. An empty string says that there is none.
 ///
 /// # Errors
 /// Where it is something else, or longer than `KEY_BYTES_MAX`.
 pub fn key(body: &Bytes, value: Value) -> Result<Option<ByteString>, InvalidField> {
-    let key = text_or_whole_number(body, value)?;
+    key_of(text_or_whole_number(body, value)?)
+}
+
+/// Takes a lane's key. An empty one says that there is none.
+///
+/// # Errors
+/// Where it is longer than `KEY_BYTES_MAX`.
+pub fn key_of(key: ByteString) -> Result<Option<ByteString>, InvalidField> {
     if key.len() > KEY_BYTES_MAX {
         return Err(InvalidField(Cow::Owned(format!("must have at most {KEY_BYTES_MAX} bytes, has {}", key.len()))));
     }
@@ -119,6 +158,23 @@ pub fn text_or_whole_number(body: &Bytes, value: Value) -> Result<ByteString, In
         }
     }
 }
+
+/// Takes the trace context of a request or an event; none where it has another form than the one that is defined.
+///
+/// # Source
+/// W3C Trace Context, section 3.2: `version-traceid-parentid-flags`, lower-case hex, neither id all zero.
+#[must_use]
+pub fn traceparent(text: &str) -> Option<ByteString> {
+    let is_hex = |part: &str, length| part.len() == length && part.bytes().all(|byte| HEX.contains(&byte));
+    let is_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|byte| byte != b'0');
+    let mut parts = text.split('-');
+    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    // Only the version that is known is passed on: what a later one puts behind the flags is nobody's to judge.
+    let is_sound = version == "00" && is_id(trace, 32) && is_id(parent, 16) && is_hex(flags, 2);
+    (is_sound && parts.next().is_none()).then(|| ByteString::from(text))
+}
+
+const HEX: &[u8] = b"0123456789abcdef";
 
 /// Who an event is: the id it goes by, and the one its sender gave where that has another form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,9 +227,8 @@ impl Extra {
     /// Where the member was not read from this body.
     pub fn push(&mut self, body: &[u8], name: Value, value: Value) {
         let member = body.get(name.start..value.end).expect("a member is read from the body it is looked up in");
-        self.object.push(if self.count == 0 { b'{' } else { b',' });
+        self.begin_member();
         self.object.extend_from_slice(member);
-        self.count += 1;
     }
 
     /// Returns how many members there are.
@@ -182,14 +237,27 @@ impl Extra {
         self.count
     }
 
-    /// Returns the attributes of an event: the request's trace context and these members.
+    /// Adds a member that stood in no JSON.
+    pub fn push_text(&mut self, name: &str, text: &str) {
+        self.begin_member();
+        self.object.extend_from_slice(serde_json::Value::from(name).to_string().as_bytes());
+        self.object.push(b':');
+        self.object.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+    }
+
+    fn begin_member(&mut self) {
+        self.object.push(if self.count == 0 { b'{' } else { b',' });
+        self.count += 1;
+    }
+
+    /// Returns the attributes of an event: its trace context and these members.
     ///
     /// # Panics
     /// Never: the members are text that was checked.
     #[must_use]
-    pub fn attributes(mut self, receipt: &Receipt) -> Vec<(ByteString, ByteString)> {
+    pub fn attributes(mut self, traceparent: Option<&ByteString>) -> Vec<(ByteString, ByteString)> {
         let mut attributes = Vec::new();
-        if let Some(traceparent) = &receipt.traceparent {
+        if let Some(traceparent) = traceparent {
             attributes.push((ByteString::from_static("traceparent"), traceparent.clone()));
         }
         if self.count > 0 {

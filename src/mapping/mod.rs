@@ -22,8 +22,6 @@ use rule::Places;
 /// What is known of a request beside its body.
 #[derive(Debug, Clone)]
 pub struct Receipt {
-    /// Where the ids come from; empty for INO itself.
-    pub source: ByteString,
     /// When the request came in.
     pub received_at: Timestamp,
     /// The request's trace context, which its events keep.
@@ -145,14 +143,13 @@ impl Mapping {
             Some(key) => key,
             None => self.key_in_data(found, place, body),
         };
-        let identity = self.id.read(found, |value| {
-            field::text_or_whole_number(body, value).and_then(|given| Identity::of(given, &receipt.source))
-        })?;
+        let identity = self
+            .id
+            .read(found, |value| field::text_or_whole_number(body, value).and_then(|given| Identity::of(given, "")))?;
         let identity = identity.unwrap_or_else(|| Identity::made(made_id()));
         let draft = EventDraft {
             id: identity.id,
             id_is_made: identity.is_made,
-            source: receipt.source.clone(),
             source_id: identity.source_id,
             event_type,
             version: 1,
@@ -160,7 +157,7 @@ impl Mapping {
             received_at: receipt.received_at,
             key,
             actor: self.actor.read(found, |value| field::object(body, value))?,
-            attributes: self.extra(found, request).attributes(receipt),
+            attributes: self.extra(found, request).attributes(receipt.traceparent.as_ref()),
             data,
         };
         Ok(Mapped { account, draft })

@@ -6,8 +6,7 @@ use crate::model::limits::KEY_BYTES_MAX;
 fn map(text: &str, account: Option<&str>) -> Result<Mapped, Unmapped> {
     let mapping = Mapping::new(&Rules::standard()).expect("the standard rules are sound");
     let body = Bytes::from(text.to_owned());
-    let receipt =
-        Receipt { source: ByteString::new(), received_at: Timestamp(7), traceparent: Some("00-ab-cd-01".into()) };
+    let receipt = Receipt { received_at: Timestamp(7), traceparent: Some("00-ab-cd-01".into()) };
     let account = account.map(|name| AccountName::parse(name).expect("the case has a sound name"));
     let mut cursor = Cursor::new(&body);
     let found = mapping.find(&mut cursor).expect("the case is sound JSON");
@@ -124,7 +123,7 @@ fn what_the_rules_do_not_understand_says_why_and_where() {
 fn the_first_of_several_places_counts_and_a_bad_pointer_is_refused() {
     let rules = Rules { id: Rule(vec!["/meta/uuid".into(), "/nr".into()]), ..Rules::standard() };
     let mapping = Mapping::new(&rules).expect("the rules are sound");
-    let receipt = Receipt { source: ByteString::new(), received_at: Timestamp(7), traceparent: None };
+    let receipt = Receipt { received_at: Timestamp(7), traceparent: None };
     let account = AccountName::parse("acme").expect("this is a name");
     for (text, id) in [
         (r#"{"nr":1,"meta":{"uuid":"u"},"type":"a","data":{}}"#, "u"),

@@ -22,8 +22,6 @@ pub struct EventDraft {
     pub id: EventId,
     /// Whether hooklog made the id: then it is nobody's duplicate and is not looked up.
     pub id_is_made: bool,
-    /// Where the id comes from, so that equal ids of two sources are two events; empty for INO itself.
-    pub source: ByteString,
     /// The id as the sender gave it, where its form differs from ours.
     pub source_id: Option<ByteString>,
     /// The event's type.
@@ -211,7 +209,7 @@ pub(super) mod tests {
     use super::*;
 
     pub(crate) fn any_draft() -> impl Strategy<Value = EventDraft> {
-        let names = ("[A-Za-z0-9_:~-]{1,128}", "[A-Za-z0-9_.:-]{1,128}", any::<bool>(), "\\PC{0,40}");
+        let names = ("[A-Za-z0-9_:~-]{1,128}", "[A-Za-z0-9_.:-]{1,128}", any::<bool>());
         let optional = (
             proptest::option::of("\\PC{0,60}"),
             proptest::option::of("\\PC{1,60}"),
@@ -220,17 +218,10 @@ pub(super) mod tests {
         );
         let attributes = proptest::collection::vec(("[a-z]{1,10}", "\\PC{0,40}"), 0..4);
         (names, optional, attributes, any::<u32>(), "\\PC{0,200}").prop_map(
-            |(
-                (id, event_type, id_is_made, source),
-                (source_id, key, actor, occurred_at),
-                attributes,
-                version,
-                data,
-            )| {
+            |((id, event_type, id_is_made), (source_id, key, actor, occurred_at), attributes, version, data)| {
                 EventDraft {
                     id: EventId::parse(&id).expect("the strategy makes ids"),
                     id_is_made,
-                    source: source.into(),
                     source_id: source_id.map(Into::into),
                     event_type: EventType::parse(&event_type).expect("the strategy makes types"),
                     version,

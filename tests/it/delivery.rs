@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::receiver::Receiver;
@@ -261,5 +262,73 @@ async fn an_endpoint_gets_bodies_in_the_format_it_asked_for() {
     server.post("acme", event(2, "i_8")).await;
     let hidden = receivers[2].wait_for(3).await.remove(2).json();
     assert_eq!((&hidden["subject"], &hidden["sequence"]), (&Value::Null, &json!("0000000000000003")));
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[tokio::test]
+async fn a_cloud_event_is_taken_in_all_three_modes_and_what_a_receiver_got_can_be_given_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let (server, receiver) = (Server::start(directory.path()), Receiver::start().await);
+    for account in ["acme", "copy"] {
+        server.account(account).await;
+    }
+    server.endpoint("acme", "crm", json!({ "url": receiver.url(), "format": "cloudevents" })).await;
+    let path = |account: &str| format!("/v1/accounts/{account}/events");
+    let mut sender = server.sender();
+    let cloud_event = |id: &str, data: Value| {
+        json!({
+            "specversion": "1.0", "id": id, "source": "/ino/routing", "type": "call.ended", "subject": "i_7",
+            "time": "2026-03-02T09:14:07.512Z", "actorkind": "USER", "actoruserid": "u_1", "data": data,
+        })
+    };
+    let data = |number: u64| event(number, "i_7")["data"].clone();
+    let mut post = async |content_type: &str, body: String| {
+        let answer = sender.try_send(Method::POST, &path("acme"), content_type, body.into()).await.unwrap();
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        answer.json()
+    };
+    post("application/cloudevents+json; charset=utf-8", cloud_event("e1", data(1)).to_string()).await;
+    let batch = json!([cloud_event("e2", data(2)), cloud_event("e/3", data(3)), cloud_event("e1", data(1))]);
+    let taken = post("application/cloudevents-batch+json", batch.to_string()).await;
+    assert_eq!((&taken["accepted"], &taken["duplicates"]), (&json!(2), &json!(1)), "{taken}");
+    let headers = [
+        ("content-type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "e4"),
+        ("ce-source", "/ino/routing"),
+        ("ce-type", "call.ended"),
+        ("ce-subject", "i_7"),
+        ("ce-time", "2026-03-02T09:14:07.512Z"),
+        ("ce-actorkind", "USER"),
+        ("ce-actoruserid", "u%5f1"),
+    ];
+    let answer = sender.try_send_with(Method::POST, &path("acme"), &headers, data(4).to_string().into()).await.unwrap();
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+
+    let taken = receiver.wait_for(4).await;
+    let read = server.list("/api/v1/accounts/acme/events?direction=oldest").await;
+    for (number, (delivery, read)) in (1..).zip(taken.iter().zip(&read)) {
+        let got = delivery.json();
+        assert_eq!((&got["subject"], &got["data"]), (&json!("i_7"), &data(number)), "{got}");
+        assert_eq!((&read["source"], &read["occurredAt"]), (&json!("/ino/routing"), &got["time"]), "{read}");
+        let answer =
+            sender.try_send(Method::POST, &path("copy"), "application/cloudevents+json", delivery.body.clone()).await;
+        assert_eq!(answer.unwrap().status, StatusCode::ACCEPTED);
+    }
+    assert_eq!(read[2]["sourceId"], "e/3", "{read:?}");
+    let copies = server.list("/api/v1/accounts/copy/events?direction=oldest").await;
+    for (event, copy) in read.iter().zip(&copies) {
+        for field in ["id", "type", "version", "occurredAt", "key", "actor", "data"] {
+            assert_eq!(event[field], copy[field], "{field}: {event} and {copy}");
+        }
+        assert_eq!(copy["source"], "/accounts/acme", "{copy}");
+    }
+    assert_eq!(copies[0]["extra"]["sequence"], "0000000000000001", "{copies:?}");
+
+    // What is wrong is told by header.
+    let answer =
+        sender.try_send_with(Method::POST, &path("acme"), &headers[..3], data(5).to_string().into()).await.unwrap();
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.json()["errors"][0]["header"], "ce-source", "{answer:?}");
     assert_eq!(server.terminate(), Some(0));
 }

@@ -43,19 +43,33 @@ impl Client {
         content_type: &str,
         body: Bytes,
     ) -> Result<Answer, String> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", &self.authority)
-            .header("content-type", content_type);
+        self.try_send_with(method, path, &[("content-type", content_type)], body).await
+    }
+
+    /// Sends a request with these headers; an error where the connection breaks.
+    pub(crate) async fn try_send_with(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, String> {
+        let mut request = Request::builder().method(method).uri(path).header("host", &self.authority);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let request = request.body(Full::new(body)).unwrap();
+        // The connection may still be at the end of the last answer.
         let mut sender = match self.sender.take() {
-            Some(sender) if !sender.is_closed() => sender,
-            _ => self.connect().await?,
+            Some(sender) => sender,
+            None => self.connect().await?,
         };
+        if sender.ready().await.is_err() {
+            sender = self.connect().await?;
+        }
         let response = sender.send_request(request).await.map_err(|problem| problem.to_string())?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, 64 << 20).collect().await.map_err(|problem| problem.to_string())?.to_bytes();

@@ -1,7 +1,7 @@
 //! Independent peers, which `cargo xtask test --everything` installs: each verifies with a library of its own.
 
-use std::io::{BufRead, BufReader, Lines};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use crate::server::Server;
 /// A peer that tells on its standard output what it has got; ended when dropped.
 struct Peer {
     child: Child,
+    input: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
@@ -20,11 +21,17 @@ impl Peer {
         let mut child = Command::new(python)
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/peers/").to_owned() + script)
             .env("SECRET", secret)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
+        let input = child.stdin.take().unwrap();
+        Self { child, input, lines }
+    }
+
+    fn tell(&mut self, line: &str) {
+        writeln!(self.input, "{line}").unwrap();
     }
 
     fn line(&mut self) -> String {
@@ -66,4 +73,31 @@ async fn nightly_peer_the_library_of_pypi_verifies_every_delivery() {
     server.post("acme", json!({ "id": "e60", "type": "a.b", "data": data(60) })).await;
     let told: Value = serde_json::from_str(&peer.line()).unwrap();
     assert_eq!((&told["id"], &told["problem"]), (&json!("e60"), &Value::Null), "{told}");
+}
+
+#[tokio::test]
+async fn nightly_peer_the_sdk_of_cloud_events_sends_in_every_mode_and_reads_what_comes_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    server.account("acme").await;
+    let mut peer = Peer::python("cloud_events.py", "");
+    let told = |line: String| serde_json::from_str::<Value>(&line).unwrap();
+    let url = format!("http://127.0.0.1:{}/in", told(peer.line())["port"]);
+    server.endpoint("acme", "crm", json!({ "url": url, "format": "cloudevents", "order": "strict" })).await;
+    peer.tell(&format!("http://{}/v1/accounts/acme/events", server.ingest));
+    // Three requests and four events, in whatever order the two are told.
+    let lines: Vec<Value> = (0..7).map(|_| told(peer.line())).collect();
+    let (answers, mut received): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.get("status").is_some());
+    let accepted: Vec<_> = answers.iter().map(|answer| (&answer["status"], &answer["accepted"])).collect();
+    let (status, one, two) = (json!(202), json!(1), json!(2));
+    assert_eq!(accepted, [(&status, &one), (&status, &one), (&status, &two)]);
+    received.sort_by_key(|event| event["id"].as_str().unwrap().to_owned());
+    for (number, event) in (1..).zip(&received) {
+        let expected = json!({
+            "id": format!("sdk-{number}"), "type": "call.ended", "subject": "i_7 \"é\" 50%", "time": true, "actor": "u_1",
+            "data": { "n": number, "text": "é 你好" },
+        });
+        assert_eq!(*event, expected);
+    }
+    assert_eq!(received.len(), 4);
 }

@@ -8,20 +8,25 @@ use std::process;
 use crate::steps::{Steps, ask, execute};
 use crate::workplace::Workplace;
 
-/// Returns a Python that has the Standard Webhooks library of PyPI; none where it cannot be had.
+/// Returns a Python that has the Standard Webhooks library and the CloudEvents SDK of PyPI; none where they cannot be
+/// had.
 pub(crate) fn python(place: &Workplace, steps: &mut Steps) -> Option<PathBuf> {
     let folder = place.tools().join("peers");
     let python = folder.join("bin/python");
-    let has_library = || ask(process::Command::new(&python).args(["-c", "import standardwebhooks"])).is_some();
-    if has_library() {
+    let use_them = "import standardwebhooks, cloudevents.core.bindings.http";
+    let has_libraries = || ask(process::Command::new(&python).args(["-c", use_them])).is_some();
+    if has_libraries() {
         return Some(python);
     }
     let made = execute(process::Command::new("python3").args(["-m", "venv"]).arg(&folder)).and_then(|()| {
-        execute(process::Command::new(&python).args(["-m", "pip", "install", "--quiet", "standardwebhooks"]))
+        let install = ["-m", "pip", "install", "--quiet", "standardwebhooks", "cloudevents>=2"];
+        execute(process::Command::new(&python).args(install))
     });
-    if made.is_ok() && has_library() {
+    if made.is_ok() && has_libraries() {
         return Some(python);
     }
-    steps.leave_out("the Standard Webhooks library of PyPI: it cannot be installed here".to_owned());
+    steps.leave_out(
+        "the Standard Webhooks library and the CloudEvents SDK of PyPI: they cannot be installed here".to_owned(),
+    );
     None
 }

@@ -20,7 +20,8 @@ simulation, black-box and crash tests. The first failure stops. Tests whose name
 --everything.
 
   --quick        the tests alone
-  --everything   the long runs as well, and those with independent peers (the Standard Webhooks library of PyPI)
+  --everything   the long runs as well, and those with independent peers (libraries of PyPI for
+                 Standard Webhooks and CloudEvents)
   -- NAME…       only tests whose names contain NAME; anything else the test program understands
 
 Examples:

@@ -362,7 +362,6 @@ fn draft(id: &str, event_type: &str, key: Option<&str>, number: u64) -> EventDra
     EventDraft {
         id: EventId::parse(id).unwrap(),
         id_is_made: false,
-        source: "".into(),
         source_id: None,
         event_type: EventType::parse(event_type).unwrap(),
         version: 1,

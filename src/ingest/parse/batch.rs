@@ -1,9 +1,10 @@
-//! The bodies of `/v1`: one event, an array of events, or an event in each line.
+//! The bodies of `/v1`: one event, an array of events, an event in each line, or CloudEvents.
 //!
 //! All or nothing: one issue anywhere, and no event of the body is taken. Behind an event that is broken in
 //! itself the reading goes on, so that a sender learns of everything at once.
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::Parser;
 use super::envelope::Reading;
@@ -15,12 +16,18 @@ use crate::model::limits::EVENTS_PER_REQUEST_MAX;
 use crate::runtime::Random;
 
 /// How the events stand in a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+#[derive(Clone, Copy)]
+pub enum Form<'a> {
     /// JSON: an event, or an array of events.
     Json,
     /// An event in each line (NDJSON). Blank lines are passed over.
     Lines,
+    /// One CloudEvent, structured.
+    CloudEvent,
+    /// An array of structured CloudEvents.
+    CloudEvents,
+    /// The data of one CloudEvent, whose attributes are these headers.
+    Binary(&'a HeaderMap),
 }
 
 /// The events of a body.
@@ -37,34 +44,51 @@ impl Parser {
     ///
     /// # Errors
     /// What is wrong with it; then none of its events is taken.
-    pub fn parse(&self, body: &Bytes, form: Form, receipt: &Receipt, random: &mut Random) -> Result<Batch, Refusal> {
+    pub fn parse(
+        &self,
+        body: &Bytes,
+        form: Form<'_>,
+        receipt: &Receipt,
+        random: &mut Random,
+    ) -> Result<Batch, Refusal> {
         let mut reading = Reading { body, receipt, random, issues: Issues::default(), unknown_keys: 0 };
+        let mut cursor = Cursor::new(body);
         let drafts = match form {
-            Form::Lines => self.lines(&mut reading),
-            Form::Json => {
-                let mut cursor = Cursor::new(body);
-                let drafts = if cursor.is_array() {
-                    self.array(&mut cursor, &mut reading)
-                } else {
-                    self.one(&mut cursor, &mut reading)
-                };
-                drafts.unwrap_or_else(|(place, error)| {
-                    reading.add_error(place, &error);
-                    Vec::new()
-                })
-            }
+            Form::Lines => Ok(self.lines(&mut reading)),
+            Form::Json if cursor.is_array() => self.array(Self::event, &mut cursor, &mut reading),
+            Form::Json => self.one(Self::event, &mut cursor, &mut reading),
+            Form::CloudEvent => self.one(Self::cloud_event, &mut cursor, &mut reading),
+            Form::CloudEvents => self.array(Self::cloud_event, &mut cursor, &mut reading),
+            Form::Binary(headers) => self
+                .binary(headers, &mut reading)
+                .map(|draft| draft.into_iter().collect())
+                .map_err(|error| (Place::Whole, error)),
         };
+        let drafts = drafts.unwrap_or_else(|(place, error)| {
+            reading.add_error(place, &error);
+            Vec::new()
+        });
         reading.issues.or(Batch { drafts, unknown_keys: reading.unknown_keys })
     }
 
-    fn one(&self, cursor: &mut Cursor<'_>, reading: &mut Reading<'_>) -> Result<Vec<EventDraft>, Broken> {
+    fn one(
+        &self,
+        event: ReadEvent,
+        cursor: &mut Cursor<'_>,
+        reading: &mut Reading<'_>,
+    ) -> Result<Vec<EventDraft>, Broken> {
         let broken = |error| (Place::Whole, error);
-        let draft = self.event(cursor, reading, Place::Whole).map_err(broken)?;
+        let draft = event(self, cursor, reading, Place::Whole).map_err(broken)?;
         cursor.finish().map_err(broken)?;
         Ok(draft.into_iter().collect())
     }
 
-    fn array(&self, cursor: &mut Cursor<'_>, reading: &mut Reading<'_>) -> Result<Vec<EventDraft>, Broken> {
+    fn array(
+        &self,
+        event: ReadEvent,
+        cursor: &mut Cursor<'_>,
+        reading: &mut Reading<'_>,
+    ) -> Result<Vec<EventDraft>, Broken> {
         let broken = |error| (Place::Whole, error);
         let mut drafts = Vec::new();
         let mut index = 0;
@@ -75,7 +99,7 @@ impl Parser {
                 return Ok(drafts);
             }
             let start = cursor.place();
-            match self.event(cursor, reading, Place::Index(index)) {
+            match event(self, cursor, reading, Place::Index(index)) {
                 Ok(draft) => drafts.extend(draft),
                 Err(error) => {
                     if !error.fault.is_limit() || cursor.give_up_item(start).is_none() {
@@ -126,6 +150,9 @@ impl Reading<'_> {
         self.issues.add(RefusalKind::TooMany, Place::Whole, "", detail);
     }
 }
+
+/// Reads the event that comes next, in one of the forms that an event has.
+type ReadEvent = fn(&Parser, &mut Cursor<'_>, &mut Reading<'_>, Place) -> Result<Option<EventDraft>, Box<Error>>;
 
 /// An error behind which the reading cannot go on, and where.
 type Broken = (Place, Box<Error>);

@@ -50,16 +50,7 @@ impl Parser {
                 extra.push(body, name, value);
             }
         })?;
-        let bytes = whole.end - whole.start;
-        let bytes_max = self.options.event_bytes_max;
-        if whole.kind != Kind::Object {
-            let detail = format!("an event must be an object, not {}", whole.kind.words());
-            reading.issues.add(RefusalKind::Malformed, place, "", detail);
-            return Ok(None);
-        }
-        if bytes > bytes_max {
-            let detail = format!("an event may have {bytes_max} bytes, this one has {bytes}");
-            reading.issues.add(RefusalKind::TooLarge, place, "", detail);
+        if !reading.is_event(place, whole, self.options.event_bytes_max) {
             return Ok(None);
         }
         Ok(reading.draft(place, found, extra))
@@ -72,14 +63,31 @@ impl Reading<'_> {
         self.issues.add_error(place, error);
     }
 
+    /// Returns whether a value is an object and not too large for an event; where it is not, that is noted.
+    pub(super) fn is_event(&mut self, place: Place, whole: Value, bytes_max: usize) -> bool {
+        let bytes = whole.end - whole.start;
+        if whole.kind != Kind::Object {
+            let detail = format!("an event must be an object, not {}", whole.kind.words());
+            self.issues.add(RefusalKind::Malformed, place, "", detail);
+            return false;
+        }
+        if bytes > bytes_max {
+            let detail = format!("an event may have {bytes_max} bytes, this one has {bytes}");
+            self.issues.add(RefusalKind::TooLarge, place, "", detail);
+            return false;
+        }
+        true
+    }
+
     fn draft(&mut self, place: Place, found: Found, extra: Extra) -> Option<EventDraft> {
         let body = self.body;
-        let source = &self.receipt.source;
+        // A field that is `null` says the same as one that is absent.
+        let found = found.map(|value| value.filter(|value| value.kind != Kind::Null));
         let [event_type, id, version, occurred_at, key, actor, data, interaction_id, agent_id] = found;
         let event_type = self.required(place, "/type", event_type, |value| field::event_type(body, value));
         let data = self.required(place, "/data", data, |value| field::object(body, value));
-        let identity = self
-            .optional(place, "/id", id, |value| field::text(body, value).and_then(|given| Identity::of(given, source)));
+        let identity =
+            self.optional(place, "/id", id, |value| field::text(body, value).and_then(|given| Identity::of(given, "")));
         let version = self.optional(place, "/version", version, |value| field::version(body, value));
         let occurred_at = self.optional(place, "/occurredAt", occurred_at, |value| field::instant(body, value));
         let key = self.optional(place, "/key", key, |value| field::key(body, value));
@@ -92,7 +100,6 @@ impl Reading<'_> {
         Some(EventDraft {
             id: identity.id,
             id_is_made: identity.is_made,
-            source: source.clone(),
             source_id: identity.source_id,
             event_type,
             version: version.unwrap_or(1),
@@ -100,7 +107,7 @@ impl Reading<'_> {
             received_at: self.receipt.received_at,
             key: key.unwrap_or_else(|| field::key_in_data(body, [interaction_id, agent_id].into_iter())),
             actor,
-            attributes: extra.attributes(self.receipt),
+            attributes: extra.attributes(self.receipt.traceparent.as_ref()),
             data,
         })
     }
@@ -109,31 +116,32 @@ impl Reading<'_> {
         EventId::made(self.receipt.received_at, self.random.bytes())
     }
 
+    /// Reads what must be there; none where it is absent or wrong, which is then noted.
     #[inline]
-    fn required<T>(
+    pub(super) fn required<V, T>(
         &mut self,
         place: Place,
         pointer: &str,
-        value: Option<Value>,
-        read: impl FnOnce(Value) -> Result<T, InvalidField>,
+        value: Option<V>,
+        read: impl FnOnce(V) -> Result<T, InvalidField>,
     ) -> Option<T> {
-        if value.is_none_or(|value| value.kind == Kind::Null) {
+        if value.is_none() {
             self.issues.add(RefusalKind::Malformed, place, pointer, "is required".to_owned());
             return None;
         }
         self.optional(place, pointer, value, read).flatten()
     }
 
-    /// Reads a field that may be absent, or `null`, which says the same. The outer none: it is wrong.
+    /// Reads what may be absent. The outer none: it is wrong, which is then noted.
     #[inline]
-    fn optional<T>(
+    pub(super) fn optional<V, T>(
         &mut self,
         place: Place,
         pointer: &str,
-        value: Option<Value>,
-        read: impl FnOnce(Value) -> Result<T, InvalidField>,
+        value: Option<V>,
+        read: impl FnOnce(V) -> Result<T, InvalidField>,
     ) -> Option<Option<T>> {
-        let Some(value) = value.filter(|value| value.kind != Kind::Null) else { return Some(None) };
+        let Some(value) = value else { return Some(None) };
         match read(value) {
             Ok(field) => Some(Some(field)),
             Err(problem) => {

@@ -1,4 +1,4 @@
-//! From the body of a request to events: one event, an array or lines for `/v1`, whatever came for `/hooks`.
+//! From the body of a request to events: one, an array, lines or CloudEvents for `/v1`, whatever came for `/hooks`.
 //!
 //! Pure, and one pass over the text: no tree, and what an event keeps are slices of the body. Not HTTP, not
 //! the log: nobody is asked here whether an id is known or an account exists. Invariant: of `/v1` a body is
@@ -6,6 +6,7 @@
 //! up in an event or in a capture.
 
 mod batch;
+mod cloud_event;
 mod envelope;
 mod hook;
 mod refusal;
@@ -14,9 +15,11 @@ mod refusal;
 mod tests;
 
 pub use batch::{Batch, Form};
+pub use cloud_event::{has_attributes, is_json_type};
 pub use hook::{Hook, Hooked};
 pub use refusal::{Issue, Refusal, RefusalKind};
 
+use crate::mapping::field;
 use crate::model::json::Pointers;
 
 /// What an operator may choose.
@@ -31,6 +34,9 @@ pub struct Options {
 pub struct Parser {
     options: Options,
     pointers: Pointers,
+    cloud_pointers: Pointers,
+    /// Where the key is, seen from the data itself.
+    key_pointers: Pointers,
 }
 
 impl Parser {
@@ -40,11 +46,19 @@ impl Parser {
     /// Never: the places of an event's fields are sound pointers.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let mut pointers = Pointers::new();
-        for (slot, pointer) in envelope::PLACES.into_iter().enumerate() {
-            let given = pointers.add(pointer).expect("the places of an event's fields are sound pointers");
-            assert_eq!(given, slot, "slots are given in the order of the places");
+        let pointers = |places: &[&str]| {
+            let mut pointers = Pointers::new();
+            for (slot, pointer) in places.iter().enumerate() {
+                let given = pointers.add(pointer).expect("the places of an event's fields are sound pointers");
+                assert_eq!(given, slot, "slots are given in the order of the places");
+            }
+            pointers
+        };
+        Self {
+            options,
+            pointers: pointers(&envelope::PLACES),
+            cloud_pointers: pointers(&cloud_event::PLACES),
+            key_pointers: pointers(&field::KEYS_IN_DATA),
         }
-        Self { options, pointers }
     }
 }

@@ -23,6 +23,8 @@ pub enum RefusalKind {
 pub struct Issue {
     /// The line, from 1, where the body has an event in each line.
     pub line: Option<usize>,
+    /// The header at fault, where it is one.
+    pub header: Option<String>,
     /// The JSON pointer in the body, or in the line.
     pub pointer: String,
     /// What is wrong, in words.
@@ -52,6 +54,8 @@ pub(super) enum Place {
     Index(usize),
     /// It is a line.
     Line(usize),
+    /// Its attributes are headers.
+    Headers,
 }
 
 /// What is wrong with a body, as far as it was read.
@@ -62,22 +66,23 @@ impl Issues {
     /// Notes what is wrong with the event at `place`, at a pointer inside it.
     #[cold]
     pub(super) fn add(&mut self, kind: RefusalKind, place: Place, pointer: &str, detail: String) {
-        let (line, pointer) = match place {
-            Place::Whole => (None, pointer.to_owned()),
-            Place::Index(index) => (None, format!("/{index}{pointer}")),
-            Place::Line(line) => (Some(line), pointer.to_owned()),
+        let (line, header, pointer) = match place {
+            Place::Whole => (None, None, pointer.to_owned()),
+            Place::Index(index) => (None, None, format!("/{index}{pointer}")),
+            Place::Line(line) => (Some(line), None, pointer.to_owned()),
+            Place::Headers => (None, Some(format!("ce-{}", pointer.trim_start_matches('/'))), String::new()),
         };
-        self.push(kind, Issue { line, pointer, detail });
+        self.push(kind, Issue { line, header, pointer, detail });
     }
 
     /// Notes that the text is not sound.
     #[cold]
     pub(super) fn add_error(&mut self, place: Place, error: &json::Error) {
         let line = match place {
-            Place::Whole | Place::Index(_) => None,
+            Place::Whole | Place::Index(_) | Place::Headers => None,
             Place::Line(line) => Some(line),
         };
-        let issue = Issue { line, pointer: error.pointer.clone(), detail: error.to_string() };
+        let issue = Issue { line, header: None, pointer: error.pointer.clone(), detail: error.to_string() };
         self.push(RefusalKind::NotJson, issue);
     }
 

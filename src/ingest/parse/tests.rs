@@ -1,7 +1,6 @@
 //! Bodies of `/v1` and `/hooks`: what becomes of sound ones, and what is said of the others.
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -16,15 +15,15 @@ use crate::runtime::Random;
 const EVENT_BYTES_MAX: usize = 4096;
 
 fn receipt() -> Receipt {
-    Receipt { source: ByteString::new(), received_at: Timestamp(7), traceparent: None }
+    Receipt { received_at: Timestamp(7), traceparent: None }
 }
 
-fn parse_bytes(body: &Bytes, form: Form) -> Result<Batch, Refusal> {
+fn parse_bytes(body: &Bytes, form: Form<'_>) -> Result<Batch, Refusal> {
     let parser = Parser::new(Options { event_bytes_max: EVENT_BYTES_MAX });
     parser.parse(body, form, &receipt(), &mut Random::from_seed(1))
 }
 
-fn parse(text: impl AsRef<[u8]>, form: Form) -> Result<Batch, Refusal> {
+fn parse(text: impl AsRef<[u8]>, form: Form<'_>) -> Result<Batch, Refusal> {
     parse_bytes(&Bytes::copy_from_slice(text.as_ref()), form)
 }
 
@@ -36,7 +35,7 @@ fn one(text: impl AsRef<[u8]>) -> EventDraft {
 }
 
 /// Checks that a body is refused, with exactly these places and beginnings of details.
-fn check_refused(text: impl AsRef<[u8]>, form: Form, kind: RefusalKind, issues: &[(Option<usize>, &str, &str)]) {
+fn check_refused(text: impl AsRef<[u8]>, form: Form<'_>, kind: RefusalKind, issues: &[(Option<usize>, &str, &str)]) {
     let shown = String::from_utf8_lossy(text.as_ref()).chars().take(200).collect::<String>();
     let refusal = parse(text, form).expect_err(&shown);
     // What the scanner finds wrong is told with its line and column; what an event lacks is not.
@@ -258,7 +257,7 @@ fn a_text_cut_off_anywhere_is_refused() {
         for end in 0..whole.len() {
             let answer = parse(&whole.as_bytes()[..end], form);
             // Nothing at all is no line, and so no event.
-            assert!(answer.is_err() || (form == Form::Lines && end == 0), "{end} of {whole}");
+            assert!(answer.is_err() || (matches!(form, Form::Lines) && end == 0), "{end} of {whole}");
         }
     }
 }
@@ -363,7 +362,7 @@ fn sizes_and_counts_are_bounded() {
 fn issues_are_listed_up_to_a_bound() {
     for (form, between) in [(Form::Json, ","), (Form::Lines, "\n")] {
         let text = vec![r#"{"type":"a"}"#; 500].join(between);
-        let text = if form == Form::Json { format!("[{text}]") } else { text };
+        let text = if matches!(form, Form::Json) { format!("[{text}]") } else { text };
         assert_eq!(parse(text, form).expect_err("no event has data").issues.len(), Refusal::ISSUES_MAX);
     }
 }
