@@ -13,6 +13,7 @@ mod execute;
 mod job;
 mod keystore;
 mod own_event;
+mod past;
 mod rehearse;
 mod rights;
 mod stamp;
@@ -50,6 +51,7 @@ pub use self::error::Error;
 pub use self::execute::{Condition, May, NewToken, ReplayDraft};
 pub use self::job::{JobState, ReplaySettings};
 pub use self::keystore::{KeyId, KeySource, KeystoreError};
+pub use self::past::{RightsOf, Withholding};
 pub use self::rehearse::Rehearsal;
 pub use self::rights::{
     Decisions, DefaultDraft, Defaults, Layer, Mark, PendingItem, Preset, RightsDraft, RightsSettings, Rule, Table,

@@ -232,6 +232,15 @@ impl<T> Revised<Result<T, Error>> {
     }
 }
 
+impl<T: DeserializeOwned> Revised<Option<T>> {
+    /// Reads the setting that a row carries, if it carries one.
+    pub(super) fn read_optional(row: &SettingRow) -> Result<Self, Error> {
+        let command = command(row)?;
+        let value = optional(row, &command)?;
+        Ok(Self { value, revision: row.revision, at: row.recorded_at, by: command.by })
+    }
+}
+
 impl<T: DeserializeOwned> Revised<T> {
     /// Reads the setting that a row carries.
     pub(super) fn read(row: &SettingRow) -> Result<Self, Error> {

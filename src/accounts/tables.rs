@@ -221,7 +221,7 @@ impl Accounts {
     }
 
     /// Makes the table of rights that meet, or takes the one that is ready.
-    fn table_of(&self, rights: Vec<RightsSettings>) -> Result<Arc<Table>, Error> {
+    pub(super) fn table_of(&self, rights: Vec<RightsSettings>) -> Result<Arc<Table>, Error> {
         if let Some(table) = self.0.tables.made(&rights) {
             return Ok(table);
         }

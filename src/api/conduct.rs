@@ -140,7 +140,7 @@ async fn conducted(call: &Call, endpoint: &Endpoint) -> Result<Read<Conducted>, 
     }))
 }
 
-async fn status_of(call: &Call, endpoint: &Endpoint) -> Result<Read<EndpointStatus>, Problem> {
+pub(super) async fn status_of(call: &Call, endpoint: &Endpoint) -> Result<Read<EndpointStatus>, Problem> {
     // Every endpoint is loaded from its command on until the process ends.
     call.api.deliver.status(endpoint.id).await.map(Read).ok_or_else(|| Problem::new(Code::ShuttingDown))
 }

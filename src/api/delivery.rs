@@ -16,17 +16,19 @@ use super::event::read_offset;
 use super::failure::{invalid_parameter, of_log, ours};
 use super::pairs::{Cursor, Found, Pairs};
 use super::query::{Direction, List, Order, Page, Parameters, Range};
+use super::sent_body::SentBodies;
 use super::sent_request::SentRequest;
 use super::sequences::Numbers;
 use super::stretch::{Stretch, expired};
-use crate::accounts::{Account, Endpoint};
+use crate::accounts::{Account, Endpoint, Format};
 use crate::log::{Course, Handle};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{Attempt, EndpointName, EventId, EventType, Offset, Sequence, Timestamp};
+use crate::model::{Attempt, EndpointName, EventId, EventType, Offset, Permission, Sequence, Timestamp};
+use crate::security::Hex;
 use crate::web::{Code, Problem};
 
 /// What became of an event at an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
     /// The receiver took it.
@@ -55,22 +57,22 @@ pub(super) struct View {
     /// The event's place in the account's log; null for a sequence number that no event got.
     offset: Option<Offset>,
     /// The event's number at the endpoint; null until it is given.
-    sequence: Option<Sequence>,
+    pub(super) sequence: Option<Sequence>,
     /// The event's id; null where the event is gone.
     id: Option<EventId>,
     /// The event's type; null where the event is gone.
     #[serde(rename = "type")]
     event_type: Option<EventType>,
     /// What became of it.
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
     /// How many requests of it have ended, without those of replays.
-    attempt_count: usize,
+    pub(super) attempt_count: usize,
     /// Why the last of them failed; null where it did not.
-    error: Option<AttemptError>,
+    pub(super) error: Option<AttemptError>,
     /// The HTTP status of the last of them; null where there was no answer.
-    status: Option<u16>,
+    pub(super) status: Option<u16>,
     /// When the last of them began.
-    last_attempt_at: Option<Timestamp>,
+    pub(super) last_attempt_at: Option<Timestamp>,
 }
 
 /// A delivery with every request of it.
@@ -88,25 +90,52 @@ pub(super) struct Whole {
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "DeliveryAttempt")]
-struct AttemptView {
+pub(super) struct AttemptView {
     /// Which request of the event it was, from 1.
     attempt: Attempt,
     /// The replay that made it; null for live delivery.
     replay: Option<String>,
     #[serde(flatten)]
     request: SentRequest,
+    /// The revision of the account's rights that it was made under; null where an older hooklog did not note it.
+    rights: Option<String>,
+    /// The format of its body.
+    format: Format,
+    /// The first half of the SHA-256 of its body, in hex.
+    body_hash: String,
+    /// The body, byte by byte as it was sent: made again from the log by the settings of then, and shown only where it
+    /// has the hash. Left out for who may not see payloads; null where it cannot be made again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    body: Option<Option<String>>,
+    /// Why there is no body to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_problem: Option<&'static str>,
 }
 
 impl AttemptView {
-    fn of(course: Course, record: &AttemptRecord) -> Self {
-        Self {
-            attempt: record.attempt,
-            replay: match course {
-                Course::Live => None,
-                Course::Replay(job) => Some(job.to_string()),
-            },
-            request: SentRequest::of(record),
+    /// Shows all requests of a pair.
+    pub(super) async fn all(call: &Call, pair: &Pair) -> Result<Vec<Self>, Problem> {
+        let mut bodies = SentBodies::new(call, &pair.endpoint, pair.offset);
+        let sees_bodies = call.also_may(Permission::Payloads);
+        let mut views = Vec::with_capacity(pair.attempts.len());
+        for (course, record) in &pair.attempts {
+            let body = if sees_bodies { Some(bodies.body_of(record, pair.is_kept).await?) } else { None };
+            views.push(Self {
+                attempt: record.attempt,
+                replay: match course {
+                    Course::Live => None,
+                    Course::Replay(job) => Some(job.to_string()),
+                },
+                request: SentRequest::of(record),
+                rights: bodies.rights_of(record).await?,
+                format: record.format,
+                body_hash: Hex(&record.body_hash).to_string(),
+                body_problem: body.as_ref().and_then(|body| body.as_ref().err().copied()),
+                body: body.map(Result::ok),
+            });
         }
+        Ok(views)
     }
 }
 
@@ -139,7 +168,7 @@ fn error_of_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<At
 }
 
 /// One event for one endpoint, as far as the log knows.
-struct Pair {
+pub(super) struct Pair {
     endpoint: Arc<Endpoint>,
     offset: Offset,
     is_kept: bool,
@@ -163,7 +192,7 @@ impl Pair {
         Ok(Self { endpoint: Arc::clone(endpoint), offset, is_kept: record.is_some(), id, event_type, attempts })
     }
 
-    fn last(&self) -> Option<&AttemptRecord> {
+    pub(super) fn last(&self) -> Option<&AttemptRecord> {
         self.live().last()
     }
 
@@ -195,7 +224,7 @@ impl Pair {
         whereabouts == Whereabouts::Settled && self.is_kept && !has_success
     }
 
-    fn view(&self, outcome: Outcome) -> View {
+    pub(super) fn view(&self, outcome: Outcome) -> View {
         let last = self.last();
         View {
             endpoint: self.endpoint.name.clone(),
@@ -224,7 +253,7 @@ pub(super) async fn get(call: Call, (): ()) -> Result<Read<Whole>, Problem> {
         let oldest = call.look_up(move |log| log.oldest_offset(account.id).map_err(of_log)).await?;
         return Err(expired(offset, oldest));
     };
-    let attempts = pair.attempts.iter().map(|(course, record)| AttemptView::of(*course, record)).collect();
+    let attempts = AttemptView::all(&call, &pair).await?;
     Ok(Read(Whole { view: pair.view(outcome), attempts }))
 }
 
@@ -315,7 +344,11 @@ async fn by_sequence(
 }
 
 /// Finds out what became of some pairs; nothing of those that are no longer known.
-async fn look_at(call: &Call, pairs: &[Cursor], patience: &mut u32) -> Result<Vec<(Cursor, Option<View>)>, Problem> {
+pub(super) async fn look_at(
+    call: &Call,
+    pairs: &[Cursor],
+    patience: &mut u32,
+) -> Result<Vec<(Cursor, Option<View>)>, Problem> {
     let mut asked = Vec::with_capacity(pairs.len());
     for pair in pairs {
         asked.push((pair.clone(), whereabouts(call, &pair.endpoint, pair.offset).await?));
@@ -338,7 +371,11 @@ async fn look_at(call: &Call, pairs: &[Cursor], patience: &mut u32) -> Result<Ve
 }
 
 /// Finds out what became of one pair, waiting a moment where that is just being written down.
-async fn look_at_one(call: &Call, cursor: Cursor, patience: &mut u32) -> Result<(Pair, Option<Outcome>), Problem> {
+pub(super) async fn look_at_one(
+    call: &Call,
+    cursor: Cursor,
+    patience: &mut u32,
+) -> Result<(Pair, Option<Outcome>), Problem> {
     let whereabouts = whereabouts(call, &cursor.endpoint, cursor.offset).await?;
     loop {
         let Cursor { offset, endpoint } = cursor.clone();
@@ -392,9 +429,9 @@ fn not_found() -> Problem {
 }
 
 /// How often one request waits for rows that are being written.
-const PATIENCE: u32 = 10;
+pub(super) const PATIENCE: u32 = 10;
 const WRITTEN_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// Pairs whose rows are read in one go.
-const PAIRS_AT_ONCE: usize = 64;
+pub(super) const PAIRS_AT_ONCE: usize = 64;
 /// Requests of one event that are shown: an outage of days makes no more, because only probes go out then.
 const ATTEMPTS_MAX: usize = 1_000;

@@ -77,13 +77,65 @@ enum Withheld {
 }
 
 /// An event on its way to who asked for it.
-struct Taken {
-    record: Record,
-    event_type: EventType,
-    event: Event,
+pub(super) struct Taken {
+    pub(super) record: Record,
+    pub(super) event_type: EventType,
+    pub(super) event: Event,
+}
+
+/// Which event it is, and when it came.
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "EventHead")]
+pub(super) struct Head {
+    /// Its place in the account's log.
+    pub(super) offset: Offset,
+    /// Its id.
+    pub(super) id: EventId,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub(super) event_type: EventType,
+    /// When it happened.
+    pub(super) occurred_at: Timestamp,
+    /// When hooklog took it in.
+    pub(super) recorded_at: Timestamp,
+}
+
+impl View {
+    /// Returns which event it is.
+    pub(super) fn head(&self) -> Head {
+        Head {
+            offset: self.offset,
+            id: self.id.clone(),
+            event_type: self.event_type.clone(),
+            occurred_at: self.occurred_at,
+            recorded_at: self.recorded_at,
+        }
+    }
 }
 
 impl Taken {
+    /// Reads the event at an offset.
+    ///
+    /// # Errors
+    /// As for [`record_at`].
+    pub(super) fn at(log: &Handle, account: AccountId, offset: Offset) -> Result<Self, Problem> {
+        let record = record_at(log, account, offset)?;
+        let (event_type, event) = log.event(&record).map_err(of_log)?;
+        Ok(Self { record, event_type, event })
+    }
+
+    /// Returns which event it is.
+    pub(super) fn head(&self) -> Head {
+        Head {
+            offset: self.record.header.offset,
+            id: self.event.id.clone(),
+            event_type: self.event_type.clone(),
+            occurred_at: self.event.occurred_at,
+            recorded_at: self.record.header.recorded_at,
+        }
+    }
+
     /// Shows what there is to show of it.
     fn show(self, account: &AccountName, shown: Shown) -> Result<View, Problem> {
         let Self { record, event_type, event } = self;
@@ -200,20 +252,29 @@ pub(super) async fn list(
 ) -> Result<Read<List<View>>, Problem> {
     let account = call.account()?;
     let after = page.read_after(read_offset)?;
-    let types = Types::parse(filter.event_type.as_deref())?;
     let (from, to) = (range.from()?, range.to()?);
+    let stretch = call.look_up(move |log| Stretch::resolve(log, account.id, from, to)).await?;
+    search(&call, &filter, stretch, order.direction(), after, page.limit()).await.map(Read)
+}
+
+/// Returns the events of a stretch that were asked for, as the caller may see them, page by page.
+pub(super) async fn search(
+    call: &Call,
+    filter: &Filter,
+    stretch: Stretch,
+    direction: Direction,
+    after: Option<Offset>,
+    limit: usize,
+) -> Result<List<View>, Problem> {
+    let account = call.account()?;
+    let types = Types::parse(filter.event_type.as_deref())?;
     // Whom rights do not show a key, no search by it answers either: it looks at what is shown, and so at all events.
-    let (id, sees_raw, limit) = (account.id, call.also_may(Permission::Raw), page.limit());
-    let (key, shown_key) = if sees_raw { (filter.key, None) } else { (None, filter.key) };
+    let sees_raw = call.also_may(Permission::Raw);
+    let (key, shown_key) = if sees_raw { (filter.key.clone(), None) } else { (None, filter.key.clone()) };
     let looked_at = if shown_key.is_some() { PAGE_ITEMS_MAX } else { limit };
-    let List { items, mut next } = call
-        .look_up(move |log| {
-            let stretch = Stretch::resolve(log, id, from, to)?;
-            let direction = order.direction();
-            Question { account: id, types, key, stretch, direction, after, limit: looked_at }.answer(log)
-        })
-        .await?;
-    let mut items = show(&call, &account, items).await?;
+    let question = Question { account: account.id, types, key, stretch, direction, after, limit: looked_at };
+    let List { items, mut next } = call.look_up(move |log| question.answer(log)).await?;
+    let mut items = show(call, &account, items).await?;
     if shown_key.is_some() {
         items.retain(|item| item.key == shown_key);
     }
@@ -221,7 +282,7 @@ pub(super) async fn list(
         items.truncate(limit);
         next = items.last().map(|last| last.offset.to_string());
     }
-    Ok(Read(List { items, next }))
+    Ok(List { items, next })
 }
 
 impl Question {
@@ -305,21 +366,22 @@ impl Question {
 
 pub(super) async fn get(call: Call, (): ()) -> Result<Read<View>, Problem> {
     let account = call.account()?;
-    let asked = call.segment("id").to_owned();
-    let id = account.id;
-    let taken = call
-        .look_up(move |log| {
-            let offset = match asked.strip_prefix('@') {
-                Some(offset) => read_offset(offset).ok_or_else(not_found)?,
-                None => find(log, id, &EventId::parse(&asked).map_err(|_| not_found())?)?.ok_or_else(not_found)?,
-            };
-            let record = record_at(log, id, offset)?;
-            let (event_type, event) = log.event(&record).map_err(of_log)?;
-            Ok(Taken { record, event_type, event })
-        })
-        .await?;
+    let taken = named(&call, &account).await?;
     let shown = show(&call, &account, vec![taken]).await?.pop();
     shown.map(Read).ok_or_else(not_found)
+}
+
+/// Reads the event that the path names, by its id or its offset.
+pub(super) async fn named(call: &Call, account: &Account) -> Result<Taken, Problem> {
+    let (asked, id) = (call.segment("id").to_owned(), account.id);
+    call.look_up(move |log| {
+        let offset = match asked.strip_prefix('@') {
+            Some(offset) => read_offset(offset).ok_or_else(not_found)?,
+            None => find(log, id, &EventId::parse(&asked).map_err(|_| not_found())?)?.ok_or_else(not_found)?,
+        };
+        Taken::at(log, id, offset)
+    })
+    .await
 }
 
 /// Reads the record of an offset.

@@ -12,7 +12,7 @@ use super::body::Json;
 use super::call::Call;
 use super::event::record_at;
 use super::failure::{invalid, of_log, ours};
-use crate::accounts::{Layer, RightsDraft};
+use crate::accounts::{Layer, RightsDraft, Treatment};
 use crate::dispatch::Answer;
 use crate::model::limits::OFFSET_MAX;
 use crate::model::{Event, EventId, EventType, Offset, Permission};
@@ -53,7 +53,7 @@ struct OwnEvent {
 
 /// Who did what.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-struct Payload {
+pub(super) struct Payload {
     /// Who did it; null where that is not said, or nothing of it is left.
     actor: Option<Map<String, Value>>,
     /// What happened.
@@ -127,6 +127,7 @@ pub(super) async fn preview(call: Call, Json(asked): Json<Preview>) -> Result<Re
         Answer::Fault(fault) => (PreviewOutcome::Fault, Some(fault.to_string()), None),
     };
     let touched = after.as_ref().map(|after| touched(&before, after)).unwrap_or_default();
+    let touched = touched.into_iter().map(|(path, _)| path).collect();
     let is_shown = is_own || call.also_may(Permission::Raw);
     let (before, after) = if is_shown {
         (before, after)
@@ -164,7 +165,8 @@ impl OwnEvent {
     }
 }
 
-fn payload(actor: Option<&str>, data: &str) -> Result<Payload, Problem> {
+/// Reads who did what.
+pub(super) fn payload(actor: Option<&str>, data: &str) -> Result<Payload, Problem> {
     let read = |text: &str| serde_json::from_str(text).map_err(|error| ours(&error));
     Ok(Payload { actor: actor.map(read).transpose()?, data: read(data)? })
 }
@@ -205,15 +207,22 @@ fn veiled_value(value: Value, seen: Option<&Value>) -> Value {
     }
 }
 
-/// Returns the paths of what is missing or different afterwards, the shortest that say it.
-fn touched(before: &Payload, after: &Payload) -> Vec<String> {
-    fn compare(path: &str, before: &Map<String, Value>, after: Option<&Map<String, Value>>, paths: &mut Vec<String>) {
+/// Returns the paths of all values that are missing or different afterwards, and how they were treated.
+pub(super) fn touched(before: &Payload, after: &Payload) -> Vec<(String, Treatment)> {
+    type Members = Map<String, Value>;
+    fn compare(path: &str, before: &Members, after: Option<&Members>, paths: &mut Vec<(String, Treatment)>) {
         for (name, value) in before {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             match (value, after.and_then(|after| after.get(name))) {
                 (value, Some(left)) if value == left => {}
                 (Value::Object(before), Some(Value::Object(after))) => compare(&path, before, Some(after), paths),
-                _ => paths.push(path),
+                // An object of which nothing is left is missing itself.
+                (Value::Object(before), None) if !before.is_empty() => compare(&path, before, None, paths),
+                (_, None) => paths.push((path, Treatment::Remove)),
+                (_, Some(Value::String(left))) if left.starts_with("psn_") => {
+                    paths.push((path, Treatment::Pseudonymize));
+                }
+                (_, Some(_)) => paths.push((path, Treatment::Mask)),
             }
         }
     }

@@ -7,8 +7,8 @@ use http::Method;
 
 use super::route::{Needs, Route};
 use super::{
-    Options, account, capture, catalog, conduct, delivery, endpoint, endpoint_test, event, me, preview, process,
-    replay, rights, secret, token,
+    Options, account, capture, catalog, conduct, delivery, endpoint, endpoint_test, event, explain, me, preview,
+    process, replay, rights, secret, token,
 };
 use crate::model::Permission;
 use crate::web::Code;
@@ -246,6 +246,18 @@ fn history_routes() -> Vec<Route> {
         Route::reads(at!(A "/events/{id}"), HISTORY, "Return an event", event::get)
             .says("By its id, or by its offset: `@41`. As the account's rights leave it; with `raw`, all of it.")
             .fails_with(&[Code::EventNotFound, Code::RangeExpired]),
+        Route::reads(at!(A "/events/{id}/explain"), HISTORY, "Explain what became of an event", explain::one)
+            .says(
+                "For every endpoint: what became of it and why, by which rights, what they removed, and every request. \
+                 With `payloads`, the bodies as they were sent.",
+            )
+            .fails_with(&[Code::EventNotFound, Code::RangeExpired]),
+        Route::reads(at!(A "/explain"), HISTORY, "Explain what became of the events of a stretch", explain::search)
+            .says(
+                "Counted by endpoint, outcome and reason, and the first 100 one by one; where there are none, whether \
+                 anything came from INO at all. Times are those of recording. It looks at 10,000 deliveries.",
+            )
+            .fails_with(&[Code::RangeExpired]),
         Route::reads(at!(A "/deliveries"), HISTORY, "List what became of events at endpoints", delivery::list)
             .says(
                 "A page looks at 10,000 deliveries and may have fewer items with a `next`. With `fromSequence` or \

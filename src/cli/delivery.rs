@@ -57,10 +57,15 @@ enum Verb {
         portion: Portion,
     },
     /// Show one delivery with its attempts
-    #[command(after_help = "Examples:\n  hooklog delivery get acme/crm/41 -o json")]
+    #[command(after_help = "Examples:
+  hooklog delivery get acme/crm/41 -o json
+  hooklog delivery get acme/crm/41 --bodies     what exactly was sent, proven by its hash")]
     Get {
         /// The delivery: ACCOUNT/ENDPOINT/OFFSET
         delivery: DeliveryAddress,
+        /// Show every body as it was sent; needs the permission `payloads`
+        #[arg(long)]
+        bodies: bool,
     },
 }
 
@@ -79,7 +84,7 @@ impl Arguments {
                     .query(direction.map(Direction::query));
                 client.print(context, &request, &portion, COLUMNS).await?;
             }
-            Verb::Get { delivery } => {
+            Verb::Get { delivery, bodies } => {
                 let DeliveryAddress { endpoint, offset } = delivery;
                 let path = format!("/accounts/{}/deliveries/{}/{offset}", endpoint.account, endpoint.endpoint);
                 let found = client.send(&Request::get(path)).await?;
@@ -88,10 +93,25 @@ impl Arguments {
                 if let (Format::Table, Some(attempts)) = (context.console.format(), attempts) {
                     context.console.line("")?;
                     context.console.items(ATTEMPTS, attempts)?;
+                    for attempt in attempts.iter().filter(|_| bodies) {
+                        context.console.line("")?;
+                        context.console.line(&body(attempt))?;
+                    }
                 }
             }
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Shows the body of an attempt, or says why there is none to show.
+fn body(attempt: &Value) -> String {
+    let text = |name: &str| attempt.get(name).and_then(Value::as_str);
+    let number = attempt.get("attempt").and_then(Value::as_u64).unwrap_or_default();
+    match (text("body"), text("bodyProblem")) {
+        (Some(body), _) => format!("attempt {number}, as it was sent:\n{}", super::console::plain(body)),
+        (None, Some(problem)) => format!("attempt {number}: its body cannot be shown: {problem}"),
+        (None, None) => format!("attempt {number}: this token may not see payloads"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `hooklog event`: what INO said. Listed and shown through the API, sent through ingest.
+//! `hooklog event`: what INO said. Listed, shown and explained through the API, sent through ingest.
 
 use bytes::Bytes;
 use clap::Subcommand;
@@ -12,6 +12,7 @@ use super::connection::ConnectionArguments;
 use super::console::pretty;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::explain::Explain;
 use super::ingest::{Ingest, IngestArguments, Media};
 use super::problem::Problem;
 use super::range::{Direction, Portion, Range};
@@ -19,12 +20,13 @@ use super::writing::Rehearsal;
 use crate::cli::address::EventAddress;
 use crate::model::{AccountName, EventId, EventType, Timestamp};
 
-/// Send events, list them and look at one
+/// Send events, list them, look at one and explain what became of it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hooklog event send acme --type call.ended --data '{\"interaction\": {\"id\": \"i_1\"}}'
   hooklog event list acme --type 'call.*' --since 2h
-  hooklog event get acme/@41")]
+  hooklog event get acme/@41
+  hooklog event explain acme/@41")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -72,6 +74,11 @@ enum Verb {
         #[command(flatten)]
         connection: ConnectionArguments,
     },
+    #[command(after_help = "Examples:
+  hooklog event explain acme/evt_01JNB4Z6Q8       who got it, who did not, and why
+  hooklog event explain acme --since 2h --type 'call.*'
+  hooklog event explain acme --key i_7730912      why did we not get this call?")]
+    Explain(Explain),
 }
 
 #[derive(Debug, clap::Args)]
@@ -121,6 +128,7 @@ impl Arguments {
                 client(context, &connection)?.print(context, &request, &portion, COLUMNS).await?;
                 Ok(Exit::Done)
             }
+            Verb::Explain(explain) => explain.run(context).await,
             Verb::Get { event, connection } => {
                 let path = format!("/accounts/{}/events/{}", event.account, event.event);
                 let found = client(context, &connection)?.send(&Request::get(path)).await?;

@@ -13,6 +13,7 @@ mod console;
 mod column;
 mod exact;
 mod exit;
+mod explain;
 mod problem;
 
 mod address;

@@ -16,7 +16,9 @@ mod rights;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::accounts::{Account, Accounts, Effective, Endpoint, Mark, Table};
+use bytes::Bytes;
+
+use crate::accounts::{Account, Accounts, Effective, Endpoint, Format, Mark, Table};
 use crate::deliver::format::Content;
 use crate::deliver::{Body, DecidedEvent, Decision, FilteredBy, Made, Outcome, Source, Undecided};
 use crate::filter::{Fault, Filter, Host};
@@ -90,6 +92,28 @@ impl Dispatch {
         self.rights.ask_all(owner, table, events).await
     }
 
+    /// Makes the body of a request once more, by a table of then.
+    ///
+    /// None where the event is gone or nothing of it is left.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub async fn remake(
+        &self,
+        endpoint: &Endpoint,
+        offset: Offset,
+        format: Format,
+        table: &Arc<Table>,
+    ) -> Result<Option<Bytes>, log::Error> {
+        let Some(record) = self.record(endpoint.account, offset).await? else { return Ok(None) };
+        let (event_type, event) = self.log.event(&record)?;
+        let owner = Owner { account: endpoint.account, name: &endpoint.account_name };
+        Ok(match self.rights.ask(owner, table, &event_type, &event).await {
+            Answer::Left(left) => Some(body(endpoint, format, offset, &event_type, &event, &left)),
+            Answer::Withheld | Answer::Unknown | Answer::Fault(_) => None,
+        })
+    }
+
     fn decide_record(&self, record: &Record, table: &Table) -> Result<DecidedEvent, log::Error> {
         let (event_type, event) = self.log.event(record)?;
         let lane = event.key.as_deref().map(|key| self.log.key_hash(record.header.account, key));
@@ -135,18 +159,7 @@ impl Dispatch {
                 return Ok(Body::Fault);
             }
         };
-        let body = endpoint.settings.value.format.body(&Content {
-            id: &event.id,
-            event_type: &event_type,
-            version: event.version,
-            occurred_at: event.occurred_at,
-            account: &endpoint.account_name,
-            actor: left.actor.as_deref(),
-            is_test: false,
-            offset: Some(offset),
-            key: left.key.as_deref(),
-            data: &left.data,
-        });
+        let body = body(endpoint, endpoint.settings.value.format, offset, &event_type, &event, &left);
         let traceparent = event.attributes.iter().find(|(name, _)| &**name == "traceparent");
         Ok(Body::Ready(Box::new(Made {
             position: record.position,
@@ -162,6 +175,29 @@ impl Dispatch {
             stamp,
         })))
     }
+}
+
+/// Writes what is left of an event as an endpoint gets it.
+fn body(
+    endpoint: &Endpoint,
+    format: Format,
+    offset: Offset,
+    event_type: &EventType,
+    event: &Event,
+    left: &Left,
+) -> Bytes {
+    format.body(&Content {
+        id: &event.id,
+        event_type,
+        version: event.version,
+        occurred_at: event.occurred_at,
+        account: &endpoint.account_name,
+        actor: left.actor.as_deref(),
+        is_test: false,
+        offset: Some(offset),
+        key: left.key.as_deref(),
+        data: &left.data,
+    })
 }
 
 impl Source for Dispatch {

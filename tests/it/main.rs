@@ -13,6 +13,7 @@ mod server;
 mod bad_input;
 mod crash;
 mod delivery;
+mod explain;
 mod filters;
 mod operation;
 mod peers;

@@ -101,7 +101,8 @@ async fn what_is_withheld_is_nowhere_in_what_leaves() {
     let receiver = Receiver::start().await;
     server.account_as_made("acme").await;
     server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
-    let permissions = json!({ "name": "ci", "permissions": ["history", "settings", "rights", "documentation"] });
+    let permissions =
+        json!({ "name": "ci", "permissions": ["history", "payloads", "settings", "rights", "documentation"] });
     let token = server.api().post("/api/v1/accounts/acme/tokens", permissions).await.json();
     let mut own = server.api_as(token["token"].as_str().unwrap());
     server.post("acme", calls(1..200)).await;
@@ -121,6 +122,10 @@ async fn what_is_withheld_is_nowhere_in_what_leaves() {
         "/api/v1/accounts/acme/events/@201",
         "/api/v1/accounts/acme/deliveries?limit=1000",
         "/api/v1/accounts/acme/deliveries/crm/1",
+        "/api/v1/accounts/acme/events/@1/explain",
+        "/api/v1/accounts/acme/events/@201/explain",
+        "/api/v1/accounts/acme/explain",
+        "/api/v1/accounts/acme/explain?key=%2B33600000000",
         "/api/v1/accounts/acme/catalog",
         "/api/v1/accounts/acme/endpoints/crm/status",
     ] {

@@ -34,12 +34,25 @@ impl Decisions {
     }
 }
 
+impl RightsSettings {
+    /// Returns whether events of a type are sent, by these rights alone.
+    #[must_use]
+    pub fn mark(&self, catalog: &Catalog, event_type: &str) -> Mark {
+        let (types, other_types) = marks(self, catalog);
+        Decisions { types, other_types, sections: BTreeMap::new(), twins: BTreeSet::new() }.mark(event_type)
+    }
+
+    /// Returns the name that means a type, the nearest of several.
+    #[must_use]
+    pub fn name_of(&self, event_type: &str) -> Option<&TypeName> {
+        let matching = self.types.keys().filter(|name| name.matches(event_type));
+        matching.max_by_key(|name| name.weight())
+    }
+}
+
 fn marks(rights: &RightsSettings, catalog: &Catalog) -> (BTreeMap<Selector, Mark>, Mark) {
     let preset = rights.default.map(|defaults| defaults.types);
-    let named = |event_type: &str| {
-        let matching = rights.types.iter().filter(|(name, _)| name.matches(event_type));
-        matching.max_by_key(|(name, _)| name.weight()).map(|(_, is_wanted)| *is_wanted)
-    };
+    let named = |event_type: &str| rights.name_of(event_type).and_then(|name| rights.types.get(name)).copied();
     let mark = |is_wanted: bool| if is_wanted { Mark::Wanted } else { Mark::Withheld };
     let mut types = BTreeMap::new();
     for (name, entry) in catalog.types() {

@@ -163,7 +163,7 @@ async fn a_preview_shows_what_would_be_left_and_never_what_is_withheld() {
     let own = json!({ "type": "call.ended", "actor": { "userId": "u_1" }, "data":
         { "queue": { "ref": "q", "name": "Q" }, "customer": { "number": "+33612345678" } } });
     let shown = acme.post(&path, json!({ "event": own })).await.expect(200);
-    assert_eq!((&shown["outcome"], &shown["touched"]), (&json!("sent"), &json!(["customer"])));
+    assert_eq!((&shown["outcome"], &shown["touched"]), (&json!("sent"), &json!(["customer.number"])));
     assert_eq!(
         shown["after"],
         json!({ "actor": { "userId": "u_1" }, "data": { "queue": { "ref": "q", "name": "Q" } } })
@@ -171,7 +171,7 @@ async fn a_preview_shows_what_would_be_left_and_never_what_is_withheld() {
     let rights = json!({ "fields": { "queue.name": "mask", "actor.userId": "pseudonymize" } });
     let shown = acme.post(&path, json!({ "rights": rights, "event": own })).await.expect(200);
     assert_eq!(shown["after"]["data"], json!({ "queue": { "ref": "q", "name": "***" } }));
-    assert_eq!(shown["touched"], json!(["actor.userId", "customer", "queue.name"]));
+    assert_eq!(shown["touched"], json!(["actor.userId", "customer.number", "queue.name"]));
     let withheld = json!({ "rights": { "types": { "call.*": false } }, "event": own });
     let shown = acme.post(&path, withheld).await.expect(200);
     assert_eq!((&shown["outcome"], &shown["after"]), (&json!("type_withheld"), &json!(null)));
