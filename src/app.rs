@@ -29,6 +29,7 @@ use crate::filter;
 use crate::ingest::{self, Ingest};
 use crate::log::{self, Log};
 use crate::model::{AccountName, Timestamp, Who};
+use crate::replay::{self, Backtests};
 use crate::runtime::{Clock, Random, Shutdown, ShutdownTrigger, Tasks, blocking, boot_id, shutdown};
 use crate::security::{AddressRules, ApiToken, Hex, TokenHash, TokenKind};
 use crate::settings::{FilterSettings, ListenerSettings, MasterKeySource, Settings};
@@ -304,6 +305,13 @@ impl App {
             log: self.log.handle(),
             deliver: self.deliver.clone(),
             dispatch: self.dispatch.clone(),
+            backtests: Backtests::new(replay::Parts {
+                log: self.log.handle(),
+                dispatch: self.dispatch.clone(),
+                clock: self.clock.clone(),
+                tasks: self.tasks.clone(),
+                shutdown: self.shutdown.clone(),
+            }),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             health: self.health.clone(),

@@ -26,6 +26,8 @@ pub mod deliver;
 
 pub mod dispatch;
 
+pub mod replay;
+
 pub mod api;
 
 pub mod settings;

@@ -15,6 +15,7 @@ mod health;
 mod routes;
 
 mod account;
+mod backtest;
 mod capture;
 mod catalog;
 mod conduct;
@@ -37,6 +38,7 @@ mod call;
 mod changed;
 mod delivering;
 mod failure;
+mod job;
 mod pairs;
 mod query;
 mod route;
@@ -57,6 +59,7 @@ use std::time::Duration;
 use crate::accounts::Accounts;
 use crate::dispatch::Dispatch;
 use crate::log;
+use crate::replay::Backtests;
 use crate::runtime::Clock;
 use crate::telemetry::Metrics;
 use crate::web::{BodyLimits, Identify};
@@ -86,6 +89,8 @@ pub struct Api {
     pub deliver: delivering::Handle,
     /// What rights leave of events.
     pub dispatch: Dispatch,
+    /// What candidate rights would change.
+    pub backtests: Backtests,
     /// What is counted.
     pub metrics: Metrics,
     /// What time it is.

@@ -12,7 +12,8 @@ use super::body::Json;
 use super::call::Call;
 use super::event::record_at;
 use super::failure::{invalid, of_log, ours};
-use crate::accounts::{Layer, RightsDraft, Treatment};
+use super::rights::ADDED_TO_RIGHTS;
+use crate::accounts::{Layer, RightsDraft};
 use crate::dispatch::Answer;
 use crate::model::limits::OFFSET_MAX;
 use crate::model::{Event, EventId, EventType, Offset, Permission};
@@ -34,7 +35,7 @@ pub(super) struct Preview {
 }
 
 impl Input for Preview {
-    const ADDED_ON_READING: &'static [&'static str] = &[];
+    const ADDED_ON_READING: &'static [&'static str] = ADDED_TO_RIGHTS;
 }
 
 /// An event that somebody made up.
@@ -53,7 +54,7 @@ struct OwnEvent {
 
 /// Who did what.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub(super) struct Payload {
+struct Payload {
     /// Who did it; null where that is not said, or nothing of it is left.
     actor: Option<Map<String, Value>>,
     /// What happened.
@@ -120,14 +121,16 @@ pub(super) async fn preview(call: Call, Json(asked): Json<Preview>) -> Result<Re
     };
     let answer = answers.into_iter().next().ok_or_else(|| ours(&"a preview has no answer"))?;
     let before = payload(event.actor.as_deref(), &event.data)?;
+    let mut touched = Vec::new();
     let (outcome, fault, after) = match answer {
-        Answer::Left(left) => (PreviewOutcome::Sent, None, Some(payload(left.actor.as_deref(), &left.data)?)),
+        Answer::Left(left) => {
+            touched = left.touched(&event).into_iter().map(|field| field.path).collect();
+            (PreviewOutcome::Sent, None, Some(payload(left.actor.as_deref(), &left.data)?))
+        }
         Answer::Withheld => (PreviewOutcome::TypeWithheld, None, None),
         Answer::Unknown => (PreviewOutcome::TypeUnknown, None, None),
         Answer::Fault(fault) => (PreviewOutcome::Fault, Some(fault.to_string()), None),
     };
-    let touched = after.as_ref().map(|after| touched(&before, after)).unwrap_or_default();
-    let touched = touched.into_iter().map(|(path, _)| path).collect();
     let is_shown = is_own || call.also_may(Permission::Raw);
     let (before, after) = if is_shown {
         (before, after)
@@ -165,8 +168,7 @@ impl OwnEvent {
     }
 }
 
-/// Reads who did what.
-pub(super) fn payload(actor: Option<&str>, data: &str) -> Result<Payload, Problem> {
+fn payload(actor: Option<&str>, data: &str) -> Result<Payload, Problem> {
     let read = |text: &str| serde_json::from_str(text).map_err(|error| ours(&error));
     Ok(Payload { actor: actor.map(read).transpose()?, data: read(data)? })
 }
@@ -205,31 +207,4 @@ fn veiled_value(value: Value, seen: Option<&Value>) -> Value {
         Value::Bool(_) => Value::from("boolean"),
         Value::Null => Value::from("null"),
     }
-}
-
-/// Returns the paths of all values that are missing or different afterwards, and how they were treated.
-pub(super) fn touched(before: &Payload, after: &Payload) -> Vec<(String, Treatment)> {
-    type Members = Map<String, Value>;
-    fn compare(path: &str, before: &Members, after: Option<&Members>, paths: &mut Vec<(String, Treatment)>) {
-        for (name, value) in before {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            match (value, after.and_then(|after| after.get(name))) {
-                (value, Some(left)) if value == left => {}
-                (Value::Object(before), Some(Value::Object(after))) => compare(&path, before, Some(after), paths),
-                // An object of which nothing is left is missing itself.
-                (Value::Object(before), None) if !before.is_empty() => compare(&path, before, None, paths),
-                (_, None) => paths.push((path, Treatment::Remove)),
-                (_, Some(Value::String(left))) if left.starts_with("psn_") => {
-                    paths.push((path, Treatment::Pseudonymize));
-                }
-                (_, Some(_)) => paths.push((path, Treatment::Mask)),
-            }
-        }
-    }
-    let mut paths = Vec::new();
-    if let Some(actor) = &before.actor {
-        compare("actor", actor, after.actor.as_ref(), &mut paths);
-    }
-    compare("", &before.data, Some(&after.data), &mut paths);
-    paths
 }

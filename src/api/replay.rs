@@ -13,6 +13,7 @@ use super::call::Call;
 use super::conduct::{Nothing, named};
 use super::delivering::{AttemptRecord, ReplayProgress};
 use super::failure::{invalid, of_log, ours};
+use super::job::{JobKind, JobProblem, Place, eta_ms, not_cancellable, share};
 use super::query::{List, Page, Point};
 use super::stretch::Stretch;
 use crate::accounts::{Account, JobState, ReplayDraft, ReplaySettings, Revised};
@@ -66,33 +67,6 @@ pub(super) struct View {
     from: Place,
     /// The offset behind the last.
     to: Place,
-}
-
-/// A kind of job.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum JobKind {
-    /// A stretch of the past is delivered again.
-    Replay,
-}
-
-/// A place in the account's log.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-#[schemars(rename = "OffsetPlace")]
-struct Place {
-    /// The offset.
-    offset: Offset,
-}
-
-/// Why a job failed.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-struct JobProblem {
-    /// Stable text for programs.
-    code: &'static str,
-    /// What went wrong.
-    title: &'static str,
-    /// What exactly.
-    detail: String,
 }
 
 /// What became of a replay's events. Numbers that are no longer known are null.
@@ -150,22 +124,6 @@ impl View {
     }
 }
 
-/// Returns which part of all is done, 0 where there is nothing to do.
-fn share(done: u64, all: u64) -> f64 {
-    if all == 0 {
-        return 0.0;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a share for people needs no more than 53 bits")]
-    let share = done as f64 / all as f64;
-    share
-}
-
-/// Returns how long the rest will take if it goes on as it has gone.
-fn eta_ms(elapsed: std::time::Duration, done: u64, left: u64) -> Option<u64> {
-    let ms = elapsed.as_millis().checked_mul(u128::from(left))?.checked_div(u128::from(done))?;
-    u64::try_from(ms).ok()
-}
-
 pub(super) async fn create(call: Call, Json(request): Json<Request>) -> Result<Created<View>, Problem> {
     let account = call.account()?;
     named(&account, &request.endpoint)?;
@@ -205,7 +163,6 @@ pub(super) async fn get(call: Call, (): ()) -> Result<Read<View>, Problem> {
 pub(super) async fn cancel(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<View>, Problem> {
     let account = call.account()?;
     let present = replay(&call, &account)?;
-    let not_cancellable = |state: JobState| Problem::new(Code::JobNotCancellable).with("state", word(state));
     if present.value.state.is_over() {
         return Err(not_cancellable(present.value.state));
     }
@@ -223,16 +180,6 @@ fn replay(call: &Call, account: &Account) -> Result<Revised<ReplaySettings>, Pro
     let id = call.segment("id").parse::<u64>().ok();
     let replay = id.and_then(|id| account.replays.get(&id)).cloned();
     replay.ok_or_else(|| Problem::new(Code::JobNotFound))
-}
-
-fn word(state: JobState) -> &'static str {
-    match state {
-        JobState::Queued => "queued",
-        JobState::Running => "running",
-        JobState::Completed => "completed",
-        JobState::Cancelled => "cancelled",
-        JobState::Failed => "failed",
-    }
 }
 
 /// Puts the view of a replay together; `budget` bounds the rows that are read for it.

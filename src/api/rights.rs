@@ -24,6 +24,10 @@ use crate::runtime::blocking;
 use crate::web::json::{from_value, merge};
 use crate::web::{Code, Input, Problem};
 
+/// What is added to rights on reading, where they are a member `rights` of something: so read ones can be tried.
+pub(super) const ADDED_TO_RIGHTS: &[&str] =
+    &["/rights/revision", "/rights/updatedAt", "/rights/updatedBy", "/rights/warnings"];
+
 impl Input for RightsDraft {
     const ADDED_ON_READING: &'static [&'static str] = &["/revision", "/updatedAt", "/updatedBy", "/warnings"];
 }

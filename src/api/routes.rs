@@ -7,8 +7,8 @@ use http::Method;
 
 use super::route::{Needs, Route};
 use super::{
-    Options, account, capture, catalog, conduct, delivery, endpoint, endpoint_test, event, explain, me, preview,
-    process, replay, rights, secret, token,
+    Options, account, backtest, capture, catalog, conduct, delivery, endpoint, endpoint_test, event, explain, me,
+    preview, process, replay, rights, secret, token,
 };
 use crate::model::Permission;
 use crate::web::Code;
@@ -192,6 +192,20 @@ fn rights_routes() -> Vec<Route> {
                  unless the caller has `raw`.",
             )
             .fails_with(&[Code::EventNotFound, Code::RangeExpired, Code::LimitReached]),
+        Route::writes(Method::POST, at!(A "/backtests"), RIGHTS, "Try rights over a stretch of the past", backtest::create)
+            .says(
+                "A job that compares what `rights` would leave of each event with what the saved ones leave. Nothing is \
+                 saved and nothing is sent; no value of an event is in the result. Without `from`, the newest events. \
+                 One runs at a time; it is kept until the process ends.",
+            )
+            .fails_with(&[Code::RangeExpired, Code::LimitReached]),
+        Route::reads(at!(A "/backtests"), RIGHTS, "List backtests, the newest first", backtest::list),
+        Route::reads(at!(A "/backtests/{id}"), RIGHTS, "Return a backtest", backtest::get)
+            .says("With what it has found so far.")
+            .fails_with(&[Code::JobNotFound]),
+        Route::writes(Method::POST, at!(A "/backtests/{id}/cancel"), RIGHTS, "End a backtest", backtest::cancel)
+            .says("What it has found stays.")
+            .fails_with(&[Code::JobNotFound, Code::JobNotCancellable]),
         Route::reads(at!(A "/rights/ceiling"), Needs::Operator, "Return an account's ceiling", rights::get_ceiling)
             .says("What INO's contract with the account allows. What it does not name is no limit."),
         Route::writes(Method::PUT, at!(A "/rights/ceiling"), Needs::Operator, "Set an account's ceiling", rights::put_ceiling)

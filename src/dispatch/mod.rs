@@ -12,6 +12,7 @@ mod follow;
 mod left;
 mod recent;
 mod rights;
+mod touched;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use bytes::Bytes;
 use crate::accounts::{Account, Accounts, Effective, Endpoint, Format, Mark, Table};
 use crate::deliver::format::Content;
 use crate::deliver::{Body, DecidedEvent, Decision, FilteredBy, Made, Outcome, Source, Undecided};
-use crate::filter::{Fault, Filter, Host};
+use crate::filter::{Filter, Host};
 use crate::log;
 use crate::model::{AccountId, Event, EventType, Offset, Position, Record};
 use crate::runtime::{Tasks, blocking};
@@ -32,6 +33,8 @@ use self::rights::{Owner, Rights};
 pub use self::follow::follow;
 pub use self::left::Left;
 pub use self::rights::Answer;
+pub use self::touched::Touched;
+pub use crate::filter::Fault;
 
 /// What the joint is made of.
 #[derive(Debug, Clone)]

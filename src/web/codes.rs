@@ -177,7 +177,7 @@ codes! {
     "List the tokens first. A token's id is not the token itself: the list shows ids and names, never tokens.";
 
     JobNotFound, "job_not_found", NOT_FOUND, "There is no such job",
-    "No replay or other job has this id in this account.",
+    "No replay, backtest or other job has this id in this account. Backtests are forgotten when the process ends.",
     "List the account's jobs. The id is in the answer that created the job, and in its `location` header.";
 
     MethodNotAllowed, "method_not_allowed", METHOD_NOT_ALLOWED, "This address does not take this method",

@@ -10,6 +10,7 @@ mod http;
 mod receiver;
 mod server;
 
+mod backtest;
 mod bad_input;
 mod crash;
 mod delivery;

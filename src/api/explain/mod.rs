@@ -16,9 +16,8 @@ use super::call::Call;
 use super::delivery::{AttemptView, Outcome, PATIENCE, Pair, look_at_one};
 use super::event::{Head, Taken, named};
 use super::pairs::Cursor;
-use super::preview::{payload, touched};
 use crate::accounts::{Endpoint, Table, Treatment};
-use crate::dispatch::Answer;
+use crate::dispatch::{Answer, Touched};
 use crate::model::{EndpointName, Permission, Position, Sequence};
 use crate::runtime::blocking;
 use crate::web::Problem;
@@ -135,13 +134,12 @@ async fn touched_fields(call: &Call, taken: &Taken, table: &Arc<Table>) -> Resul
     let events = [(taken.event_type.clone(), taken.event.clone())];
     let answer = call.api.dispatch.preview(&*call.account()?, table, &events).await.pop();
     let Some(Answer::Left(left)) = answer else { return Ok((Vec::new(), 0)) };
-    let before = payload(taken.event.actor.as_deref(), &taken.event.data)?;
-    let touched = touched(&before, &payload(left.actor.as_deref(), &left.data)?);
     let catalog = call.api.accounts.catalog().map_err(|error| call.refused(error))?.catalog;
     let sees_raw = call.also_may(Permission::Raw);
     // The name of an unknown member may be as telling as its value.
     let is_shown = |path: &str| sees_raw || catalog.field(path).is_some();
-    let (shown, hidden): (Vec<_>, Vec<_>) = touched.into_iter().partition(|(path, _)| is_shown(path));
-    let fields = shown.into_iter().map(|(path, treatment)| TouchedField { path, treatment }).collect();
+    let (shown, hidden): (Vec<_>, Vec<_>) =
+        left.touched(&taken.event).into_iter().partition(|touched| is_shown(&touched.path));
+    let fields = shown.into_iter().map(|Touched { path, treatment }| TouchedField { path, treatment }).collect();
     Ok((fields, hidden.len()))
 }

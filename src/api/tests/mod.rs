@@ -31,6 +31,7 @@ use crate::dispatch::{Dispatch, follow};
 use crate::filter;
 use crate::log::{self, Durability, Log, Retention};
 use crate::model::{AccountName, EventDraft, EventId, EventType, Timestamp};
+use crate::replay::{self, Backtests};
 use crate::runtime::{Clock, Random, ShutdownTrigger, Tasks, shutdown};
 use crate::security::{AddressRules, TokenHash};
 use crate::telemetry::Metrics;
@@ -109,6 +110,13 @@ async fn start_with(metrics_need_token: bool, clock: Clock) -> Server {
         accounts: accounts.clone(),
         log: log.handle(),
         deliver,
+        backtests: Backtests::new(replay::Parts {
+            log: log.handle(),
+            dispatch: dispatch.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            shutdown: signal.clone(),
+        }),
         dispatch,
         metrics,
         clock: clock.clone(),

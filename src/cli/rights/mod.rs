@@ -1,11 +1,15 @@
 //! `hooklog rights`: which types of events and which of their fields an account receives, and how.
 
+mod changes;
+mod trial;
+
 use clap::Subcommand;
 use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::account::{Document, Setting, merge};
-use super::assignment::Assignment;
+use self::changes::Changes;
+use self::trial::{BacktestArguments, PreviewArguments};
+use super::account::{Document, Setting};
 use super::client::{Client, Request};
 use super::column::{Column, state, text, time};
 use super::connection::ConnectionArguments;
@@ -22,6 +26,7 @@ use crate::model::{AccountName, EndpointName};
   hooklog rights get acme
   hooklog rights set acme --field customer.number=mask --type queue.snapshot=off
   hooklog rights effective acme             what comes of it, for every type and field
+  hooklog rights backtest acme --field customer.number=keep --since 7d     what would change
 
 Treatments of a field: keep, mask, pseudonymize, remove. A change holds from the moment it is
 answered, also for what already waits.")]
@@ -59,6 +64,22 @@ enum Verb {
         #[arg(long)]
         endpoint: Option<EndpointName>,
     },
+    /// Show what rights, saved or only tried, leave of an event
+    #[command(after_help = "Examples:
+  hooklog rights preview acme --offset 41                          by the rights that hold
+  hooklog rights preview acme --offset 41 --field customer.number=keep
+  hooklog rights preview acme --event event.json --rights candidate.json
+
+Nothing is saved. Without the permission `raw` of a real event only the kinds of withheld values are shown.")]
+    Preview(Box<PreviewArguments>),
+    /// Try rights over the past: what would appear, disappear and change; exit code 3 with --fail-on
+    #[command(after_help = "Examples:
+  hooklog rights backtest acme --type 'email.*=on' --since 7d
+  hooklog rights backtest acme --field customer.number=mask --fail-on appear
+  hooklog rights backtest acme --rights candidate.json --from 1 --limit 1000000 -o json
+
+Nothing is saved and nothing is sent. Ctrl-C ends it and shows what it has found by then.")]
+    Backtest(Box<BacktestArguments>),
     /// Show what a newer catalogue would change
     #[command(after_help = "Examples:
   hooklog rights pending acme
@@ -94,56 +115,12 @@ Nothing of it happens until the rights are saved on the newer catalogue: `rights
 struct Set {
     /// The account
     account: AccountName,
-    /// Send a type or pattern, or not (may be repeated)
-    #[arg(long = "type", value_name = "TYPE=on|off")]
-    types: Vec<Assignment>,
-    /// Say no more of a type or pattern (may be repeated)
-    #[arg(long = "no-type", value_name = "TYPE")]
-    removed_types: Vec<String>,
-    /// Treat a field: keep, mask, pseudonymize, remove (may be repeated)
-    #[arg(long = "field", value_name = "FIELD=TREATMENT")]
-    fields: Vec<Assignment>,
-    /// Say no more of a field (may be repeated)
-    #[arg(long = "no-field", value_name = "FIELD")]
-    removed_fields: Vec<String>,
-    /// What holds for what no name says
-    #[arg(long, value_name = "recommended|all|none")]
-    default: Option<String>,
-    /// Decide on the present catalogue instead of the one that was decided on
-    #[arg(long)]
-    decide_anew: bool,
+    #[command(flatten)]
+    changes: Changes,
     #[command(flatten)]
     document: Document,
     #[command(flatten)]
     rehearsal: Rehearsal,
-}
-
-impl Set {
-    fn members(&self) -> Result<Map<String, Value>, Failure> {
-        let mut members = self.document.read()?;
-        let is_on = |set: &Assignment| match set.value.as_str() {
-            "on" => Ok((set.name.clone(), Value::Bool(true))),
-            "off" => Ok((set.name.clone(), Value::Bool(false))),
-            other => Err(Failure::usage(format!("--type {}={other}: must be on or off", set.name))),
-        };
-        let types = self.types.iter().map(is_on).collect::<Result<Vec<_>, _>>()?;
-        let removed_types = self.removed_types.iter().map(|name| (name.clone(), Value::Null));
-        let types: Map<_, _> = removed_types.chain(types).collect();
-        let said = [
-            ("default", self.default.clone().map(Value::from)),
-            ("types", (!types.is_empty()).then_some(Value::Object(types))),
-            ("fields", merge(&self.fields, &self.removed_fields)),
-            ("catalog", self.decide_anew.then_some(Value::Null)),
-        ];
-        for (name, value) in said.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-            match (members.get_mut(name), value) {
-                // What flags say is added to what the file says.
-                (Some(Value::Object(present)), Value::Object(more)) => present.extend(more),
-                (_, value) => drop(members.insert(name.to_owned(), value)),
-            }
-        }
-        Ok(members)
-    }
 }
 
 impl Arguments {
@@ -155,8 +132,8 @@ impl Arguments {
                 show(context, &found)
             }
             Verb::Set(set) => {
-                let setting =
-                    Setting { path: path(&set.account, ""), members: set.members()?, absent: "account_not_found" };
+                let members = set.changes.members(set.document.read()?)?;
+                let setting = Setting { path: path(&set.account, ""), members, absent: "account_not_found" };
                 let written = set.document.write(&mut client, context, &setting, set.rehearsal).await?;
                 written.then(|rights| show(context, &rights))
             }
@@ -170,6 +147,8 @@ impl Arguments {
                 }
                 Ok(Exit::Done)
             }
+            Verb::Preview(preview) => preview.run(&mut client, context).await,
+            Verb::Backtest(backtest) => backtest.run(&mut client, context).await,
             Verb::Pending { account } => {
                 let found = client.send(&Request::get(path(&account, "/pending"))).await?;
                 let items = found.pointer("/items").and_then(Value::as_array).cloned().unwrap_or_default();
