@@ -53,12 +53,14 @@ impl Board {
 
 fn table(books: &Books) -> String {
     let width = books.lines.iter().map(|line| line.account.len()).max().unwrap_or(0).max(8);
-    let mut text = format!("\n   {:width$}  {:>9}  {:>9}  {:>9}  STATE\n", "", "ACCEPTED", "DELIVERED", "WAITING");
+    let [accepted, delivered, withheld, waiting] = ["ACCEPTED", "DELIVERED", "WITHHELD", "WAITING"];
+    let mut text = format!("\n   {:width$}  {accepted:>9}  {delivered:>9}  {withheld:>9}  {waiting:>9}  STATE\n", "");
     for line in &books.lines {
-        let [accepted, delivered, waiting] = [line.accepted, line.delivered, line.waiting].map(show_count);
+        let [accepted, delivered] = [line.accepted, line.delivered].map(show_count);
+        let [withheld, waiting] = [line.others, line.waiting].map(show_count);
         let state = line.state.replace('_', " ");
         let account = &line.account;
-        text += &format!("   {account:width$}  {accepted:>9}  {delivered:>9}  {waiting:>9}  {state}\n");
+        text += &format!("   {account:width$}  {accepted:>9}  {delivered:>9}  {withheld:>9}  {waiting:>9}  {state}\n");
     }
     text + &format!("   {:width$}  {}", "receiver", received(books))
 }
@@ -66,9 +68,10 @@ fn table(books: &Books) -> String {
 fn line(books: &Books) -> String {
     let figure = |figure: fn(&super::books::Line) -> u64| show_count(books.sum(figure));
     format!(
-        "accepted {}, delivered {}, waiting {}; receiver: {}",
+        "accepted {}, delivered {}, withheld {}, waiting {}; receiver: {}",
         figure(|line| line.accepted),
         figure(|line| line.delivered),
+        figure(|line| line.others),
         figure(|line| line.waiting),
         received(books)
     )

@@ -57,8 +57,23 @@ pub(super) struct Books {
     pub(super) sent: u64,
     /// Whether the simulator was told of every one that it is taken.
     pub(super) is_all_taken: bool,
+    /// Events that hooklog itself has added: it tells an account that its rights have changed.
+    pub(super) own: u64,
+    /// Bodies that had the field that was unticked: before that, and of those looked at after it.
+    pub(super) unticked: Unticked,
     /// Events that a replay had to send again, and those it has.
     pub(super) replay: (u64, u64),
+}
+
+/// What became of a field that was unticked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Unticked {
+    /// Bodies that had it before.
+    pub(super) before: u64,
+    /// Bodies that had it after the change was answered.
+    pub(super) after: u64,
+    /// Bodies that were looked at after it.
+    pub(super) looked_at: u64,
 }
 
 /// One thing that has to be so.
@@ -83,24 +98,33 @@ impl Books {
 
     /// Compares the books at the end.
     pub(super) fn checks(&self) -> Vec<Check> {
-        let Self { lines, received, gaps, sent, .. } = self;
+        let Self { lines, received, gaps, sent, own, unticked, .. } = self;
         let (accepted, delivered) = (self.sum(|line| line.accepted), self.sum(|line| line.delivered));
+        let withheld = self.sum(|line| line.others);
         // The receiver counts requests: repeats after the crash and the replay are beside the first deliveries.
         let first = received.accepted.saturating_sub(received.duplicates + received.replayed + received.tests);
         let (asked, replayed) = self.replay;
         let check = |holds, what| Check { what, holds };
         vec![
             check(
-                self.is_all_taken && *sent == accepted,
-                format!("{} events were sent, {} are in the log, each once", show_count(*sent), show_count(accepted)),
+                self.is_all_taken && *sent + own == accepted,
+                format!(
+                    "{} events were sent, {} are in the log, each once, and {own} of hooklog's own",
+                    show_count(*sent),
+                    show_count(accepted - own)
+                ),
             ),
             check(
                 lines.iter().all(Line::adds_up),
                 "every ledger adds up: accepted = delivered + waiting + the rest".to_owned(),
             ),
             check(
-                self.is_settled() && accepted == delivered,
-                format!("{} were delivered and none waits", show_count(delivered)),
+                self.is_settled() && accepted == delivered + withheld && withheld > 0,
+                format!(
+                    "{} were delivered, {} withheld by rights, and none waits",
+                    show_count(delivered),
+                    show_count(withheld)
+                ),
             ),
             check(
                 first == delivered && gaps.is_empty(),
@@ -113,6 +137,14 @@ impl Books {
             check(
                 received.unverified == 0 && received.verified == received.received,
                 format!("all {} signatures fit", show_count(received.verified)),
+            ),
+            check(
+                unticked.before > 0 && unticked.after == 0 && unticked.looked_at > 0,
+                format!(
+                    "{} bodies had the name of the queue before it was unticked, none of {} after",
+                    show_count(unticked.before),
+                    show_count(unticked.looked_at)
+                ),
             ),
             check(
                 asked > 0 && asked == replayed && received.replayed >= replayed,
@@ -130,6 +162,7 @@ impl Books {
         let check = |check: &Check| json!({"what": check.what, "holds": check.holds});
         json!({
             "sent": self.sent,
+            "own": self.own,
             "endpoints": self.lines.iter().map(line).collect::<Vec<_>>(),
             "received": {"requests": self.received.received, "verified": self.received.verified,
                 "unverified": self.received.unverified, "duplicates": self.received.duplicates,
@@ -144,16 +177,16 @@ mod tests {
     use super::*;
 
     fn sound() -> Books {
-        let line = |account: &str, count| Line {
+        let line = |account: &str, count, withheld| Line {
             account: account.to_owned(),
-            accepted: count,
+            accepted: count + withheld,
             delivered: count,
             waiting: 0,
-            others: 0,
+            others: withheld,
             state: "live".to_owned(),
         };
         Books {
-            lines: vec![line("acme", 70), line("globex", 30)],
+            lines: vec![line("acme", 70, 0), line("globex", 30, 5)],
             received: Tally {
                 received: 115,
                 accepted: 112,
@@ -165,8 +198,10 @@ mod tests {
                 bytes: 0,
             },
             gaps: Vec::new(),
-            sent: 100,
+            sent: 104,
             is_all_taken: true,
+            own: 1,
+            unticked: Unticked { before: 3, after: 0, looked_at: 20 },
             replay: (10, 10),
         }
     }
@@ -180,14 +215,16 @@ mod tests {
     #[test]
     fn each_book_is_held_against_the_others() {
         assert!(failing(|_| {}).is_empty());
-        assert_eq!(failing(|books| books.sent = 101), [0], "one was lost before the log");
+        assert_eq!(failing(|books| books.sent = 105), [0], "one was lost before the log");
         assert_eq!(failing(|books| books.is_all_taken = false), [0]);
         assert_eq!(failing(|books| books.lines[0].delivered = 69), [1, 2, 3]);
         assert_eq!(failing(|books| books.received.duplicates = 3), [3], "the receiver has one less");
         assert_eq!(failing(|books| books.gaps.push("acme/crm sequence 7".to_owned())), [3]);
         assert_eq!(failing(|books| books.received.unverified = 1), [4]);
-        assert_eq!(failing(|books| books.replay = (10, 9)), [5]);
-        assert_eq!(failing(|books| books.replay = (0, 0)), [5], "nothing was asked for");
+        assert_eq!(failing(|books| books.unticked.after = 1), [5], "an unticked field has left");
+        assert_eq!(failing(|books| books.unticked.before = 0), [5], "there was nothing to untick");
+        assert_eq!(failing(|books| books.replay = (10, 9)), [6]);
+        assert_eq!(failing(|books| books.replay = (0, 0)), [6], "nothing was asked for");
     }
 
     #[test]

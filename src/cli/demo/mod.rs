@@ -1,8 +1,8 @@
 //! `hooklog demo`: all of it at work, in a minute, with the books compared at the end.
 //!
 //! Not a simulation of hooklog: a real `hooklog serve` on a directory of its own, a simulated INO that posts to it,
-//! a receiver that verifies every signature and sequence. The scenes are what goes wrong in a week: a receiver that
-//! is down, a process that is killed, a stretch that is wanted again.
+//! a receiver that verifies every signature and sequence. The scenes are what happens in a week: a receiver that is
+//! down, a field that is unticked, a process that is killed, a stretch that is wanted again.
 
 mod board;
 mod books;
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use self::board::Board;
-use self::books::{Books, Line};
+use self::books::{Books, Line, Unticked};
 use self::server::Server;
 use super::client::{Client, Request};
 use super::column::{Column, count, show_count, state, text};
@@ -34,10 +34,10 @@ use crate::model::{AccountName, Sequence};
 use crate::runtime::{Clock, Shutdown, ShutdownTrigger, Tasks, shutdown};
 use crate::security::{Secret, SigningSecret};
 
-/// See all of it at work: an outage, a kill -9, a replay, and the books compared
+/// See all of it at work: an outage, a right changed, a kill -9, a replay, and the books compared
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  hooklog demo                       six scenes, then it goes on until Ctrl-C
+  hooklog demo                       seven scenes, then it goes on until Ctrl-C
   hooklog demo --once                ends after the scenes: 0 where the books agree, else 1
   hooklog demo --rate 2000 --scene 10s
   hooklog demo --once -o json        the books for programs
@@ -100,6 +100,8 @@ struct Show {
     tally: Arc<Tally>,
     lines: Vec<Line>,
     gaps: Vec<Gap>,
+    own: u64,
+    unticked: Unticked,
     replay: (u64, u64),
     board: Board,
     clock: Clock,
@@ -122,9 +124,10 @@ impl Show {
         let address = listener.local_addr().map_err(|reason| Failure::Failed(reason.into()))?;
         let accounts = ACCOUNTS.map(|name| AccountName::parse(name).expect("these are names")).to_vec();
         let mut secrets = Vec::new();
-        for account in &accounts {
+        for (account, rights) in accounts.iter().zip(rights()) {
             let path = format!("/accounts/{account}");
             client.send(&Request::new(Method::PUT, path.clone()).body(json!({}))).await?;
+            client.send(&Request::new(Method::PUT, format!("{path}/rights")).body(rights)).await?;
             let endpoint = json!({ "url": format!("http://{address}/{account}") });
             client.send(&Request::new(Method::PUT, format!("{path}/endpoints/crm")).body(endpoint)).await?;
             let keys = client.send(&Request::get(format!("{path}/endpoints/crm/secret"))).await?;
@@ -142,6 +145,8 @@ impl Show {
             tally: Arc::default(),
             lines: Vec::new(),
             gaps: Vec::new(),
+            own: 0,
+            unticked: Unticked::default(),
             replay: (0, 0),
             board: Board::new(context),
             clock: context.clock.clone(),
@@ -158,7 +163,8 @@ impl Show {
 
         let (title, what) = (
             "The day begins",
-            "Three accounts post events. Each is on disk before it is acknowledged, then delivered, signed and in order.",
+            "Three accounts post events. Each is on disk before it is acknowledged, then delivered, signed and in order. \
+             acme receives what is recommended, globex no mail and no messages, initech pseudonyms of its agents.",
         );
         self.board.scene(context, title, what);
         self.watch(context, scene, |_| false).await;
@@ -182,6 +188,13 @@ impl Show {
             books.lines.iter().all(|line| line.state == "live" && line.waiting < 50)
         })
         .await?;
+
+        let (title, what) = (
+            "A right is changed",
+            "acme unticks the name of the queue. From the answer on no request begins with it, whatever waits.",
+        );
+        self.board.scene(context, title, what);
+        self.untick(context, scene).await?;
 
         let (title, what) = (
             "hooklog is killed with -9",
@@ -250,7 +263,7 @@ impl Show {
   export HOOKLOG_URL={url} HOOKLOG_DATA={}
   hooklog status
   hooklog endpoint status acme/crm
-  hooklog event list acme --limit 5
+  hooklog event explain globex --since 1m
   hooklog endpoint pause acme/crm      and then: resume",
             directory.join("data").display()
         ));
@@ -309,6 +322,48 @@ impl Show {
         let killed = server.kill().await?;
         self.server = Some(killed.start().await?);
         Ok(())
+    }
+
+    /// Unticks a field of the first account's, and looks at bodies from before and after.
+    async fn untick(&mut self, context: &mut Context, scene: Duration) -> Result<(), Failure> {
+        let Some(account) = self.accounts.first().cloned() else { return Ok(()) };
+        let path = format!("/accounts/{account}");
+        let change = json!({ "fields": { UNTICKED: "remove" } });
+        self.client.send(&Request::new(Method::PATCH, format!("{path}/rights")).body(change)).await?;
+        self.own += 1;
+        let newest = self.client.send(&Request::get(format!("{path}/events")).query_where("limit", Some(1))).await?;
+        let newest = newest.pointer("/items/0/offset").and_then(Value::as_u64).unwrap_or_default();
+        self.watch(context, scene, |_| false).await;
+        let (before, _) = self.bodies_with_it(&path, "toOffset", newest).await?;
+        let (after, looked_at) = self.bodies_with_it(&path, "fromOffset", newest + 1).await?;
+        self.unticked = Unticked { before, after, looked_at };
+        let told = format!(
+            "{before} of the first bodies had it; of {looked_at} bodies since, proven by their hashes, {after} have"
+        );
+        self.board.say(context, &told);
+        Ok(())
+    }
+
+    /// Counts bodies, as they were sent, that have the field that is unticked; also how many were looked at.
+    async fn bodies_with_it(&mut self, path: &str, edge: &'static str, offset: u64) -> Result<(u64, u64), Failure> {
+        let request = Request::get(format!("{path}/deliveries"))
+            .query_where("endpoint", Some("crm"))
+            .query_where("outcome", Some("delivered"))
+            .query_where("direction", Some("oldest"))
+            .query_where("limit", Some(LOOKED_AT))
+            .query_where(edge, Some(offset));
+        let listed = self.client.send(&request).await?;
+        let (mut with_it, mut looked_at) = (0, 0);
+        for delivery in listed.pointer("/items").and_then(Value::as_array).into_iter().flatten() {
+            let offset = delivery.pointer("/offset").and_then(Value::as_u64).unwrap_or_default();
+            let whole = self.client.send(&Request::get(format!("{path}/deliveries/crm/{offset}"))).await?;
+            let attempts = whole.pointer("/attempts").and_then(Value::as_array);
+            let bodies = attempts.into_iter().flatten().filter_map(|attempt| attempt.pointer("/body")?.as_str());
+            let bodies: Vec<Value> = bodies.filter_map(|body| serde_json::from_str(body).ok()).collect();
+            looked_at += u64::from(!bodies.is_empty());
+            with_it += u64::from(bodies.iter().any(|body| body.pointer("/data/queue/name").is_some()));
+        }
+        Ok((with_it, looked_at))
     }
 
     async fn replay_a_stretch(&mut self, context: &mut Context) -> Result<(), Failure> {
@@ -388,6 +443,8 @@ impl Show {
             gaps: self.gaps.iter().map(Gap::to_string).collect(),
             sent: self.tally.sent(),
             is_all_taken: self.tally.is_all_taken(),
+            own: self.own,
+            unticked: self.unticked,
             replay: self.replay,
         }
     }
@@ -396,6 +453,15 @@ impl Show {
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|reason| Failure::failed(format!("the receiver cannot listen on {address}: {reason}")))
+}
+
+/// What each account receives: no two the same.
+fn rights() -> [Value; ACCOUNTS.len()] {
+    [
+        json!({}),
+        json!({ "types": { "email.*": false, "messaging.*": false } }),
+        json!({ "fields": { "agent.id": "pseudonymize", "actor.userId": "pseudonymize" } }),
+    ]
 }
 
 const COLUMNS: &[Column] = &[
@@ -407,6 +473,9 @@ const COLUMNS: &[Column] = &[
     state("STATE", "/state"),
 ];
 const ACCOUNTS: [&str; 3] = ["acme", "globex", "initech"];
+const UNTICKED: &str = "queue.name";
+/// Bodies that are looked at before and after.
+const LOOKED_AT: usize = 40;
 const AGENTS: u32 = 20;
 const REPLAYED_MAX: u64 = 300;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
