@@ -10,6 +10,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// The memory that an instance begins with: room for a table and events of the usual size.
+const MEMORY: &str = "-Clink-arg=--initial-memory=1572864";
+
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What the inner cargo may know: where things are, and how to get out.
@@ -104,8 +107,8 @@ impl Tools {
             (checkout.to_owned(), "/hooklog"),
             (target.to_owned(), "/target"),
         ];
-        let flags: Vec<String> =
-            names.iter().map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display())).collect();
+        let names = names.iter().map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()));
+        let flags: Vec<String> = names.chain([MEMORY.to_owned()]).collect();
         // What separates flags in this variable is a character that is in none of them.
         flags.join("\u{1f}")
     }

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use bindings::{About, Event, Guest, Verdict};
 
 use crate::Table;
+use crate::arena::Arena;
 
 #[expect(unsafe_code, reason = "the bindings hand strings over as pointers and lengths")]
 #[expect(clippy::too_many_arguments, reason = "an event goes over as one number for each of its parts")]
@@ -20,6 +21,9 @@ mod bindings {
 
 struct Rights;
 
+#[global_allocator]
+static ARENA: Arena = Arena::new();
+
 static TABLE: OnceLock<Table> = OnceLock::new();
 
 impl Guest for Rights {
@@ -29,7 +33,9 @@ impl Guest for Rights {
 
     fn configure(config: String) -> Result<(), String> {
         let table = Table::parse(config).map_err(|error| error.to_string())?;
-        TABLE.set(table).map_err(|_| "already configured".to_owned())
+        TABLE.set(table).map_err(|_| "already configured".to_owned())?;
+        ARENA.keep();
+        Ok(())
     }
 
     fn evaluate(event: Event) -> Verdict {

@@ -25,6 +25,8 @@ mod mask;
 mod pseudonym;
 
 #[cfg(target_family = "wasm")]
+mod arena;
+#[cfg(target_family = "wasm")]
 mod component;
 
 pub use error::{Error, Fault};

@@ -91,9 +91,16 @@ pub(super) struct Section {
 impl Section {
     /// Returns the rule for a path: its own, or what is said below the nearest path above it.
     pub(super) fn rule(&self, path: &str) -> Rule {
-        if let Some(rule) = self.rules.get(path) {
-            return *rule;
-        }
+        self.rules.get(path).copied().unwrap_or_else(|| self.inherited(path))
+    }
+
+    /// Returns the rules that say something else than what holds without them, in the order of their paths.
+    pub(super) fn needed(&self) -> impl Iterator<Item = (&String, &Rule)> {
+        self.rules.iter().filter(|(path, rule)| **rule != self.inherited(path))
+    }
+
+    /// Returns what holds at a path that has no rule of its own.
+    fn inherited(&self, path: &str) -> Rule {
         let mut above = path;
         while let Some((parent, _)) = above.rsplit_once('.') {
             if let Some(rule) = self.rules.get(parent) {

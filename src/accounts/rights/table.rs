@@ -106,8 +106,9 @@ fn lines(decisions: &Decisions) -> String {
         put(format_args!("{selector} {}\n", mark(*of_type)));
     }
     for (selector, section) in by_name(&decisions.sections) {
-        put(format_args!("fields {selector} {} {}\n", section.rules.len(), letter(section.rest)));
-        for (path, rule) in &section.rules {
+        // A batch begins with reading them: what follows from another line is not said again.
+        put(format_args!("fields {selector} {} {}\n", section.needed().count(), letter(section.rest)));
+        for (path, rule) in section.needed() {
             put(format_args!("{path} {}{}\n", letter(rule.own), letter(rule.below)));
         }
     }
