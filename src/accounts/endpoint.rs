@@ -3,15 +3,15 @@
 //! Secrets are not in here: a command names them by their ids in the keystore. A draft may bring new ones;
 //! what it leaves out stays, but never follows to another scheme, host or port by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::keystore::KeyId;
-use super::rights::{RightsDraft, RightsSettings};
-use crate::model::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_PER_ENDPOINT_MAX};
+use super::rights::{RightsDraft, RightsSettings, TypeName};
+use crate::model::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_PER_ENDPOINT_MAX, TYPES_PER_ENDPOINT_MAX};
 use crate::model::{EndpointId, Offset, Timestamp};
 use crate::security::Secret;
 
@@ -126,6 +126,9 @@ pub struct EndpointDraft {
     /// Headers sent with every request beside hooklog's own.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// The types it asks for, by name or pattern (`call.*`); all that its account receives where left out.
+    #[serde(default)]
+    pub types: Option<Vec<String>>,
     /// What the endpoint receives less than its account; none where it is the same.
     #[serde(default)]
     pub rights: Option<RightsDraft>,
@@ -219,6 +222,9 @@ pub struct EndpointSettings {
     pub keys: Vec<SigningKey>,
     /// Why nothing is sent at the moment, and since when.
     pub halt: Option<(Halt, Timestamp)>,
+    /// The types it asks for; all where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub types: Option<BTreeSet<TypeName>>,
     /// What the endpoint receives less than its account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rights: Option<RightsSettings>,
@@ -262,6 +268,22 @@ impl EndpointDraft {
                 check_secret("/auth/value", value.as_ref())
             }
         }
+    }
+
+    /// Reads the types that the endpoint asks for.
+    ///
+    /// # Errors
+    /// `Invalid` with the place of the one that is wrong, or where there are too many or none.
+    pub(super) fn check_types(&self) -> Result<Option<BTreeSet<TypeName>>, Error> {
+        let Some(types) = &self.types else { return Ok(None) };
+        if types.is_empty() || types.len() > TYPES_PER_ENDPOINT_MAX {
+            let detail = format!("an endpoint asks for 1 to {TYPES_PER_ENDPOINT_MAX} types; leave it out for all");
+            return Err(Error::invalid("/types", detail));
+        }
+        let read = |(index, name): (usize, &String)| {
+            TypeName::parse(name).map_err(|wrong| Error::invalid(&format!("/types/{index}"), wrong.to_string()))
+        };
+        types.iter().enumerate().map(read).collect::<Result<_, _>>().map(Some)
     }
 
     fn check_headers(&self) -> Result<(), Error> {

@@ -167,6 +167,7 @@ impl Accounts {
         }
         let kept = present.as_ref().map(|endpoint| &endpoint.settings.value);
         let rights = draft.rights.as_ref().map(|rights| self.check_narrowing(rights)).transpose()?;
+        let types = draft.check_types()?;
         if kept.is_some_and(|kept| kept.rights.is_some() && kept.rights != rights) && !may.change_rights {
             let detail = "the endpoint has rights of its own, which this would change: send them as they are read";
             return Err(Error::Forbidden { missing: Permission::Rights, detail: detail.to_owned() });
@@ -192,6 +193,7 @@ impl Accounts {
             after: kept.map_or_else(|| self.0.log.account_head(account.id), |kept| kept.after),
             keys,
             halt,
+            types,
             rights,
         };
         if let Some(present) = present.as_ref().filter(|endpoint| endpoint.settings.value == settings) {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::endpoint::StoredEndpoint;
+use super::endpoint::{EndpointSettings, StoredEndpoint};
 use super::rights::{Mark, RightsSettings, Table};
 use super::state::{Endpoint, Revised};
+use super::tables::Part;
 use super::{Accounts, Error};
 use crate::model::{Position, SettingKind, Timestamp, Who};
 
@@ -23,10 +24,12 @@ pub enum RightsOf {
     Ceiling,
     /// The endpoint's own.
     Endpoint,
+    /// The types that the endpoint asks for.
+    Types,
 }
 
 impl RightsOf {
-    const ALL: [Self; 3] = [Self::Account, Self::Ceiling, Self::Endpoint];
+    const ALL: [Self; 4] = [Self::Account, Self::Ceiling, Self::Endpoint, Self::Types];
 }
 
 /// Rights that withhold a type, and the change that made them so.
@@ -114,12 +117,10 @@ impl Accounts {
         event_type: &str,
         at: Position,
     ) -> Result<Option<Withholding>, Error> {
-        let Some(Revised { value: Some(rights), revision, at: since, by }) = self.rights_as_of(endpoint, of, at)?
-        else {
+        let Some(Revised { value: Some(part), revision, at: since, by }) = self.rights_as_of(endpoint, of, at)? else {
             return Ok(None);
         };
-        let mark = rights.mark(&*self.catalog_of_rights(&rights)?, event_type);
-        let name = rights.name_of(event_type).map(|name| name.as_str().to_owned());
+        let (mark, name) = part.mark(self, event_type)?;
         Ok((mark != Mark::Wanted).then_some(Withholding { of, mark, name, revision, since, by }))
     }
 
@@ -145,19 +146,26 @@ impl Accounts {
         endpoint: &Endpoint,
         of: RightsOf,
         at: Position,
-    ) -> Result<Option<Revised<Option<RightsSettings>>>, Error> {
+    ) -> Result<Option<Revised<Option<Part>>>, Error> {
         let (kind, name) = match of {
             RightsOf::Account => (SettingKind::Rights, ""),
             RightsOf::Ceiling => (SettingKind::Ceiling, ""),
-            RightsOf::Endpoint => (SettingKind::Endpoint, endpoint.name.as_str()),
+            RightsOf::Endpoint | RightsOf::Types => (SettingKind::Endpoint, endpoint.name.as_str()),
         };
         let Some(row) = self.0.log.setting_as_of(endpoint.account, kind, name, at)? else { return Ok(None) };
-        if of != RightsOf::Endpoint {
-            return Ok(Some(Revised::read_optional(&row)?));
+        if kind != SettingKind::Endpoint {
+            let rights: Revised<Option<RightsSettings>> = Revised::read_optional(&row)?;
+            return Ok(Some(rights.map(|rights| rights.map(Part::Rights))));
         }
         let stored: Revised<StoredEndpoint> = Revised::read(&row)?;
-        let is_this = stored.value.id == endpoint.id;
-        Ok(is_this.then(|| stored.map(|stored| stored.settings.and_then(|settings| settings.rights))))
+        if stored.value.id != endpoint.id {
+            return Ok(None);
+        }
+        let part = |settings: EndpointSettings| match of {
+            RightsOf::Types => settings.types.map(Part::Types),
+            RightsOf::Account | RightsOf::Ceiling | RightsOf::Endpoint => settings.rights.map(Part::Rights),
+        };
+        Ok(Some(stored.map(|stored| stored.settings.and_then(part))))
     }
 }
 

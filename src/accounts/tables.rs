@@ -4,18 +4,55 @@
 //! stricter, and one table comes out. Not applied here. A table is a function of the rights alone, so accounts that
 //! decided the same share one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::build::AsOf;
+use super::endpoint::EndpointSettings;
 use super::execute::{NewSetting, check};
-use super::rights::{Decisions, Layer, RightsDraft, RightsSettings, Table};
+use super::rights::{Decisions, Layer, Mark, RightsDraft, RightsSettings, Table, TypeName};
 use super::stamp::RightsStamp;
 use super::state::{Account, Endpoint, Revised};
 use super::{Accounts, Change, Condition, Error};
 use crate::catalog::Catalog;
 use crate::model::{AccountId, AccountName, EndpointId, Position, SettingKind, Who};
 use crate::security::Secret;
+
+/// One of the things that meet in a table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    /// The account's rights, its ceiling, or an endpoint's own rights.
+    Rights(RightsSettings),
+    /// The types that an endpoint asks for.
+    Types(BTreeSet<TypeName>),
+}
+
+impl Part {
+    /// Resolves it.
+    ///
+    /// # Errors
+    /// `Log` where the catalogue of rights cannot be read.
+    fn decisions(&self, accounts: &Accounts) -> Result<Decisions, Error> {
+        Ok(match self {
+            Self::Rights(rights) => Decisions::resolve(rights, &*accounts.catalog_of_rights(rights)?),
+            Self::Types(types) => Decisions::of_types(types),
+        })
+    }
+
+    /// Returns whether events of a type are sent, as far as this goes, and the name in it that means the type.
+    ///
+    /// # Errors
+    /// As for [`Part::decisions`].
+    pub(super) fn mark(&self, accounts: &Accounts, event_type: &str) -> Result<(Mark, Option<String>), Error> {
+        Ok(match self {
+            Self::Rights(rights) => {
+                let mark = rights.mark(&*accounts.catalog_of_rights(rights)?, event_type);
+                (mark, rights.name_of(event_type).map(|name| name.as_str().to_owned()))
+            }
+            Self::Types(types) => (Decisions::of_types(types).mark(event_type), None),
+        })
+    }
+}
 
 /// What holds for an account or one of its endpoints at this moment.
 #[derive(Debug, Clone)]
@@ -39,7 +76,7 @@ struct Ready {
     /// Of an account, and of each endpoint that has rights of its own; with what they were made from.
     held: HashMap<(AccountId, Option<EndpointId>), (Revisions, Arc<Table>)>,
     /// By what decided them.
-    made: HashMap<Vec<RightsSettings>, Arc<Table>>,
+    made: HashMap<Vec<Part>, Arc<Table>>,
 }
 
 /// The revisions of all rights that meet in a table.
@@ -189,7 +226,7 @@ impl Accounts {
     /// As for [`Accounts::effective`].
     pub fn effective_with(&self, account: &Account, rights: RightsSettings) -> Result<Arc<Table>, Error> {
         let ceiling = account.ceiling.as_ref().map(|ceiling| ceiling.value.clone());
-        self.table_of([Some(rights), ceiling].into_iter().flatten().collect())
+        self.table_of([Some(rights), ceiling].into_iter().flatten().map(Part::Rights).collect())
     }
 
     /// Returns the key that an account's pseudonyms are made with.
@@ -201,7 +238,11 @@ impl Accounts {
     fn effective_of(&self, account: &Account, endpoint: Option<&Endpoint>) -> Result<Effective, Error> {
         let missing = || Error::NotFound { what: "rights of the account", id: account.name.to_string() };
         let rights = account.rights.as_ref().ok_or_else(missing)?;
-        let endpoint = endpoint.filter(|endpoint| endpoint.settings.value.rights.is_some());
+        let narrows = |endpoint: &&Endpoint| {
+            let EndpointSettings { rights, types, .. } = &endpoint.settings.value;
+            rights.is_some() || types.is_some()
+        };
+        let endpoint = endpoint.filter(narrows);
         let key = (account.id, endpoint.map(|endpoint| endpoint.id));
         let revisions = Revisions {
             rights: rights.revision,
@@ -214,20 +255,22 @@ impl Accounts {
             return Ok(Effective { table, revision: rights.revision, as_of, stamp });
         }
         let own = endpoint.and_then(|endpoint| endpoint.settings.value.rights.clone());
+        let types = endpoint.and_then(|endpoint| endpoint.settings.value.types.clone());
         let ceiling = account.ceiling.as_ref().map(|ceiling| ceiling.value.clone());
-        let table = self.table_of([Some(rights.value.clone()), ceiling, own].into_iter().flatten().collect())?;
+        let parts = [Some(rights.value.clone()), ceiling, own].into_iter().flatten().map(Part::Rights);
+        let table = self.table_of(parts.chain(types.map(Part::Types)).collect())?;
         self.0.tables.hold(key, revisions, Arc::clone(&table));
         Ok(Effective { table, revision: rights.revision, as_of, stamp })
     }
 
-    /// Makes the table of rights that meet, or takes the one that is ready.
-    pub(super) fn table_of(&self, rights: Vec<RightsSettings>) -> Result<Arc<Table>, Error> {
-        if let Some(table) = self.0.tables.made(&rights) {
+    /// Makes the table of what meets, or takes the one that is ready.
+    pub(super) fn table_of(&self, parts: Vec<Part>) -> Result<Arc<Table>, Error> {
+        if let Some(table) = self.0.tables.made(&parts) {
             return Ok(table);
         }
         let mut merged: Option<Decisions> = None;
-        for layer in &rights {
-            let decisions = Decisions::resolve(layer, &*self.catalog_of_rights(layer)?);
+        for part in &parts {
+            let decisions = part.decisions(self)?;
             merged = Some(match merged {
                 None => decisions,
                 Some(others) => others.stricter(&decisions),
@@ -237,7 +280,7 @@ impl Accounts {
         let table = Table::new(merged.ok_or_else(missing)?.with_twins_joined())
             .map_err(|problem| Error::NotNow(format!("{problem}: name fields for fewer single types")))?;
         let table = Arc::new(table);
-        self.0.tables.keep(rights, Arc::clone(&table));
+        self.0.tables.keep(parts, Arc::clone(&table));
         Ok(table)
     }
 }
@@ -256,11 +299,11 @@ impl Tables {
         ready.held.insert(key, (revisions, table));
     }
 
-    fn made(&self, rights: &[RightsSettings]) -> Option<Arc<Table>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).made.get(rights).map(Arc::clone)
+    fn made(&self, parts: &[Part]) -> Option<Arc<Table>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).made.get(parts).map(Arc::clone)
     }
 
-    fn keep(&self, rights: Vec<RightsSettings>, table: Arc<Table>) {
+    fn keep(&self, parts: Vec<Part>, table: Arc<Table>) {
         let mut ready = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if ready.made.len() >= MADE_MAX {
             // Those that some account still has are made from the same rights as before: no other table comes out.
@@ -270,7 +313,7 @@ impl Tables {
                 ready.held.clear();
             }
         }
-        ready.made.insert(rights, table);
+        ready.made.insert(parts, table);
     }
 }
 

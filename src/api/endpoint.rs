@@ -68,6 +68,8 @@ pub(super) struct Shown {
     timeout_ms: Option<u64>,
     /// Headers sent with every request beside hooklog's own.
     headers: BTreeMap<String, String>,
+    /// The types it asks for, by name or pattern; null where that is all that its account receives.
+    types: Option<Vec<String>>,
     /// What the endpoint receives less than its account; null where it is the same.
     rights: Option<rights::Shown>,
 }
@@ -117,6 +119,7 @@ impl Shown {
             max_in_flight: settings.max_in_flight,
             timeout_ms: settings.timeout_ms,
             headers: settings.headers.clone(),
+            types: settings.types.as_ref().map(|types| types.iter().map(|name| name.as_str().to_owned()).collect()),
             rights: settings.rights.as_ref().map(|rights| rights::Shown::of(accounts, rights)),
         }
     }

@@ -23,6 +23,8 @@ pub const SOURCE_ID_BYTES_MAX: usize = 1024;
 pub const HEADER_VALUE_BYTES_MAX: usize = 8 * 1024;
 /// Extra headers of one endpoint.
 pub const HEADERS_PER_ENDPOINT_MAX: usize = 20;
+/// Types that one endpoint asks for by name or pattern: more than the catalogue has.
+pub const TYPES_PER_ENDPOINT_MAX: usize = 200;
 /// Names in the rights of one account, of types and fields together.
 pub const RIGHTS_ENTRIES_MAX: usize = 2_000;
 /// How deep JSON may be nested.

@@ -27,6 +27,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "latency_p95_ms", measure: latency::accepted_to_first_byte },
     Row { name: "start_1m_records_ms", measure: start::records_1m },
     Row { name: "rss_idle_mb", measure: footprint::idle_memory },
+    Row { name: "rss_10k_accounts_mb", measure: footprint::many_accounts },
     Row { name: "disk_per_event", measure: footprint::disk },
 ];
 

@@ -65,6 +65,26 @@ impl Server {
         self.ask("PUT", ENDPOINT, Some(&json!({ "url": url, "maxInFlight": 64 }))).map(drop)
     }
 
+    /// Makes so many accounts, each with an endpoint that is switched on and has nothing to do.
+    pub(crate) fn make_idle_accounts(&self, count: usize, url: &str) -> anyhow::Result<()> {
+        let next = std::sync::atomic::AtomicUsize::new(0);
+        let make = || -> anyhow::Result<()> {
+            loop {
+                let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                if number >= count {
+                    return Ok(());
+                }
+                let path = format!("/api/v1/accounts/account-{number}");
+                self.ask("PUT", &path, Some(&json!({})))?;
+                self.ask("PUT", &format!("{path}/endpoints/crm"), Some(&json!({ "url": url })))?;
+            }
+        };
+        std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..MAKERS).map(|_| scope.spawn(make)).collect();
+            makers.into_iter().try_for_each(|maker| maker.join().expect("a maker does not panic"))
+        })
+    }
+
     pub(crate) fn pause(&self) -> anyhow::Result<()> {
         self.ask("POST", &format!("{ENDPOINT}/pause"), Some(&json!({}))).map(drop)
     }
@@ -208,5 +228,7 @@ fn exchange(address: SocketAddr, request: &str) -> anyhow::Result<(u16, String)>
     Ok((status, body))
 }
 
+/// Connections over which accounts are made.
+const MAKERS: usize = 4;
 const READY_PATIENCE: Duration = Duration::from_secs(60);
 const LEDGER_PATIENCE: Duration = Duration::from_secs(10);

@@ -294,3 +294,37 @@ async fn an_endpoint_receives_less_than_its_account_and_a_ceiling_bounds_both() 
 }
 
 const IN_FLIGHT: usize = 16;
+
+#[tokio::test]
+async fn an_endpoint_gets_the_types_it_asks_for_and_of_them_what_its_account_receives() {
+    let directory = tempfile::tempdir().unwrap();
+    let (server, receiver) = (Server::start(directory.path()), Receiver::start().await);
+    server.account("acme").await;
+    server.rights("acme", json!({ "types": { "*": true, "call.missed": false }, "fields": { "*": "keep" } })).await;
+    let types = json!(["call.*", "never.heard_of"]);
+    let saved = server.endpoint("acme", "crm", json!({ "url": receiver.url(), "types": types })).await;
+    assert_eq!(saved["types"], types);
+    let posted = ["call.ended", "call.missed", "call.unheard_of", "agent.logged_in", "never.heard_of", "never.heard"];
+    let event = |name: &&str| json!({ "id": name.replace('.', "-"), "type": name, "data": { "name": "canary" } });
+    server.post("acme", Value::Array(posted.iter().map(event).collect())).await;
+    server.status_when("acme", "crm", |status| status["ledger"]["waiting"] == 0).await;
+    let sent: Vec<String> = receiver.deliveries().iter().map(|one| one.header("hooklog-type").to_owned()).collect();
+    let mut sent: Vec<&str> = sent.iter().map(String::as_str).collect();
+    sent.sort_unstable();
+    assert_eq!(sent, ["call.ended", "call.unheard_of", "never.heard_of"]);
+    assert_eq!(receiver.deliveries()[0].json()["data"], json!({ "name": "canary" }), "it is no right over fields");
+    for (id, of) in [("call-missed", "account"), ("agent-logged_in", "types")] {
+        let told = server.api().get(&format!("/api/v1/accounts/acme/events/{id}/explain")).await.json();
+        assert_eq!(told["endpoints"][0]["reason"]["withheldBy"][0]["of"], of, "{told}");
+    }
+    // Left out, it is all that the account receives.
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    server.post("acme", json!({ "id": "last", "type": "agent.logged_in", "data": {} })).await;
+    receiver.wait_for(4).await;
+    let path = "/api/v1/accounts/acme/endpoints/crm";
+    for (wrong, pointer) in [(json!([]), "/types"), (json!(["call.*", "call*"]), "/types/1")] {
+        let refused = server.api().put(path, json!({ "url": receiver.url(), "types": wrong })).await;
+        assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{refused:?}");
+    }
+    assert_eq!(server.terminate(), Some(0));
+}

@@ -34,6 +34,22 @@ impl Decisions {
     }
 }
 
+impl Decisions {
+    /// Returns decisions that let through these types, known or not, as they are, and no others.
+    #[must_use]
+    pub fn of_types(types: &BTreeSet<TypeName>) -> Self {
+        let is_all = types.iter().any(TypeName::is_star);
+        let named = types.iter().filter(|name| !name.is_star()).map(|name| (selector(name), Mark::Wanted));
+        let section = Section { rest: Treatment::Keep, rules: BTreeMap::new() };
+        Self {
+            types: named.collect(),
+            other_types: if is_all { Mark::Wanted } else { Mark::Withheld },
+            sections: BTreeMap::from([(Selector::All, section)]),
+            twins: BTreeSet::new(),
+        }
+    }
+}
+
 impl RightsSettings {
     /// Returns whether events of a type are sent, by these rights alone.
     #[must_use]

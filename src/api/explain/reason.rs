@@ -230,6 +230,10 @@ fn sentence(found: &Withholding, event_type: &EventType) -> String {
     let whose = match found.of {
         RightsOf::Account => "the account's rights",
         RightsOf::Endpoint => "the endpoint's own rights",
+        RightsOf::Types => {
+            let by = found.by.label();
+            return format!("the endpoint does not ask for {event_type}, since {since}, saved by {by}");
+        }
         RightsOf::Ceiling => {
             return format!("INO's contract with the account does not have {event_type}, since {since}");
         }

@@ -109,7 +109,7 @@ async fn what_is_wrong_with_an_endpoint_is_named() {
         (json!({ "url": "https://10.0.0.1/" }), "forbidden_address", "/url"),
         (json!({ "url": "https://169.254.169.254/" }), "forbidden_address", "/url"),
         (json!({ "url": "https://x.example/", "order": "random" }), "invalid_request", "/order"),
-        (json!({ "url": "https://x.example/", "types": ["a"] }), "invalid_request", "/types"),
+        (json!({ "url": "https://x.example/", "startAt": "now" }), "invalid_request", "/startAt"),
         (json!({ "url": "https://x.example/", "maxInFlight": 0 }), "invalid_request", "/maxInFlight"),
         (json!({ "url": "https://x.example/", "auth": { "type": "magic" } }), "invalid_request", "/auth/type"),
     ] {

@@ -22,6 +22,7 @@ use crate::cli::writing::Rehearsal;
   hooklog endpoint set acme/crm https://crm.example.com/hooks
   hooklog endpoint set acme/crm --auth bearer:@token.txt --timeout 5s
   hooklog endpoint set acme/crm --auth basic:ino:@- < password.txt
+  hooklog endpoint set acme/crm --type 'call.*' --type agent.logged_in
   hooklog endpoint set acme/crm --header x-team=north --no-header x-old
   hooklog endpoint set acme/crm --order strict --max-in-flight 1 --dry-run")]
 pub(super) struct Set {
@@ -59,6 +60,12 @@ pub(super) struct Settings {
     /// What the body looks like: envelope (the whole event), standard, data (what INO posted) or cloudevents
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
+    /// Ask for this type only; call.* for a family (may be repeated; takes the place of those before)
+    #[arg(long = "type", value_name = "TYPE", conflicts_with = "all_types")]
+    types: Vec<String>,
+    /// Ask for every type that the account receives
+    #[arg(long)]
+    all_types: bool,
     /// How many requests may be under way at once
     #[arg(long, value_name = "N")]
     max_in_flight: Option<u64>,
@@ -119,6 +126,11 @@ impl Auth {
 }
 
 impl Settings {
+    /// The types to ask for; none where that is all.
+    fn asked_types(&self) -> Option<&[String]> {
+        (!self.types.is_empty()).then_some(self.types.as_slice())
+    }
+
     /// Returns what was said, as members of the API.
     pub(super) fn members(&self) -> Result<Map<String, Value>, Failure> {
         let said = [
@@ -128,6 +140,7 @@ impl Settings {
             ("signing", self.signing.clone().map(Value::from)),
             ("order", self.order.clone().map(Value::from)),
             ("format", self.format.clone().map(Value::from)),
+            ("types", (self.all_types || !self.types.is_empty()).then(|| json!(self.asked_types()))),
             ("maxInFlight", self.max_in_flight.map(Value::from)),
             ("timeoutMs", self.timeout.map(|span| Value::from(span.ms()))),
             ("headers", merge(&self.headers, &self.removed_headers)),

@@ -1,4 +1,4 @@
-//! `rss_idle_mb` and `disk_per_event`: what hooklog takes of the machine.
+//! `rss_idle_mb`, `rss_10k_accounts_mb` and `disk_per_event`: what hooklog takes of the machine.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +49,42 @@ fn hooklog_at_rest() -> anyhow::Result<u64> {
     Ok(bytes)
 }
 
+/// Resident memory with ten thousand accounts that have an endpoint each and nothing to do: made in this start, and
+/// after another one.
+pub(super) fn many_accounts(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
+    let accounts = rounds.events(ACCOUNTS);
+    let (mut values, mut made_here) = (Vec::new(), Vec::new());
+    // Making them takes longer than all else; memory does not vary.
+    for round in 0..rounds.count.min(2) {
+        let directory = directory()?;
+        let runtime = runtime()?;
+        let receiver = runtime.block_on(Receiver::start())?;
+        let server = Server::start(directory.path())?;
+        server.make_idle_accounts(accounts, &receiver.url())?;
+        std::thread::sleep(REST);
+        let made = mebibytes(server.resident_bytes()?);
+        server.stop()?;
+        let server = Server::start(directory.path())?;
+        std::thread::sleep(REST);
+        let value = mebibytes(server.resident_bytes()?);
+        server.stop()?;
+        eprintln!("   {round}: {value:.1} MB, {made:.1} MB in the start that made them");
+        values.push(value);
+        made_here.push(made);
+    }
+    let goal = Goal::AtMost(200.0);
+    Ok(vec![
+        Figure { name: "rss_10k_accounts_mb", unit: "MiB", values, ceilings: Vec::new(), goal },
+        Figure {
+            name: "rss_10k_accounts_made_mb",
+            unit: "MiB",
+            values: made_here,
+            ceilings: Vec::new(),
+            goal: Goal::Beside,
+        },
+    ])
+}
+
 /// Bytes on disk per event with one delivery, after a clean stop, beside the bytes of the event itself.
 pub(super) fn disk(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     let events = rounds.events(DISK_EVENTS);
@@ -89,4 +125,5 @@ fn mebibytes(bytes: u64) -> f64 {
 
 const REST: Duration = Duration::from_secs(2);
 const EVENTS_BEFORE_REST: usize = 1_000;
+const ACCOUNTS: usize = 10_000;
 const DISK_EVENTS: usize = 200_000;
