@@ -141,7 +141,7 @@ impl Loaded {
 }
 
 /// Runs until the endpoint is deleted or the process ends.
-pub(super) async fn run(mut loaded: Loaded, mailbox: Arc<Mailbox>, mut messages: mpsc::Receiver<Message>) {
+pub(super) async fn run(mut loaded: Box<Loaded>, mailbox: Arc<Mailbox>, mut messages: mpsc::Receiver<Message>) {
     let mut shutdown = loaded.shared.parts.shutdown.clone();
     let mut waits = Waits { attempts: Crew::new(), reads: FuturesUnordered::new(), write: None };
     let mut actions = Vec::new();

@@ -286,7 +286,8 @@ impl Handle {
         // The head may have moved between reading it and being told of it.
         mailbox.head.fetch_max(self.0.parts.log.account_head(account).0, Ordering::AcqRel);
         mailbox.head_moved.notify_one();
-        self.0.loops.spawn(run(loaded, mailbox, receiver));
+        // In a box of its own: what a task holds is moved into it more than once, and takes room each time.
+        self.0.loops.spawn(run(Box::new(loaded), mailbox, receiver));
         Ok(())
     }
 
