@@ -76,7 +76,7 @@ async fn what_a_backtest_says_would_change_is_what_changes() {
     // A quarter each: ended is changed, declined appears, logged_in disappears, the unheard-of is sent by neither.
     assert_eq!([count("changed"), count("appearing"), count("disappearing"), count("withheld")], [250; 4]);
     let text = found.to_string();
-    assert!(!text.contains("canary") && !text.contains("336"), "{text}");
+    assert!(!text.contains("canary") && !text.contains("+336"), "{text}");
     let fields = json!([
         { "path": "customer.country", "before": "keep", "after": "pseudonymize", "events": 250 },
         { "path": "queue.name", "before": "keep", "after": "mask", "events": 166 },
