@@ -1,7 +1,7 @@
 //! Rights as they were at a position of the log: for whoever shows again what was sent, or says why something was not.
 //!
-//! Read from the settings that the log keeps, whatever holds now. Three rights may meet: the account's, its ceiling and
-//! the endpoint's own; each is told apart, because a different person answers for it.
+//! Read from the settings that the log keeps, whatever holds now. Four things may meet: the account's rights, its
+//! ceiling, the endpoint's own rights and the types it asks for; each is told apart, because another person answers.
 
 use std::sync::Arc;
 

@@ -70,10 +70,19 @@ impl<'a> SentBodies<'a> {
         if let Some(table) = self.tables.get(&at) {
             return Ok(table.clone());
         }
-        let (accounts, endpoint) = (self.call.api.accounts.clone(), Arc::clone(self.endpoint));
-        let table = blocking(move || accounts.table_as_of(&endpoint, at)).await;
-        let table = table.map_err(|error| self.call.refused(error))?;
+        let table = table_as_of(self.call, self.endpoint, at).await?;
         self.tables.insert(at, table.clone());
         Ok(table)
     }
+}
+
+/// Returns the revision of the account's rights, and the table, that held for an endpoint at a position.
+pub(super) async fn table_as_of(
+    call: &Call,
+    endpoint: &Arc<Endpoint>,
+    at: Position,
+) -> Result<(Position, Arc<Table>), Problem> {
+    let (accounts, endpoint) = (call.api.accounts.clone(), Arc::clone(endpoint));
+    let table = blocking(move || accounts.table_as_of(&endpoint, at)).await;
+    table.map_err(|error| call.refused(error))
 }

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::assignment::{Assignment, read_input};
+use super::assignment::{Assignment, read_object};
 use super::client::{Client, Request};
 use super::column::{Column, count, state, text, time};
 use super::connection::ConnectionArguments;
@@ -101,12 +101,7 @@ pub(crate) struct Document {
 impl Document {
     /// Reads the object to begin with.
     pub(crate) fn read(&self) -> Result<Map<String, Value>, Failure> {
-        let Some(path) = &self.from else { return Ok(Map::new()) };
-        match serde_json::from_slice(&read_input(path)?) {
-            Ok(Value::Object(members)) => Ok(members),
-            Ok(_) => Err(Failure::usage(format!("{path} must hold a JSON object"))),
-            Err(reason) => Err(Failure::usage(format!("{path} is no JSON: {reason}"))),
-        }
+        self.from.as_deref().map_or_else(|| Ok(Map::new()), read_object)
     }
 
     /// Writes a setting: changed where it is there, created where it is not, replaced where that was said.

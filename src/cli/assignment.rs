@@ -6,6 +6,8 @@
 use std::io::Read;
 use std::str::FromStr;
 
+use serde_json::{Map, Value};
+
 use super::exit::Failure;
 
 /// `name=value`.
@@ -50,6 +52,18 @@ impl FromStr for TextOrFile {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// Reads the JSON object that a file holds, or stdin.
+///
+/// # Errors
+/// Where the file cannot be read or holds something else.
+pub(crate) fn read_object(path: &str) -> Result<Map<String, Value>, Failure> {
+    match serde_json::from_slice(&read_input(path)?) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(Failure::usage(format!("{path} must hold a JSON object"))),
+        Err(reason) => Err(Failure::usage(format!("{path} is no JSON: {reason}"))),
     }
 }
 

@@ -98,20 +98,9 @@ static PLACES: LazyLock<Places> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EventId, Timestamp};
 
     fn event(key: Option<&str>, actor: Option<&str>, data: &str) -> Event {
-        Event {
-            id: EventId::parse("e1").unwrap(),
-            spelled_type: None,
-            source_id: None,
-            version: 1,
-            occurred_at: Timestamp(0),
-            key: key.map(Into::into),
-            actor: actor.map(Into::into),
-            attributes: Vec::new(),
-            data: data.into(),
-        }
+        Event { key: key.map(Into::into), ..Event::example(actor, data) }
     }
 
     #[test]

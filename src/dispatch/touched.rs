@@ -72,20 +72,9 @@ fn members(text: &str) -> Members<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EventId, Timestamp};
 
     fn touched(actor: Option<&str>, data: &str, left_actor: Option<&str>, left: &str) -> Vec<String> {
-        let event = Event {
-            id: EventId::parse("e1").unwrap(),
-            spelled_type: None,
-            source_id: None,
-            version: 1,
-            occurred_at: Timestamp(0),
-            key: None,
-            actor: actor.map(Into::into),
-            attributes: Vec::new(),
-            data: data.into(),
-        };
+        let event = Event::example(actor, data);
         let left = Left { actor: left_actor.map(Into::into), data: left.into(), key: None };
         left.touched(&event).into_iter().map(|one| format!("{} {:?}", one.path, one.treatment)).collect()
     }

@@ -132,6 +132,22 @@ impl Event {
         self.attributes.iter().any(|(name, _)| &**name == OWN_EVENT)
     }
 
+    /// An event of which only who did it and what happened matters.
+    #[cfg(test)]
+    pub(crate) fn example(actor: Option<&str>, data: &str) -> Self {
+        Self {
+            id: EventId::parse("e1").unwrap(),
+            spelled_type: None,
+            source_id: None,
+            version: 1,
+            occurred_at: Timestamp(0),
+            key: None,
+            actor: actor.map(Into::into),
+            attributes: Vec::new(),
+            data: data.into(),
+        }
+    }
+
     /// Reads the payload part of an event's record; the texts share its bytes.
     ///
     /// # Errors

@@ -106,14 +106,11 @@ impl Backtest {
     }
 
     /// Moves on to a state, unless it has ended; says whether it did.
-    fn go_to(&self, state: JobState, at: Timestamp) -> bool {
+    fn go_to(&self, state: JobState) -> bool {
         self.change(|progress| {
             let is_open = !progress.state.is_over();
             if is_open {
                 progress.state = state;
-            }
-            if state == JobState::Running {
-                progress.started_at = Some(at);
             }
             is_open
         })
@@ -180,7 +177,7 @@ impl Backtests {
     /// Ends a backtest; says whether it had not ended before.
     #[must_use]
     pub fn cancel(&self, job: &Backtest) -> bool {
-        job.go_to(JobState::Cancelled, Timestamp(0))
+        job.go_to(JobState::Cancelled)
     }
 
     fn jobs(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Backtest>>> {
@@ -197,7 +194,7 @@ impl Backtests {
             Ok(()) => (JobState::Completed, None),
             Err(problem) => (JobState::Failed, Some(problem)),
         };
-        if job.go_to(state, Timestamp(0)) {
+        if job.go_to(state) {
             job.change(|progress| progress.problem = problem);
         }
     }
@@ -205,42 +202,42 @@ impl Backtests {
     /// Goes through the stretch, until it is at its end or somebody has ended it.
     async fn compare(&self, job: &Backtest) -> Result<(), String> {
         let Ok(_turn) = self.0.turn.acquire().await else { return Ok(()) };
-        job.go_to(JobState::Running, Timestamp(self.0.parts.clock.wall_ms()));
+        job.go_to(JobState::Running);
+        job.change(|progress| progress.started_at = Some(Timestamp(self.0.parts.clock.wall_ms())));
         let mut next = job.plan.from;
         while next < job.plan.to && !job.is_over() {
-            let (events, read_to) = self.read(job, next).await.map_err(|problem| problem.to_string())?;
-            self.add(job, &events).await;
-            next = read_to;
+            let read = self.read(job, next).await.map_err(|problem| problem.to_string())?;
+            // Where nothing is left up to the end, retention has taken it.
+            next = read.offsets.last().map_or(job.plan.to, |last| last.next());
+            self.add(job, &read).await;
             job.change(|progress| progress.next = next);
         }
         Ok(())
     }
 
-    /// Reads events from an offset on, and returns the offset behind them.
-    async fn read(&self, job: &Backtest, from: Offset) -> Result<(Vec<Read>, Offset), log::Error> {
+    /// Reads events from an offset on.
+    async fn read(&self, job: &Backtest, from: Offset) -> Result<Read, log::Error> {
         let (log, account, to) = (self.0.parts.log.clone(), job.plan.account.id, job.plan.to);
         blocking(move || {
             let stretch = log.read_account(account, from, BATCH_EVENTS_MAX, BATCH_BYTES_MAX)?;
-            let mut events = Vec::with_capacity(stretch.records.len());
+            let mut read = Read::default();
             for record in stretch.records.into_iter().filter(|record| record.header.offset < to) {
-                let (event_type, event) = log.event(&record)?;
-                events.push((record.header.offset, (event_type, event)));
+                read.events.push(log.event(&record)?);
+                read.offsets.push(record.header.offset);
             }
-            // Where nothing is left up to the end, retention has taken it.
-            let read_to = events.last().map_or(to, |(offset, _)| offset.next());
-            Ok((events, read_to))
+            Ok(read)
         })
         .await
     }
 
-    async fn add(&self, job: &Backtest, read: &[Read]) {
+    async fn add(&self, job: &Backtest, Read { offsets, events }: &Read) {
         let Plan { account, before, after, known_fields, .. } = &job.plan;
-        let events: Vec<(EventType, Event)> = read.iter().map(|(_, event)| event.clone()).collect();
         let dispatch = &self.0.parts.dispatch;
         let (before, after) =
-            tokio::join!(dispatch.preview(account, before, &events), dispatch.preview(account, after, &events));
+            tokio::join!(dispatch.preview(account, before, events), dispatch.preview(account, after, events));
         job.change(|progress| {
-            for ((offset, (event_type, event)), (before, after)) in read.iter().zip(before.iter().zip(&after)) {
+            let read = offsets.iter().zip(events);
+            for ((offset, (event_type, event)), (before, after)) in read.zip(before.iter().zip(&after)) {
                 let compared = Compared { offset: *offset, event_type, event, before, after };
                 progress.comparison.add(compared, |path| known_fields.contains(path));
             }
@@ -248,7 +245,12 @@ impl Backtests {
     }
 }
 
-type Read = (Offset, (EventType, Event));
+/// Events, and where each stands.
+#[derive(Debug, Default)]
+struct Read {
+    offsets: Vec<Offset>,
+    events: Vec<(EventType, Event)>,
+}
 
 const BATCH_EVENTS_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 4 << 20;

@@ -176,7 +176,6 @@ const SAMPLES_MAX: usize = 60;
 mod tests {
     use super::*;
     use crate::dispatch::{Fault, Left};
-    use crate::model::Timestamp;
 
     fn left(data: &str) -> Answer {
         Answer::Left(Left { actor: None, data: data.into(), key: None })
@@ -185,17 +184,7 @@ mod tests {
     fn compare(pairs: &[(&str, &Answer, &Answer)]) -> Comparison {
         let mut comparison = Comparison::default();
         for (offset, (event_type, before, after)) in (1..).zip(pairs) {
-            let event = Event {
-                id: EventId::parse("e1").unwrap(),
-                spelled_type: None,
-                source_id: None,
-                version: 1,
-                occurred_at: Timestamp(0),
-                key: None,
-                actor: None,
-                attributes: Vec::new(),
-                data: r#"{"a":{"b":"secret"},"canary":"secret","n":1}"#.into(),
-            };
+            let event = Event::example(None, r#"{"a":{"b":"secret"},"canary":"secret","n":1}"#);
             let event_type = EventType::parse(event_type).unwrap();
             let compared = Compared { offset: Offset(offset), event_type: &event_type, event: &event, before, after };
             comparison.add(compared, |path| path != "canary");

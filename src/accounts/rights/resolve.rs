@@ -32,9 +32,7 @@ impl Decisions {
             .collect();
         Self { types, other_types, sections, twins }
     }
-}
 
-impl Decisions {
     /// Returns decisions that let through these types, known or not, as they are, and no others.
     #[must_use]
     pub fn of_types(types: &BTreeSet<TypeName>) -> Self {

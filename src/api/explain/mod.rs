@@ -16,10 +16,10 @@ use super::call::Call;
 use super::delivery::{AttemptView, Outcome, PATIENCE, Pair, look_at_one};
 use super::event::{Head, Taken, named};
 use super::pairs::Cursor;
+use super::sent_body::table_as_of;
 use crate::accounts::{Endpoint, Table, Treatment};
 use crate::dispatch::{Answer, Touched};
 use crate::model::{EndpointName, Permission, Position, Sequence};
-use crate::runtime::blocking;
 use crate::web::Problem;
 
 pub(super) use self::search::search;
@@ -121,12 +121,6 @@ async fn explain(
 /// Returns by which settings the last request was made; those of now where there was none.
 fn last_as_of(pair: &Pair) -> Position {
     pair.last().and_then(|last| last.as_of).map_or(Position(u64::MAX), |as_of| as_of.settings)
-}
-
-async fn table_as_of(call: &Call, endpoint: &Arc<Endpoint>, at: Position) -> Result<(Position, Arc<Table>), Problem> {
-    let (accounts, endpoint) = (call.api.accounts.clone(), Arc::clone(endpoint));
-    let table = blocking(move || accounts.table_as_of(&endpoint, at)).await;
-    table.map_err(|error| call.refused(error))
 }
 
 /// Says what a table does not leave of an event as it came: what the catalogue knows by name, the rest as a count.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
-use super::super::assignment::read_input;
+use super::super::assignment::read_object;
 use super::super::client::{Client, Request};
 use super::super::column::{Column, count, show_count, show_ms, state, text};
 use super::super::console::{Format, pretty};
@@ -34,20 +34,12 @@ impl Candidate {
     async fn rights(&self, client: &mut Client, account: &AccountName) -> Result<Option<Value>, Failure> {
         let changes = self.changes.members(Map::new())?;
         let mut rights = match &self.rights {
-            Some(file) => object(file)?,
+            Some(file) => Value::Object(read_object(file)?),
             None if changes.is_empty() => return Ok(None),
             None => client.send(&Request::get(path(account, ""))).await?,
         };
         merge(&mut rights, Value::Object(changes));
         Ok(Some(rights))
-    }
-}
-
-fn object(file: &str) -> Result<Value, Failure> {
-    match serde_json::from_slice(&read_input(file)?) {
-        Ok(object @ Value::Object(_)) => Ok(object),
-        Ok(_) => Err(Failure::usage(format!("{file} must hold a JSON object"))),
-        Err(reason) => Err(Failure::usage(format!("{file} is no JSON: {reason}"))),
     }
 }
 
@@ -70,7 +62,7 @@ impl PreviewArguments {
         let mut body = Map::new();
         body.extend(self.offset.map(|offset| ("offset".to_owned(), json!(offset))));
         if let Some(file) = &self.event {
-            body.insert("event".to_owned(), object(file)?);
+            body.insert("event".to_owned(), Value::Object(read_object(file)?));
         }
         let rights = self.candidate.rights(client, &self.account).await?;
         body.extend(rights.map(|rights| ("rights".to_owned(), rights)));
