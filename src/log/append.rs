@@ -11,8 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::Error;
 use crate::model::{
-    AccountId, Attempt, Capture, Command, EndpointId, EventDraft, EventType, Offset, Position, Sequence, SettingKind,
-    Timestamp, commitment,
+    AccountId, Aside, Attempt, Capture, Command, EndpointId, EventDraft, EventType, Offset, Position, Sequence,
+    SettingKind, Timestamp, commitment,
 };
 
 /// The key of the hashes in `event_ids` and `by_key`; made with the store, kept in it.
@@ -145,7 +145,7 @@ impl Course {
     }
 }
 
-/// A row that says how delivery goes. The value of a cursor or an attempt is `deliver`'s.
+/// A row that says how delivery goes. The values of cursors, attempts and asides are `deliver`'s.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutcomeRow {
     /// How far an endpoint has got.
@@ -202,6 +202,28 @@ pub enum OutcomeRow {
         position: Position,
         /// What happened.
         value: Bytes,
+    },
+    /// What became of an event, in place of what the same row said before.
+    Aside {
+        /// At which endpoint.
+        endpoint: EndpointId,
+        /// What became of it.
+        aside: Aside,
+        /// The event.
+        offset: Offset,
+        /// The event's position, by which the row ages.
+        position: Position,
+        /// How it came to that.
+        value: Bytes,
+    },
+    /// That became of the event which was aside: its row goes.
+    NotAside {
+        /// At which endpoint.
+        endpoint: EndpointId,
+        /// What it was.
+        aside: Aside,
+        /// The event.
+        offset: Offset,
     },
 }
 

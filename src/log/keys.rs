@@ -32,12 +32,14 @@ pub(super) enum Family {
     Sequences,
     /// endpoint, offset, course, attempt → position, what happened. Ages.
     Attempts,
+    /// endpoint, outcome, offset → position, how it came to that. Ages.
+    Outcomes,
     /// position of a capture that is kept → position. Ages.
     Captures,
 }
 
 impl Family {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Records,
         Self::ByAccount,
         Self::ByKey,
@@ -49,6 +51,7 @@ impl Family {
         Self::Cursors,
         Self::Sequences,
         Self::Attempts,
+        Self::Outcomes,
         Self::Captures,
     ];
 
@@ -65,6 +68,7 @@ impl Family {
             Self::Cursors => "cursors",
             Self::Sequences => "sequences",
             Self::Attempts => "attempts",
+            Self::Outcomes => "outcomes",
             Self::Captures => "captures",
         }
     }
@@ -72,7 +76,13 @@ impl Family {
     /// Whether values begin with a position and rows below the low-water mark are gone.
     pub(super) const fn ages(self) -> bool {
         match self {
-            Self::ByAccount | Self::ByKey | Self::EventIds | Self::Sequences | Self::Attempts | Self::Captures => true,
+            Self::ByAccount
+            | Self::ByKey
+            | Self::EventIds
+            | Self::Sequences
+            | Self::Attempts
+            | Self::Outcomes
+            | Self::Captures => true,
             Self::Records | Self::Types | Self::Meta | Self::Settings | Self::Blobs | Self::Cursors => false,
         }
     }
@@ -267,6 +277,20 @@ pub(super) fn attempt_parts(key: &[u8]) -> Option<(Offset, u64, Attempt)> {
     ))
 }
 
+/// `outcome` is the number of what became of the event.
+pub(super) fn outcome(endpoint: EndpointId, outcome: u8, offset: Offset) -> [u8; 13] {
+    join::<5, 8, 13>(outcomes_of(endpoint, outcome), offset.0.to_be_bytes())
+}
+
+/// How the keys of all events begin of which the same became at an endpoint.
+pub(super) fn outcomes_of(endpoint: EndpointId, outcome: u8) -> [u8; 5] {
+    join(endpoint.0.to_be_bytes(), [outcome])
+}
+
+pub(super) fn outcome_offset(key: &[u8]) -> Option<Offset> {
+    Some(Offset(u64::from_be_bytes(*key.last_chunk::<8>()?)))
+}
+
 fn join<const A: usize, const B: usize, const C: usize>(first: [u8; A], second: [u8; B]) -> [u8; C] {
     const { assert!(A + B == C, "the parts fill the whole") }
     let mut whole = [0; C];
@@ -299,6 +323,7 @@ mod tests {
                 "cursors",
                 "sequences",
                 "attempts",
+                "outcomes",
                 "captures"
             ]
         );
@@ -328,6 +353,9 @@ mod tests {
             prop_assert_eq!(leading_position(&row.1), Some(position));
             let key = attempt(EndpointId(e), offset, b, Attempt(a));
             prop_assert_eq!(attempt_parts(&key), Some((offset, b, Attempt(a))));
+            let key = outcome(EndpointId(e), digest[0], offset);
+            prop_assert_eq!(outcome_offset(&key), Some(offset));
+            prop_assert!(key.starts_with(&outcomes_of(EndpointId(e), digest[0])));
         });
     }
 

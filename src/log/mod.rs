@@ -25,6 +25,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -33,7 +34,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use self::append::Request;
 use self::shared::Shared;
 use crate::model::{
-    AccountId, Attempt, Capture, EndpointId, Event, EventDraft, EventType, Offset, Position, Record, Sequence,
+    AccountId, Aside, Attempt, Capture, EndpointId, Event, EventDraft, EventType, Offset, Position, Record, Sequence,
     SettingKind, Timestamp, TypeNumber,
 };
 use crate::runtime::{Clock, Random, blocking};
@@ -44,7 +45,7 @@ pub use self::append::{
 };
 pub use self::error::Error;
 pub use self::options::{Durability, Options, Retention};
-pub use self::read::{AccountStretch, IndexRow};
+pub use self::read::{AccountStretch, AsideRow, IndexRow};
 pub use self::repair::{Findings, Repair};
 pub use self::type_counts::TypeCount;
 pub use self::verify::{Damage, Stats, Verified};
@@ -464,6 +465,28 @@ impl Handle {
         limit: usize,
     ) -> Result<Vec<(Course, Attempt, Bytes)>, Error> {
         self.shared.attempts(endpoint, offset, limit)
+    }
+
+    /// Returns what became of an event that was set aside at an endpoint; none where it was not.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn aside(&self, endpoint: EndpointId, offset: Offset) -> Result<Option<(Aside, AsideRow)>, Error> {
+        self.shared.aside(endpoint, offset)
+    }
+
+    /// Returns the rows of the events that became one thing at an endpoint, in a range of offsets.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn asides(
+        &self,
+        endpoint: EndpointId,
+        aside: Aside,
+        offsets: Range<Offset>,
+        limit: usize,
+    ) -> Result<Vec<AsideRow>, Error> {
+        self.shared.asides(endpoint, aside, offsets, limit)
     }
 
     /// Returns the tests of an endpoint whose numbers are below `before`, the newest first.

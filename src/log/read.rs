@@ -4,6 +4,7 @@
 //! below the low-water mark are absent, whether they were removed already or not.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -15,8 +16,8 @@ use super::store::{Row, Rows};
 use super::type_counts::TypeCount;
 use super::{Error, settings};
 use crate::model::{
-    AccountId, Attempt, EndpointId, Event, EventType, Offset, Position, Record, Sequence, SettingKind, Timestamp,
-    TypeNumber,
+    AccountId, Aside, Attempt, EndpointId, Event, EventType, Offset, Position, Record, Sequence, SettingKind,
+    Timestamp, TypeNumber,
 };
 
 /// A stretch of an account's log.
@@ -37,6 +38,17 @@ pub struct IndexRow {
     pub position: Position,
     /// Its type.
     pub event_type: TypeNumber,
+}
+
+/// What became of one event that was not simply delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsideRow {
+    /// The event's place in its account.
+    pub offset: Offset,
+    /// Its place in the whole log.
+    pub position: Position,
+    /// How it came to that, as `deliver` wrote it.
+    pub value: Bytes,
 }
 
 impl Shared {
@@ -415,6 +427,38 @@ impl Shared {
             .collect()
     }
 
+    /// Returns what became of an event that was set aside; none where it was not.
+    pub(super) fn aside(&self, endpoint: EndpointId, offset: Offset) -> Result<Option<(Aside, AsideRow)>, Error> {
+        let oldest = self.oldest();
+        for aside in Aside::ALL {
+            let key = keys::outcome(endpoint, aside.code(), offset);
+            let row =
+                self.store.get(Family::Outcomes, &key)?.map(|value| aside_row(endpoint, &key, &value)).transpose()?;
+            if let Some(row) = row.filter(|row| row.position >= oldest) {
+                return Ok(Some((aside, row)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the rows of the events that became one thing at an endpoint, the oldest first, at most `limit`.
+    pub(super) fn asides(
+        &self,
+        endpoint: EndpointId,
+        aside: Aside,
+        offsets: Range<Offset>,
+        limit: usize,
+    ) -> Result<Vec<AsideRow>, Error> {
+        let key = |offset| keys::outcome(endpoint, aside.code(), offset);
+        let oldest = self.oldest();
+        self.store
+            .scan(Family::Outcomes, &key(offsets.start), Some(&key(offsets.end)))
+            .filter(|row| row.as_ref().map_or(true, |(_, value)| keys::leading_position(value) >= Some(oldest)))
+            .take(limit)
+            .map(|row| row.and_then(|(key, value)| aside_row(endpoint, &key, &value)))
+            .collect()
+    }
+
     /// Returns the tests of an endpoint below a number, the newest first.
     pub(super) fn tests(
         &self,
@@ -472,6 +516,15 @@ impl Shared {
 
 /// What a capture counts beside its payload.
 const ROW_BYTES: usize = 512;
+
+fn aside_row(endpoint: EndpointId, key: &[u8], value: &[u8]) -> Result<AsideRow, Error> {
+    let parts = keys::outcome_offset(key).zip(value.split_first_chunk::<8>());
+    let (offset, (position, value)) = parts.ok_or_else(|| {
+        Error::Inconsistent(format!("a row of what became of an event at endpoint {endpoint} has an unknown form"))
+    })?;
+    let position = Position(u64::from_be_bytes(*position));
+    Ok(AsideRow { offset, position, value: Bytes::copy_from_slice(value) })
+}
 
 fn index_row(key: &[u8], value: &[u8]) -> Result<IndexRow, Error> {
     let parts = keys::by_account_parts(key).zip(keys::by_account_value_parts(value));

@@ -1,6 +1,7 @@
 //! The log as its users see it: a real database in a temporary directory, opened, closed, cut and damaged.
 
 mod counts;
+mod outcomes;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -275,51 +276,6 @@ async fn settings_keep_every_revision() {
     assert_eq!(as_of(Position(0)), None);
     assert_eq!(log.handle.setting_as_of(OTHER, SettingKind::Endpoint, "crm", Position(9)).unwrap(), None);
     assert_eq!(log.handle.blob(&[9; 32]).unwrap().as_deref(), Some(&b"blob"[..]));
-    log.close().await;
-}
-
-#[tokio::test]
-async fn captures_and_outcomes_are_read_back() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut log = open(directory.path());
-    let capture = Capture {
-        reason: CaptureReason::NoType,
-        detail: "nothing at /type".into(),
-        path: "/hooks".into(),
-        headers: Vec::new(),
-        body: Bytes::from_static(b"{}"),
-    };
-    let reservation = log.handle.reserve(10).unwrap();
-    log.handle.append_captures(vec![(AccountId::SYSTEM, capture.clone())], &mut log.random, reservation).await.unwrap();
-    let record = log.handle.record(Position(1)).unwrap().unwrap();
-    assert_eq!(record.header.kind, Kind::Capture);
-    assert_eq!(Capture::decode(record.payload), Ok(capture));
-
-    let endpoint = EndpointId(3);
-    let value = Bytes::from_static(b"what happened");
-    let attempt = OutcomeRow::Attempt {
-        endpoint,
-        offset: Offset(4),
-        course: Course::Replay(8),
-        attempt: Attempt(2),
-        position: Position(1),
-        value: value.clone(),
-    };
-    let sequence = OutcomeRow::Sequence { endpoint, sequence: Sequence(6), position: Position(1), offset: Offset(4) };
-    let cursor = OutcomeRow::Cursor { endpoint, course: Course::Live, value: value.clone() };
-    let decided = |change, to| OutcomeRow::Decided { endpoint, change: Position(change), to: Offset(to) };
-    let other = OutcomeRow::Decided { endpoint: EndpointId(4), change: Position(1), to: Offset(1) };
-    let rows = vec![attempt, sequence, cursor, decided(7, 4), decided(300, 9), other];
-    log.handle.write_outcomes(rows, true).await.unwrap();
-    log.kill();
-    let log = open(directory.path());
-    assert_eq!(log.handle.cursor(endpoint, Course::Live).unwrap(), Some(value.clone()));
-    assert_eq!(log.handle.cursor(endpoint, Course::Replay(1)).unwrap(), None);
-    let expected = [(Position(7), Offset(4)), (Position(300), Offset(9))];
-    assert_eq!(log.handle.decided(endpoint).unwrap(), expected);
-    assert_eq!(log.handle.sequences(endpoint, Sequence(1), 9).unwrap(), [(Sequence(6), Position(1), Offset(4))]);
-    assert_eq!(log.handle.attempts(endpoint, Offset(4), 9).unwrap(), [(Course::Replay(8), Attempt(2), value)]);
-    assert_eq!(log.handle.attempts(endpoint, Offset(5), 9).unwrap(), []);
     log.close().await;
 }
 

@@ -414,19 +414,27 @@ impl<'a> Plan<'a> {
                 self.batch.put(Family::Sequences, keys::sequence(endpoint, sequence), value);
             }
             OutcomeRow::Test { endpoint, number, position, value } => {
-                self.add_attempt(keys::attempt(endpoint, keys::TESTS, 0, number), position, &value);
+                self.add_ageing(Family::Attempts, keys::attempt(endpoint, keys::TESTS, 0, number), position, &value);
             }
             OutcomeRow::Attempt { endpoint, offset, course, attempt, position, value } => {
-                self.add_attempt(keys::attempt(endpoint, offset, course.number(), attempt), position, &value);
+                let key = keys::attempt(endpoint, offset, course.number(), attempt);
+                self.add_ageing(Family::Attempts, key, position, &value);
+            }
+            OutcomeRow::Aside { endpoint, aside, offset, position, value } => {
+                let key = keys::outcome(endpoint, aside.code(), offset);
+                self.add_ageing(Family::Outcomes, key, position, &value);
+            }
+            OutcomeRow::NotAside { endpoint, aside, offset } => {
+                self.batch.delete(Family::Outcomes, keys::outcome(endpoint, aside.code(), offset));
             }
         }
     }
 
-    fn add_attempt(&mut self, key: [u8; 24], position: Position, value: &[u8]) {
+    fn add_ageing(&mut self, family: Family, key: impl AsRef<[u8]>, position: Position, value: &[u8]) {
         self.row.clear();
         self.row.extend_from_slice(&keys::position_value(position));
         self.row.extend_from_slice(value);
-        self.batch.put(Family::Attempts, key, &self.row);
+        self.batch.put(family, key, &self.row);
     }
 
     fn add_record(

@@ -8,6 +8,7 @@ pub mod json;
 pub mod limits;
 
 mod actor;
+mod aside;
 mod capture;
 pub(crate) mod codec;
 mod command;
@@ -21,6 +22,7 @@ mod record;
 mod time;
 
 pub use actor::Who;
+pub use aside::Aside;
 pub use capture::{Capture, CaptureReason};
 pub use codec::CodecError;
 pub use command::{Command, SettingKind};
