@@ -29,7 +29,7 @@ use crate::filter;
 use crate::ingest::{self, Ingest};
 use crate::log::{self, Log};
 use crate::model::{AccountName, Timestamp, Who};
-use crate::replay::{self, Backtests};
+use crate::replay::{self, Backtests, ClearingParts, Clearings};
 use crate::runtime::{Clock, Random, Shutdown, ShutdownTrigger, Tasks, blocking, boot_id, shutdown};
 use crate::security::{AddressRules, ApiToken, Hex, TokenHash, TokenKind};
 use crate::settings::{FilterSettings, ListenerSettings, MasterKeySource, Settings};
@@ -312,6 +312,13 @@ impl App {
                 tasks: self.tasks.clone(),
                 shutdown: self.shutdown.clone(),
             }),
+            clearings: Clearings::new(ClearingParts {
+                log: self.log.handle(),
+                deliver: self.deliver.clone(),
+                clock: self.clock.clone(),
+                tasks: self.tasks.clone(),
+                shutdown: self.shutdown.clone(),
+            }),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             health: self.health.clone(),
@@ -518,6 +525,7 @@ fn deliver_options(settings: &Settings) -> deliver::Options {
     let in_flight_max = settings.deliver.in_flight_max.resolve(descriptors_max());
     deliver::Options {
         retry_schedule: settings.deliver.retry_schedule.iter().copied().collect(),
+        lane_hold: settings.deliver.lane_hold,
         timeout: settings.deliver.timeout,
         in_flight_max: usize::try_from(in_flight_max).unwrap_or(usize::MAX),
         refusals_in_a_row_max: settings.deliver.refusals_in_a_row,

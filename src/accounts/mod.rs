@@ -55,7 +55,7 @@ pub use self::past::{RightsOf, Withholding};
 pub use self::rehearse::Rehearsal;
 pub use self::rights::{
     Decisions, DefaultDraft, Defaults, Layer, Mark, PendingItem, Preset, RightsDraft, RightsSettings, Rule, Table,
-    Treatment, Warning, pending,
+    Treatment, TypeName, Warning, pending,
 };
 pub use self::stamp::RightsStamp;
 pub use self::state::{Account, Endpoint, Revised};

@@ -9,13 +9,13 @@ use super::body::{Json, Optional};
 use super::call::Call;
 use super::conduct::Nothing;
 use super::failure::invalid;
-use super::job::{JobKind, JobProblem, Place, eta_ms, not_cancellable, share};
+use super::job::{Done, JobKind, JobView, Place, not_cancellable};
 use super::query::{List, Page, Point};
 use super::rights::ADDED_TO_RIGHTS;
 use super::stretch::Stretch;
-use crate::accounts::{JobState, Layer, RightsDraft, Treatment};
+use crate::accounts::{Layer, RightsDraft, Treatment};
 use crate::model::{EventId, EventType, Offset, Timestamp};
-use crate::replay::{Backtest, Comparison, FieldChange, Plan, Progress, TooMany};
+use crate::replay::{Backtest, ComparedSoFar, Comparison, FieldChange, Plan, TooMany};
 use crate::web::{Code, Input, Problem};
 
 /// A backtest to be made.
@@ -45,24 +45,8 @@ impl Input for Request {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Backtest")]
 pub(super) struct View {
-    /// Its id, unique in the account.
-    id: String,
-    /// What kind of job it is.
-    kind: JobKind,
-    /// How it stands.
-    state: JobState,
-    /// How much of it is done, 0 to 1.
-    progress: f64,
-    /// In numbers.
-    counts: Counts,
-    /// Who asked for it.
-    created_by: String,
-    /// When.
-    created_at: Timestamp,
-    /// How long it will still take at the present pace; null where that cannot be said.
-    eta_ms: Option<u64>,
-    /// Why it failed; null where it did not.
-    problem: Option<JobProblem>,
+    #[serde(flatten)]
+    job: JobView<Counts>,
     /// The first offset.
     from: Place,
     /// The offset behind the last.
@@ -168,10 +152,11 @@ struct SampleView {
 
 impl View {
     fn of(job: &Backtest, now: Timestamp) -> Self {
-        let Progress { state, next, started_at, problem, comparison } = job.progress();
+        let progress = job.progress();
+        let ComparedSoFar { done, comparison } = &progress.result;
         let (from, to) = (job.plan.from, job.plan.to);
-        let (matched, done) = (to.0.saturating_sub(from.0), next.0.saturating_sub(from.0));
-        let elapsed = started_at.filter(|_| state == JobState::Running).map(|started| now.since(started));
+        let matched = to.0.saturating_sub(from.0);
+        let done = Done { done: *done, all: matched };
         let mut fields: Vec<OfField> = comparison
             .fields
             .iter()
@@ -179,19 +164,7 @@ impl View {
             .collect();
         fields.sort_by_key(|field| std::cmp::Reverse(field.events));
         Self {
-            id: job.id.clone(),
-            kind: JobKind::Backtest,
-            state,
-            progress: if state == JobState::Completed { 1.0 } else { share(done, matched) },
-            counts: Counts::of(matched, &comparison),
-            created_by: job.plan.by.label(),
-            created_at: job.created_at,
-            eta_ms: elapsed.and_then(|elapsed| eta_ms(elapsed, done, matched.saturating_sub(done))),
-            problem: problem.map(|detail| JobProblem {
-                code: "backtest_failed",
-                title: "The backtest could not be done",
-                detail,
-            }),
+            job: JobView::of(job, &progress, JobKind::Backtest, Counts::of(matched, comparison), done, now),
             from: Place { offset: from },
             to: Place { offset: to },
             types: comparison
@@ -209,11 +182,11 @@ impl View {
             unknown_fields: comparison.unknown_fields,
             samples: comparison
                 .samples
-                .into_iter()
+                .iter()
                 .map(|sample| SampleView {
                     offset: sample.offset,
-                    id: sample.id,
-                    event_type: sample.event_type,
+                    id: sample.id.clone(),
+                    event_type: sample.event_type.clone(),
                     sent_before: sample.sent_before,
                     sent_after: sample.sent_after,
                     fields: sample.fields.iter().map(Change::from).collect(),
@@ -258,8 +231,8 @@ pub(super) async fn create(call: Call, Json(request): Json<Request>) -> Result<C
         // The newest tell most of what is to come.
         None => (stretch.from.max(Offset(stretch.to.0.saturating_sub(limit))), stretch.to),
     };
-    let plan = Plan { account: account.clone(), before, after, known_fields, from, to: to.max(from), by: call.who()? };
-    let job = call.api.backtests.start(plan).map_err(|too_many: TooMany| {
+    let plan = Plan { account: account.clone(), before, after, known_fields, from, to: to.max(from) };
+    let job = call.api.backtests.start(plan, call.who()?).map_err(|too_many: TooMany| {
         Problem::new(Code::LimitReached).detail(format!("{too_many}: try again when one has ended, or cancel one"))
     })?;
     let location = format!("/api/v1/accounts/{}/backtests/{}", account.name, job.id);
@@ -272,7 +245,7 @@ pub(super) async fn list(call: Call, (page,): (Page,)) -> Result<Read<List<View>
     let after = page.read_after(|after| jobs.iter().position(|job| job.id == after))?;
     let rest = jobs.iter().skip(after.map_or(0, |index| index + 1)).take(page.limit() + 1);
     let items = rest.map(|job| View::of(job, call.now())).collect();
-    Ok(Read(List::cut(items, page.limit(), |last: &View| last.id.clone())))
+    Ok(Read(List::cut(items, page.limit(), |last: &View| last.job.id.clone())))
 }
 
 pub(super) async fn get(call: Call, (): ()) -> Result<Read<View>, Problem> {
@@ -282,7 +255,7 @@ pub(super) async fn get(call: Call, (): ()) -> Result<Read<View>, Problem> {
 
 pub(super) async fn cancel(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<View>, Problem> {
     let job = backtest(&call)?;
-    if !call.api.backtests.cancel(&job) {
+    if !job.cancel() {
         return Err(not_cancellable(job.progress().state));
     }
     Ok(Read(View::of(&job, call.now())))

@@ -5,5 +5,6 @@ pub(super) use crate::deliver::attempt::{AttemptRecord, body_hash};
 pub(super) use crate::deliver::outcome::{AttemptError, Failure};
 pub(super) use crate::deliver::send::InvalidRoute;
 pub(super) use crate::deliver::{
-    EndpointState, EndpointStatus, ReplayProgress, TestError, TestReport, TestRequest, Whereabouts,
+    AsideEvent, Cause, EndpointState, EndpointStatus, Granted, ReplayProgress, TestError, TestReport, TestRequest,
+    Whereabouts, Wish,
 };

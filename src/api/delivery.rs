@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::answer::Read;
 use super::call::Call;
 use super::conduct::named;
-use super::delivering::{AttemptError, AttemptRecord, Whereabouts};
+use super::delivering::{AsideEvent, AttemptError, AttemptRecord, Whereabouts};
 use super::event::read_offset;
 use super::failure::{invalid_parameter, of_log, ours};
 use super::pairs::{Cursor, Found, Pairs};
@@ -23,7 +23,7 @@ use super::stretch::{Stretch, expired};
 use crate::accounts::{Account, Endpoint, Format};
 use crate::log::{Course, Handle};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{Attempt, EndpointName, EventId, EventType, Offset, Permission, Sequence, Timestamp};
+use crate::model::{Aside, Attempt, EndpointName, EventId, EventType, Offset, Permission, Sequence, Timestamp};
 use crate::security::Hex;
 use crate::web::{Code, Problem};
 
@@ -41,7 +41,13 @@ pub(super) enum Outcome {
     InFlight,
     /// It was refused and waits for its next try, or a fault has to be mended; its lane waits with it.
     Held,
-    /// Retention took it before it could be delivered.
+    /// It was refused and waits for its next try; its lane has gone on.
+    Parked,
+    /// It was given up; it can be redelivered as long as it is kept.
+    DeadLetter,
+    /// A person has given it up.
+    Discarded,
+    /// It was too old when its turn came, or retention took it before it could be delivered.
     Expired,
     /// A sequence number that no event got.
     Unused,
@@ -113,6 +119,24 @@ pub(super) struct AttemptView {
     body_problem: Option<&'static str>,
 }
 
+impl Outcome {
+    /// Returns it in words, as in "it is delivered".
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Filtered => "filtered",
+            Self::Waiting => "waiting",
+            Self::InFlight => "in flight",
+            Self::Held => "held",
+            Self::Parked => "parked",
+            Self::DeadLetter => "a dead letter",
+            Self::Discarded => "discarded",
+            Self::Expired => "expired",
+            Self::Unused => "unused",
+        }
+    }
+}
+
 impl AttemptView {
     /// Shows all requests of a pair.
     pub(super) async fn all(call: &Call, pair: &Pair) -> Result<Vec<Self>, Problem> {
@@ -158,7 +182,7 @@ pub(super) struct Filter {
 
 impl Parameters for Filter {}
 
-fn error_of_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AttemptError>, D::Error> {
+pub(super) fn error_of_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AttemptError>, D::Error> {
     let wrong = || {
         let codes: Vec<&str> = AttemptError::ALL.iter().map(|error| error.code()).collect();
         serde::de::Error::custom(format_args!("must be one of {}", codes.join(", ")))
@@ -175,6 +199,8 @@ pub(super) struct Pair {
     id: Option<EventId>,
     event_type: Option<EventType>,
     attempts: Vec<(Course, AttemptRecord)>,
+    /// What it was set aside as, if it was not simply delivered.
+    aside: Option<(Aside, AsideEvent)>,
 }
 
 impl Pair {
@@ -189,7 +215,11 @@ impl Pair {
             AttemptRecord::decode(bytes).map(|record| (course, record)).map_err(|error| ours(&error))
         });
         let attempts = attempts.collect::<Result<_, _>>()?;
-        Ok(Self { endpoint: Arc::clone(endpoint), offset, is_kept: record.is_some(), id, event_type, attempts })
+        let aside = log.aside(endpoint.id, offset).map_err(of_log)?;
+        let aside = aside.map(|(aside, row)| AsideEvent::decode(row.value).map(|event| (aside, event)));
+        let aside = aside.transpose().map_err(|error| ours(&error))?;
+        let is_kept = record.is_some();
+        Ok(Self { endpoint: Arc::clone(endpoint), offset, is_kept, id, event_type, attempts, aside })
     }
 
     pub(super) fn last(&self) -> Option<&AttemptRecord> {
@@ -206,22 +236,32 @@ impl Pair {
             Whereabouts::InFlight => Some(Outcome::InFlight),
             Whereabouts::Unread | Whereabouts::Queued if self.is_kept => Some(Outcome::Waiting),
             Whereabouts::Waiting | Whereabouts::Faulted if self.is_kept => Some(Outcome::Held),
-            Whereabouts::Unread | Whereabouts::Queued | Whereabouts::Waiting | Whereabouts::Faulted => {
-                Some(Outcome::Expired)
-            }
-            Whereabouts::Settled => match self.last() {
-                Some(last) if last.error.is_none() => Some(Outcome::Delivered),
-                Some(_) => Some(Outcome::Expired),
-                None if self.is_kept => Some(Outcome::Filtered),
-                None => None,
+            Whereabouts::Parked if self.is_kept => Some(Outcome::Parked),
+            Whereabouts::Unread
+            | Whereabouts::Queued
+            | Whereabouts::Waiting
+            | Whereabouts::Parked
+            | Whereabouts::Faulted => Some(Outcome::Expired),
+            Whereabouts::Settled => match (&self.aside, self.last()) {
+                (_, Some(last)) if last.error.is_none() => Some(Outcome::Delivered),
+                (Some((Aside::DeadLetter, _)), _) => Some(Outcome::DeadLetter),
+                (Some((Aside::Discarded, _)), _) => Some(Outcome::Discarded),
+                (Some((Aside::Expired, _)), _) | (_, Some(_)) => Some(Outcome::Expired),
+                (Some((Aside::Parked | Aside::Skipped, _)) | None, None) if self.is_kept => Some(Outcome::Filtered),
+                (Some((Aside::Parked | Aside::Skipped, _)) | None, None) => None,
             },
         }
+    }
+
+    fn kept_sequence(&self) -> Option<Sequence> {
+        self.aside.as_ref().map(|(_, event)| event.sequence).filter(|sequence| *sequence != Sequence::default())
     }
 
     /// Whether it is settled and the request that settled it is not on disk: the endpoint's next write has it.
     fn is_half_written(&self, whereabouts: Whereabouts) -> bool {
         let has_success = self.last().is_some_and(|last| last.error.is_none());
-        whereabouts == Whereabouts::Settled && self.is_kept && !has_success
+        let is_ended = self.aside.as_ref().is_some_and(|(aside, _)| *aside != Aside::Parked);
+        whereabouts == Whereabouts::Settled && self.is_kept && !has_success && !is_ended
     }
 
     pub(super) fn view(&self, outcome: Outcome) -> View {
@@ -229,7 +269,7 @@ impl Pair {
         View {
             endpoint: self.endpoint.name.clone(),
             offset: Some(self.offset),
-            sequence: self.live().find_map(|record| record.sequence),
+            sequence: self.live().find_map(|record| record.sequence).or_else(|| self.kept_sequence()),
             id: self.id.clone(),
             event_type: self.event_type.clone(),
             outcome,
@@ -241,13 +281,17 @@ impl Pair {
     }
 }
 
-pub(super) async fn get(call: Call, (): ()) -> Result<Read<Whole>, Problem> {
+/// Returns the endpoint and the offset that the path names.
+pub(super) fn addressed(call: &Call) -> Result<(Arc<Endpoint>, Offset), Problem> {
     let (account, endpoint) = (call.account()?, call.endpoint()?);
     let offset = read_offset(call.segment("offset")).ok_or_else(not_found)?;
     let is_of_endpoint = offset > endpoint.settings.value.after && offset <= call.api.log.account_head(account.id);
-    if !is_of_endpoint {
-        return Err(not_found());
-    }
+    if is_of_endpoint { Ok((endpoint, offset)) } else { Err(not_found()) }
+}
+
+pub(super) async fn get(call: Call, (): ()) -> Result<Read<Whole>, Problem> {
+    let account = call.account()?;
+    let (endpoint, offset) = addressed(&call)?;
     let (pair, outcome) = look_at_one(&call, Cursor { offset, endpoint }, &mut { PATIENCE }).await?;
     let Some(outcome) = outcome else {
         let oldest = call.look_up(move |log| log.oldest_offset(account.id).map_err(of_log)).await?;

@@ -20,6 +20,7 @@ mod capture;
 mod catalog;
 mod conduct;
 mod delivery;
+mod dead_letter;
 mod endpoint;
 mod endpoint_test;
 mod event;
@@ -59,7 +60,7 @@ use std::time::Duration;
 use crate::accounts::Accounts;
 use crate::dispatch::Dispatch;
 use crate::log;
-use crate::replay::Backtests;
+use crate::replay::{Backtests, Clearings};
 use crate::runtime::Clock;
 use crate::telemetry::Metrics;
 use crate::web::{BodyLimits, Identify};
@@ -91,6 +92,8 @@ pub struct Api {
     pub dispatch: Dispatch,
     /// What candidate rights would change.
     pub backtests: Backtests,
+    /// Dead letters that are redelivered or discarded, many at once.
+    pub clearings: Clearings,
     /// What is counted.
     pub metrics: Metrics,
     /// What time it is.

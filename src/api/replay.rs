@@ -13,7 +13,7 @@ use super::call::Call;
 use super::conduct::{Nothing, named};
 use super::delivering::{AttemptRecord, ReplayProgress};
 use super::failure::{invalid, of_log, ours};
-use super::job::{JobKind, JobProblem, Place, eta_ms, not_cancellable, share};
+use super::job::{Done, JobKind, JobProblem, JobView, Place, not_cancellable};
 use super::query::{List, Page, Point};
 use super::stretch::Stretch;
 use crate::accounts::{Account, JobState, ReplayDraft, ReplaySettings, Revised};
@@ -43,24 +43,8 @@ impl Input for Request {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Replay")]
 pub(super) struct View {
-    /// Its id, unique in the account.
-    id: String,
-    /// What kind of job it is.
-    kind: JobKind,
-    /// How it stands.
-    state: JobState,
-    /// How much of it is done, 0 to 1.
-    progress: f64,
-    /// In numbers.
-    counts: Counts,
-    /// Who asked for it.
-    created_by: String,
-    /// When.
-    created_at: Timestamp,
-    /// How long it will still take at the present pace; null where that cannot be said.
-    eta_ms: Option<u64>,
-    /// Why it failed; null where it did not.
-    problem: Option<JobProblem>,
+    #[serde(flatten)]
+    job: JobView<Counts>,
     /// To which endpoint.
     endpoint: EndpointName,
     /// The first offset.
@@ -102,21 +86,21 @@ impl View {
     fn of(replay: &Revised<ReplaySettings>, counts: Counts, now: Timestamp) -> Self {
         let settings = &replay.value;
         let is_running = settings.state == JobState::Running;
-        let done = counts.remaining.map_or(0, |remaining| counts.matched.saturating_sub(remaining));
+        let left = counts.remaining.unwrap_or(counts.matched);
+        let done = Done { done: counts.matched.saturating_sub(left), all: counts.matched };
+        let (code, title) = JobKind::Replay.failed();
         Self {
-            id: settings.id.to_string(),
-            kind: JobKind::Replay,
-            state: settings.state,
-            progress: if settings.state == JobState::Completed { 1.0 } else { share(done, counts.matched) },
-            counts,
-            created_by: settings.created_by.clone(),
-            created_at: settings.created_at,
-            eta_ms: counts.remaining.filter(|_| is_running).and_then(|left| eta_ms(now.since(replay.at), done, left)),
-            problem: settings.problem.clone().map(|detail| JobProblem {
-                code: "replay_failed",
-                title: "The replay could not be done",
-                detail,
-            }),
+            job: JobView {
+                id: settings.id.to_string(),
+                kind: JobKind::Replay,
+                state: settings.state,
+                progress: done.share(settings.state),
+                counts,
+                created_by: settings.created_by.clone(),
+                created_at: settings.created_at,
+                eta_ms: counts.remaining.filter(|_| is_running).and_then(|_| done.eta_ms(now.since(replay.at))),
+                problem: settings.problem.clone().map(|detail| JobProblem { code, title, detail }),
+            },
             endpoint: settings.endpoint_name.clone(),
             from: Place { offset: settings.from },
             to: Place { offset: settings.to },
@@ -151,7 +135,7 @@ pub(super) async fn list(call: Call, (page,): (Page,)) -> Result<Read<List<View>
     for replay in replays.take(page.limit() + 1) {
         items.push(view(&call, &account, replay, &mut budget).await?);
     }
-    Ok(Read(List::cut(items, page.limit(), |last: &View| last.id.clone())))
+    Ok(Read(List::cut(items, page.limit(), |last: &View| last.job.id.clone())))
 }
 
 pub(super) async fn get(call: Call, (): ()) -> Result<Read<View>, Problem> {
@@ -259,19 +243,3 @@ const fn length(settings: &ReplaySettings) -> u64 {
 /// Rows that are read for one replay that is over: about a second's worth.
 const ROWS_OF_ONE_MAX: usize = 100_000;
 const ATTEMPTS_MAX: usize = 1_000;
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{eta_ms, share};
-
-    #[test]
-    fn the_rest_takes_as_long_as_what_is_done_did() {
-        assert_eq!(eta_ms(Duration::from_secs(10), 100, 50), Some(5_000));
-        assert_eq!(eta_ms(Duration::from_secs(10), 0, 50), None);
-        assert_eq!(eta_ms(Duration::MAX, 1, u64::MAX), None);
-        assert!((share(1, 4) - 0.25).abs() < f64::EPSILON);
-        assert!(share(0, 0).abs() < f64::EPSILON);
-    }
-}

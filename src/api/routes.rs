@@ -7,8 +7,8 @@ use http::Method;
 
 use super::route::{Needs, Route};
 use super::{
-    Options, account, backtest, capture, catalog, conduct, delivery, endpoint, endpoint_test, event, explain, me,
-    preview, process, replay, rights, secret, token,
+    Options, account, backtest, capture, catalog, conduct, dead_letter, delivery, endpoint, endpoint_test, event,
+    explain, me, preview, process, replay, rights, secret, token,
 };
 use crate::model::Permission;
 use crate::web::Code;
@@ -38,6 +38,7 @@ pub(super) fn table(options: &Options) -> Vec<Route> {
         rights_routes(),
         catalog_routes(),
         history_routes(),
+        dead_letter_routes(),
         replay_routes(),
     ]
     .into_iter()
@@ -280,6 +281,65 @@ fn history_routes() -> Vec<Route> {
             .fails_with(&[Code::EndpointNotFound, Code::RangeExpired]),
         Route::reads(at!(A "/deliveries/{endpoint}/{offset}"), HISTORY, "Return a delivery with its attempts", delivery::get)
             .fails_with(&[Code::DeliveryNotFound, Code::RangeExpired]),
+    ]
+}
+
+fn dead_letter_routes() -> Vec<Route> {
+    vec![
+        Route::writes(
+            Method::POST,
+            at!(A "/deliveries/{endpoint}/{offset}/redeliver"),
+            REPLAY,
+            "Deliver an event after all",
+            dead_letter::redeliver,
+        )
+        .says(
+            "What was given up waits again, with its schedule anew and its own sequence number, and carries \
+                 `hooklog-redelivery`; what waits for its next try is tried at once. Answered once it is on disk.",
+        )
+        .fails_with(&[Code::DeliveryNotFound, Code::NotRedeliverable, Code::LimitReached]),
+        Route::writes(
+            Method::POST,
+            at!(A "/deliveries/{endpoint}/{offset}/discard"),
+            REPLAY,
+            "Give an event up",
+            dead_letter::discard,
+        )
+        .says("A dead letter, or an event that waits or is held: its lane goes on. It can be redelivered later.")
+        .fails_with(&[Code::DeliveryNotFound, Code::NotDiscardable]),
+        Route::reads(at!(A "/dead-letters"), REPLAY, "List what was given up, the oldest first", dead_letter::list)
+            .says("What was discarded is not among them. A page looks at 10,000 of each endpoint.")
+            .fails_with(&[Code::EndpointNotFound, Code::RangeExpired]),
+        Route::writes(
+            Method::POST,
+            at!(A "/dead-letters/redeliver"),
+            REPLAY,
+            "Redeliver dead letters",
+            dead_letter::redeliver_all,
+        )
+        .says("A job. It is forgotten when the process ends; what it has done stays done.")
+        .fails_with(&[Code::EndpointNotFound, Code::RangeExpired, Code::LimitReached]),
+        Route::writes(
+            Method::POST,
+            at!(A "/dead-letters/discard"),
+            REPLAY,
+            "Discard dead letters",
+            dead_letter::discard_all,
+        )
+        .says("A job. It is forgotten when the process ends; what it has done stays done.")
+        .fails_with(&[Code::EndpointNotFound, Code::RangeExpired, Code::LimitReached]),
+        Route::reads(at!(A "/dead-letters/jobs"), REPLAY, "List such jobs, the newest first", dead_letter::list_jobs),
+        Route::reads(at!(A "/dead-letters/jobs/{id}"), REPLAY, "Return such a job", dead_letter::get_job)
+            .fails_with(&[Code::JobNotFound]),
+        Route::writes(
+            Method::POST,
+            at!(A "/dead-letters/jobs/{id}/cancel"),
+            REPLAY,
+            "End such a job",
+            dead_letter::cancel_job,
+        )
+        .says("What it has done stays done.")
+        .fails_with(&[Code::JobNotFound, Code::JobNotCancellable]),
     ]
 }
 

@@ -106,6 +106,12 @@ impl FromStr for DeliveryAddress {
     }
 }
 
+impl fmt::Display for DeliveryAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.endpoint, self.offset)
+    }
+}
+
 /// An address that must be an account's or one of its endpoints'.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AccountOrEndpoint {
@@ -123,6 +129,15 @@ impl FromStr for AccountOrEndpoint {
             Address::Account(account) => Ok(Self { account, endpoint: None }),
             Address::Endpoint(account, endpoint) => Ok(Self { account, endpoint: Some(endpoint) }),
             Address::Delivery(..) => Err("expected ACCOUNT or ACCOUNT/ENDPOINT, such as acme or acme/crm".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for AccountOrEndpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.endpoint {
+            Some(endpoint) => write!(formatter, "{}/{endpoint}", self.account),
+            None => write!(formatter, "{}", self.account),
         }
     }
 }

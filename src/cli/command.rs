@@ -14,8 +14,8 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::problem;
 use super::{
-    account, capture, catalog, completions, config, delivery, demo, endpoint, event, log, openapi, receive, replay,
-    rights, serve, simulate, status, token,
+    account, capture, catalog, completions, config, dead_letter, delivery, demo, endpoint, event, log, openapi,
+    receive, replay, rights, serve, simulate, status, token,
 };
 
 /// A webhook sender with a durable log: nothing accepted is lost, and everything can be sent again.
@@ -51,6 +51,7 @@ enum Command {
     Rights(rights::Arguments),
     Event(event::Arguments),
     Delivery(delivery::Arguments),
+    DeadLetter(dead_letter::Arguments),
     Replay(replay::Arguments),
     Capture(capture::Arguments),
     Catalog(catalog::Arguments),
@@ -74,6 +75,7 @@ impl Command {
             Self::Rights(arguments) => arguments.run(context).await,
             Self::Event(arguments) => arguments.run(context).await,
             Self::Delivery(arguments) => arguments.run(context).await,
+            Self::DeadLetter(arguments) => arguments.run(context).await,
             Self::Replay(arguments) => arguments.run(context).await,
             Self::Capture(arguments) => arguments.run(context).await,
             Self::Catalog(arguments) => arguments.run(context).await,

@@ -1,7 +1,7 @@
 //! `hooklog delivery`: what became of an event at an endpoint.
 
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::address::{AccountOrEndpoint, DeliveryAddress};
 use super::client::{Client, Request};
@@ -11,12 +11,14 @@ use super::console::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::range::{Direction, Portion, Range};
+use super::writing::{Agreement, Rehearsal};
 
-/// List deliveries and look at one
+/// List deliveries, look at one, have it redelivered or discarded
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  hooklog delivery list acme/crm --outcome waiting
-  hooklog delivery get acme/crm/41")]
+  hooklog delivery list acme/crm --outcome dead_letter
+  hooklog delivery get acme/crm/41
+  hooklog delivery redeliver acme/crm/41")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     connection: ConnectionArguments,
@@ -36,7 +38,7 @@ enum Verb {
         /// The account, or one of its endpoints
         #[arg(value_name = "ACCOUNT[/ENDPOINT]")]
         address: AccountOrEndpoint,
-        /// Only deliveries with this outcome, such as delivered, filtered, waiting, in_flight, expired
+        /// Only deliveries with this outcome, such as delivered, filtered, waiting, held, parked, dead_letter, expired
         #[arg(long)]
         outcome: Option<String>,
         /// Only deliveries whose last attempt failed with this, such as timeout or http_status
@@ -67,6 +69,26 @@ enum Verb {
         #[arg(long)]
         bodies: bool,
     },
+    /// Have an event delivered after all that was given up, or at once where it waits for its next try
+    #[command(after_help = "Examples:
+  hooklog delivery redeliver acme/crm/41
+  hooklog replay start acme/crm --from 41 --to 42     where it was delivered, and is to be sent again")]
+    Redeliver {
+        /// The delivery: ACCOUNT/ENDPOINT/OFFSET
+        delivery: DeliveryAddress,
+        #[command(flatten)]
+        rehearsal: Rehearsal,
+    },
+    /// Give an event up that waits, is held, or is a dead letter; its lane goes on
+    #[command(after_help = "Examples:\n  hooklog delivery discard acme/crm/41 --yes")]
+    Discard {
+        /// The delivery: ACCOUNT/ENDPOINT/OFFSET
+        delivery: DeliveryAddress,
+        #[command(flatten)]
+        agreement: Agreement,
+        #[command(flatten)]
+        rehearsal: Rehearsal,
+    },
 }
 
 impl Arguments {
@@ -85,9 +107,7 @@ impl Arguments {
                 client.print(context, &request, &portion, COLUMNS).await?;
             }
             Verb::Get { delivery, bodies } => {
-                let DeliveryAddress { endpoint, offset } = delivery;
-                let path = format!("/accounts/{}/deliveries/{}/{offset}", endpoint.account, endpoint.endpoint);
-                let found = client.send(&Request::get(path)).await?;
+                let found = client.send(&Request::get(path(&delivery))).await?;
                 context.console.item(COLUMNS, &found)?;
                 let attempts = found.get("attempts").and_then(Value::as_array).filter(|attempts| !attempts.is_empty());
                 if let (Format::Table, Some(attempts)) = (context.console.format(), attempts) {
@@ -99,9 +119,34 @@ impl Arguments {
                     }
                 }
             }
+            Verb::Redeliver { delivery, rehearsal } => {
+                let request = Request::post(format!("{}/redeliver", path(&delivery)), json!({}));
+                return settle(&mut client, context, rehearsal, &request).await;
+            }
+            Verb::Discard { delivery, agreement, rehearsal } => {
+                if !rehearsal.dry_run {
+                    context.console.confirm(&format!("discard {delivery}"), agreement.yes)?;
+                }
+                let request = Request::post(format!("{}/discard", path(&delivery)), json!({}));
+                return settle(&mut client, context, rehearsal, &request).await;
+            }
         }
         Ok(Exit::Done)
     }
+}
+
+async fn settle(
+    client: &mut Client,
+    context: &mut Context,
+    rehearsal: Rehearsal,
+    request: &Request,
+) -> Result<Exit, Failure> {
+    let written = rehearsal.write(client, context, request).await?;
+    written.then(|delivery| Ok(context.console.item(COLUMNS, &delivery).map(|()| Exit::Done)?))
+}
+
+fn path(DeliveryAddress { endpoint, offset }: &DeliveryAddress) -> String {
+    format!("/accounts/{}/deliveries/{}/{offset}", endpoint.account, endpoint.endpoint)
 }
 
 /// Shows the body of an attempt, or says why there is none to show.
@@ -115,7 +160,7 @@ fn body(attempt: &Value) -> String {
     }
 }
 
-const COLUMNS: &[Column] = &[
+pub(super) const COLUMNS: &[Column] = &[
     text("ENDPOINT", "/endpoint"),
     count("OFFSET", "/offset"),
     count("SEQUENCE", "/sequence"),

@@ -13,6 +13,7 @@ use super::connection::ConnectionArguments;
 use super::console::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::job::members;
 use super::range::Range;
 use crate::model::AccountName;
 
@@ -120,10 +121,6 @@ fn print_search(context: &mut Context, found: &Value) -> Result<(), Failure> {
         context.console.note(&format!("there is more: go on with --from {next}"));
     }
     Ok(())
-}
-
-fn members<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// Adds to an endpoint what its rights did, in words.

@@ -26,6 +26,7 @@ mod connection;
 mod client;
 mod http;
 mod ingest;
+mod job;
 
 mod configuration;
 mod serve;
@@ -38,6 +39,7 @@ mod account;
 mod capture;
 mod catalog;
 mod completions;
+mod dead_letter;
 mod delivery;
 mod endpoint;
 mod event;

@@ -2,17 +2,16 @@
 //!
 //! Not a promise about live work: a replay has its own attempts and touches neither ledger nor sequence.
 
-use std::time::Duration;
-
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::address::{EndpointAddress, JobAddress};
 use super::client::{Client, Request};
-use super::column::{Column, count, share, show_count, show_ms, state, text, time};
+use super::column::{Column, count, share, show_count, state, text, time};
 use super::connection::ConnectionArguments;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::job::{Watch, failed, number, word};
 use super::range::{Portion, Range};
 use crate::model::AccountName;
 
@@ -126,33 +125,11 @@ async fn start(
     wait_for(client, context, &replay).await
 }
 
-/// Looks at a job until it has ended: often at first, then once a second.
 async fn wait_for(client: &mut Client, context: &mut Context, replay: &JobAddress) -> Result<Exit, Failure> {
-    let bar = context.console.progress(Some(BAR_STEPS), "{bar:40} {percent} % {msg}");
-    let mut pause = PAUSE_FIRST;
-    let mut moved = (u64::MAX, context.clock.monotonic());
-    let job = loop {
-        let job = client.send(&Request::get(path(replay))).await?;
-        let (remaining, now) = (number(&job, "/counts/remaining"), context.clock.monotonic());
-        if remaining != moved.0 {
-            moved = (remaining, now);
-        } else if now.since(moved.1) >= STILL_AFTER && !has_ended(&job) {
-            // Said again as long as it holds, a few times a minute.
-            moved.1 = now;
-            let endpoint = format!("{}/{}", replay.account, word(&job, "/endpoint"));
-            bar.suspend(|| {
-                context.console.warn(&format!("nothing moves; hooklog endpoint status {endpoint} says why"));
-            });
-        }
-        bar.set_position(steps(&job));
-        bar.set_message(progress_in_words(&job));
-        if has_ended(&job) {
-            break job;
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_LONGEST);
-    };
-    bar.finish_and_clear();
+    let path = path(replay);
+    let still = format!("nothing moves; hooklog endpoint list {} says why", replay.account);
+    let watch = Watch { path: &path, words: in_words, when_still: Some(&still), ends_with_command: false };
+    let job = watch.wait(client, context).await?;
     context.console.item(COLUMNS, &job)?;
     verdict(&job)
 }
@@ -162,38 +139,14 @@ fn verdict(job: &Value) -> Result<Exit, Failure> {
     match word(job, "/state") {
         "completed" => Ok(Exit::answer(number(job, "/counts/givenUp") == 0 && number(job, "/counts/expired") == 0)),
         "cancelled" => Ok(Exit::No),
-        _ => {
-            let title = ["/problem/detail", "/problem/title"].map(|pointer| word(job, pointer));
-            let reason = title.into_iter().find(|text| !text.is_empty()).unwrap_or("the server does not say why");
-            Err(Failure::failed(format!("the replay failed: {reason}")))
-        }
+        _ => Err(failed("replay", job)),
     }
 }
 
-fn has_ended(job: &Value) -> bool {
-    matches!(word(job, "/state"), "completed" | "cancelled" | "failed")
-}
-
-fn progress_in_words(job: &Value) -> String {
+fn in_words(job: &Value) -> String {
     let delivered = show_count(number(job, "/counts/delivered"));
     let matched = show_count(number(job, "/counts/matched"));
-    let rest = job.pointer("/etaMs").and_then(Value::as_u64);
-    let rest = rest.map(|ms| format!(", {} to go", show_ms(ms))).unwrap_or_default();
-    format!("{} {delivered} of {matched} delivered{rest}", word(job, "/state"))
-}
-
-fn steps(job: &Value) -> u64 {
-    let (matched, remaining) = (number(job, "/counts/matched"), number(job, "/counts/remaining"));
-    let done = matched.saturating_sub(remaining).saturating_mul(BAR_STEPS);
-    done.checked_div(matched).unwrap_or_else(|| if has_ended(job) { BAR_STEPS } else { 0 })
-}
-
-fn word<'a>(job: &'a Value, pointer: &str) -> &'a str {
-    job.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(job: &Value, pointer: &str) -> u64 {
-    job.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
+    format!("{} {delivered} of {matched} delivered", word(job, "/state"))
 }
 
 fn path(replay: &JobAddress) -> String {
@@ -216,18 +169,12 @@ const COLUMNS: &[Column] = &[
     text("BY", "/createdBy"),
     text("PROBLEM", "/problem/title"),
 ];
-const BAR_STEPS: u64 = 1000;
-/// A replay of a few events has ended before anybody looks; one of a day is not asked about ten times a second.
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-/// A receiver may take its time; after this people wonder.
-const STILL_AFTER: Duration = Duration::from_secs(20);
-const PAUSE_LONGEST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{progress_in_words, steps, verdict};
+    use super::verdict;
 
     #[test]
     fn a_replay_answers_yes_only_when_all_was_delivered() {
@@ -239,14 +186,5 @@ mod tests {
         assert_eq!(exit("completed", 1), 3);
         assert_eq!(exit("cancelled", 0), 3);
         assert_eq!(exit("failed", 0), 1);
-    }
-
-    #[test]
-    fn progress_is_counted_from_what_remains() {
-        let job = json!({"state": "running", "etaMs": 61000, "counts": {"matched": 4000, "delivered": 990, "remaining": 3000}});
-        assert_eq!(steps(&job), 250);
-        assert_eq!(progress_in_words(&job), "running 990 of 4,000 delivered, 1 min 1 s to go");
-        assert_eq!(steps(&json!({"state": "queued"})), 0);
-        assert_eq!(steps(&json!({"state": "completed", "counts": {"matched": 0}})), 1000);
     }
 }

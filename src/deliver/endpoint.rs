@@ -15,17 +15,18 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
 use super::attempt::AttemptRecord;
-use super::line::{Attempted, Line};
+use super::desk::{self, Desk, Looked, Orders, Wanted};
+use super::line::{Attempted, Errand, Line};
 use super::machine::{
-    Action, Boot, CourseId, Decision, Input, Machine, Now, Order, Policy, ReplayId, Saved, Since, Start, State,
-    Whereabouts,
+    Action, AsideChange, AsideEvent, Boot, CourseId, Decision, Input, Machine, Now, Order, Policy, ReplayId, Saved,
+    Since, Start, State, Whereabouts,
 };
 use super::registry::{Mailbox, Shared};
 use super::source::{DecidedEvent, Undecided};
 use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem};
 use crate::accounts::{self, Endpoint, Halt, JobState};
 use crate::log::{self, Course, OutcomeRow};
-use crate::model::{Attempt, Offset, Position, Sequence, Timestamp};
+use crate::model::{Aside, Attempt, Offset, Position, Sequence, Timestamp};
 use crate::runtime::{Crew, Random, blocking};
 
 /// What a loop is told.
@@ -44,6 +45,8 @@ pub(super) enum Message {
     StopReplay { id: u64, nod: oneshot::Sender<()> },
     /// Send one request now.
     Retry,
+    /// Deliver events after all, or give them up.
+    Wish(Wanted),
     /// Say how the endpoint does.
     Status(oneshot::Sender<EndpointStatus>),
     /// Say where an event is.
@@ -61,7 +64,10 @@ pub(super) struct Loaded {
     machine: Machine,
     line: Arc<Line>,
     live: Positions,
+    /// Where the records are of parked events, which the cursor has passed.
+    parked: Positions,
     replay: Positions,
+    desk: Desk,
     rows: Vec<OutcomeRow>,
     last_success_at: Option<Timestamp>,
     last_failure: Option<LastFailure>,
@@ -82,6 +88,8 @@ struct Waits {
     attempts: Crew<Ended>,
     /// At most one read for each of the two courses.
     reads: FuturesUnordered<Boxed<Read>>,
+    /// The rows of events that somebody has a wish for.
+    look: Option<Boxed<Looked>>,
     write: Option<Boxed<Written>>,
 }
 
@@ -101,6 +109,12 @@ impl Loaded {
         let decided = log.decided(endpoint.id)?.into_iter().filter(|(_, to)| *to > settled);
         let decided = decided.map(|(change, _)| OutcomeRow::Decided { endpoint: endpoint.id, change, to: settled });
         let decided: Vec<OutcomeRow> = decided.collect();
+        let (mut parked, mut parked_at) = (Vec::new(), Positions::default());
+        for row in log.asides(endpoint.id, Aside::Parked, Offset(0)..Offset(u64::MAX), usize::MAX)? {
+            let event = AsideEvent::decode(row.value).map_err(|problem| unreadable(&endpoint, &problem))?;
+            parked.push((row.offset, event));
+            parked_at.add([(row.offset, row.position)].into_iter());
+        }
         let rows = log.sequences(endpoint.id, saved.sequences.floor.next(), usize::MAX)?;
         let mut live = Positions::default();
         live.add(rows.iter().map(|(_, position, offset)| (*offset, *position)));
@@ -108,6 +122,7 @@ impl Loaded {
         let start = Start {
             saved,
             sequences,
+            parked,
             boot,
             head: log.account_head(endpoint.account),
             policy: shared.policy(&endpoint),
@@ -124,7 +139,9 @@ impl Loaded {
             machine,
             line,
             live,
+            parked: parked_at,
             replay: Positions::default(),
+            desk: Desk::default(),
             rows: decided,
             last_success_at: None,
             last_failure: None,
@@ -143,7 +160,7 @@ impl Loaded {
 /// Runs until the endpoint is deleted or the process ends.
 pub(super) async fn run(mut loaded: Box<Loaded>, mailbox: Arc<Mailbox>, mut messages: mpsc::Receiver<Message>) {
     let mut shutdown = loaded.shared.parts.shutdown.clone();
-    let mut waits = Waits { attempts: Crew::new(), reads: FuturesUnordered::new(), write: None };
+    let mut waits = Waits { attempts: Crew::new(), reads: FuturesUnordered::new(), look: None, write: None };
     let mut actions = Vec::new();
     let mut is_draining = false;
     loaded.take(Input::Wake, &mut actions);
@@ -165,6 +182,10 @@ pub(super) async fn run(mut loaded: Box<Loaded>, mailbox: Arc<Mailbox>, mut mess
                 }
             }
             Some(read) = waits.reads.next(), if !waits.reads.is_empty() => loaded.read(read, &mut actions),
+            looked = wait(&mut waits.look), if waits.look.is_some() => {
+                waits.look = None;
+                loaded.looked(looked, &mut actions);
+            }
             written = wait(&mut waits.write), if waits.write.is_some() => {
                 waits.write = None;
                 if !loaded.written(written, &mut actions) {
@@ -221,16 +242,18 @@ impl Loaded {
                         (course, from, answer)
                     }));
                 }
-                Action::Attempt { course, offset, attempt: number, sequence, is_probe: _ } => {
+                Action::Attempt { course, offset, attempt, sequence, is_late, is_redelivery, is_probe: _ } => {
                     let line = Arc::clone(&self.line);
+                    let errand = Errand { course, offset, attempt, sequence, is_late, is_redelivery };
                     waits.attempts.start(async move {
-                        let attempted = line.attempt(course, offset, number, sequence).await;
+                        let attempted = line.attempt(errand).await;
                         (course, offset, attempted)
                     });
                 }
-                Action::Write { ticket, saved, sequences, given_up: _, is_sync } => {
+                Action::Write { ticket, saved, sequences, asides, given_up: _, is_sync } => {
+                    let mut rows = self.progress_rows(&saved, sequences);
+                    self.add_asides(asides, &mut rows);
                     self.forget_settled(&saved);
-                    let rows = self.progress_rows(&saved, sequences);
                     waits.write = Some(self.write(Some(ticket), rows, is_sync));
                 }
                 Action::Changed(state) => {
@@ -242,6 +265,12 @@ impl Loaded {
                     self.shared.record_replay(self.endpoint.account, replay.0, JobState::Completed);
                 }
             }
+        }
+        if waits.look.is_none()
+            && let Some(wanted) = self.desk.next(&self.machine)
+        {
+            let (log, endpoint) = (self.shared.parts.log.clone(), self.endpoint.id);
+            waits.look = Some(Box::pin(blocking(move || desk::look(&log, endpoint, wanted))));
         }
         if waits.write.is_none() && !self.rows.is_empty() {
             let rows = std::mem::take(&mut self.rows);
@@ -275,6 +304,32 @@ impl Loaded {
         rows
     }
 
+    /// Adds the rows of events that were set aside, or are so no more.
+    fn add_asides(&mut self, changes: Vec<AsideChange>, rows: &mut Vec<OutcomeRow>) {
+        let endpoint = self.endpoint.id;
+        for AsideChange { offset, aside, event } in changes {
+            let Some(event) = event else {
+                rows.push(OutcomeRow::NotAside { endpoint, aside, offset });
+                if aside == Aside::Parked {
+                    self.parked.forget(offset);
+                }
+                continue;
+            };
+            let position = self.parked.known(offset).unwrap_or_else(|| self.live.of(offset));
+            rows.push(OutcomeRow::Aside { endpoint, aside, offset, position, value: event.encode() });
+            match aside {
+                Aside::Parked => self.parked.add([(offset, position)].into_iter()),
+                Aside::DeadLetter | Aside::Discarded | Aside::Expired | Aside::Skipped => self.parked.forget(offset),
+            }
+        }
+    }
+
+    fn looked(&mut self, looked: Looked, actions: &mut Vec<Action>) {
+        let Orders { inputs, positions } = self.desk.looked(looked, &self.machine);
+        self.parked.add(positions.into_iter());
+        inputs.into_iter().for_each(|input| self.take(input, actions));
+    }
+
     fn forget_settled(&mut self, saved: &Saved) {
         self.live.forget_to(saved.live.cursor.low());
         match &saved.replay {
@@ -305,6 +360,7 @@ impl Loaded {
         }
         if let Some(ticket) = ticket {
             self.take(Input::Written { ticket }, actions);
+            self.desk.written(ticket);
         }
         true
     }
@@ -358,6 +414,7 @@ impl Loaded {
                 answer(nod, ());
             }
             Message::Retry => self.take(Input::Retry, actions),
+            Message::Wish(wanted) => self.desk.push(wanted),
             Message::Status(reply) => answer(reply, self.status()),
             Message::Whereabouts { offset, reply } => {
                 answer(reply, self.machine.whereabouts(CourseId::Live, offset));
@@ -430,6 +487,7 @@ impl Loaded {
             lag: Lag { events: status.ledger.waiting.total(), ms: 0, oldest_at: None },
             in_flight: status.in_flight,
             held: status.ledger.waiting.held,
+            parked: status.ledger.waiting.parked,
             ledger: LedgerView::new(status.ledger_since, &status.ledger),
             replay: replay.map(|(id, ledger)| ReplayProgress::new(id.0, &ledger)),
         }
@@ -457,7 +515,7 @@ impl Loaded {
             State::Disabled => match self.gone_at() {
                 Some(at) => {
                     let detail =
-                        format!("the receiver answered 410 at {at}: it wants nothing any more; enable it to go on");
+                        format!("the receiver said at {at} that it wants nothing any more; enable it to go on");
                     told("receiver_gone", "switched off by its receiver", detail)
                 }
                 None => told(
@@ -494,6 +552,8 @@ impl Shared {
                 .min(u32::try_from(self.options.in_flight_max / 4).unwrap_or(u32::MAX)),
             refusals_in_a_row_max: self.options.refusals_in_a_row_max,
             retry_schedule: Arc::clone(&self.options.retry_schedule),
+            lane_hold: self.options.lane_hold,
+            gives_up_faults: false,
         }
     }
 
@@ -538,7 +598,15 @@ impl Positions {
 
     /// Returns where a record is; what is not known any more never ages, which is the safe side.
     fn of(&self, offset: Offset) -> Position {
-        self.0.get(&offset).copied().unwrap_or(Position(u64::MAX))
+        self.known(offset).unwrap_or(Position(u64::MAX))
+    }
+
+    fn known(&self, offset: Offset) -> Option<Position> {
+        self.0.get(&offset).copied()
+    }
+
+    fn forget(&mut self, offset: Offset) {
+        self.0.remove(&offset);
     }
 
     fn forget_to(&mut self, low: Offset) {

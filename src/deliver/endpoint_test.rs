@@ -330,6 +330,8 @@ fn message(id: EventId, event_type: EventType, at: Timestamp, body: Bytes) -> Me
         rights: None,
         stamp: RightsStamp::of_nothing(),
         is_test: true,
+        is_late: false,
+        is_redelivery: false,
         replay: None,
         body,
     }

@@ -55,6 +55,17 @@ pub(super) struct Line {
     is_retired: AtomicBool,
 }
 
+/// Which request is to be made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Errand {
+    pub(super) course: CourseId,
+    pub(super) offset: Offset,
+    pub(super) attempt: Attempt,
+    pub(super) sequence: Option<Sequence>,
+    pub(super) is_late: bool,
+    pub(super) is_redelivery: bool,
+}
+
 /// What came of an attempt.
 pub(super) struct Attempted {
     /// What the machine is told.
@@ -83,13 +94,8 @@ impl Line {
     }
 
     /// Makes one request of an event, if there is something to send.
-    pub(super) async fn attempt(
-        &self,
-        course: CourseId,
-        offset: Offset,
-        attempt: Attempt,
-        sequence: Option<Sequence>,
-    ) -> Attempted {
+    pub(super) async fn attempt(&self, errand: Errand) -> Attempted {
+        let Errand { course, offset, attempt, sequence, .. } = errand;
         // The whole process sends so many at once; whoever waits here has not begun.
         let Ok(_permit) = self.in_flight.acquire().await else { return without_request(AttemptResult::Cancelled) };
         if self.is_retired.load(Ordering::Acquire) {
@@ -105,6 +111,7 @@ impl Line {
             Body::Fault => return without_request(AttemptResult::Fault),
             Body::Later => return without_request(AttemptResult::Later),
             Body::Gone => return without_request(AttemptResult::Gone),
+            Body::TooOld => return without_request(AttemptResult::TooOld),
         };
         // Settings may have changed while the body was made.
         if self.is_retired.load(Ordering::Acquire) {
@@ -118,7 +125,7 @@ impl Line {
             as_of: Some(made.as_of),
         };
         let position = made.position;
-        let ended = route.send(&message(*made, course, offset, attempt, sequence)).await;
+        let ended = route.send(&message(*made, errand)).await;
         let result = result(&ended.outcome);
         let failure = failure(&ended.outcome, ended.at.plus(ended.duration));
         // What we ended ourselves is nobody's attempt and is not shown as one.
@@ -192,7 +199,8 @@ impl From<accounts::Credentials> for Credentials {
     }
 }
 
-fn message(made: Made, course: CourseId, offset: Offset, attempt: Attempt, sequence: Option<Sequence>) -> Message {
+fn message(made: Made, errand: Errand) -> Message {
+    let Errand { course, offset, attempt, sequence, is_late, is_redelivery } = errand;
     Message {
         id: made.id,
         event_type: made.event_type,
@@ -206,6 +214,8 @@ fn message(made: Made, course: CourseId, offset: Offset, attempt: Attempt, seque
         rights: Some(made.rights),
         stamp: made.stamp,
         is_test: false,
+        is_late,
+        is_redelivery,
         replay: match course {
             CourseId::Live => None,
             CourseId::Replay(replay) => Some(ByteString::from(replay.0.to_string())),
@@ -223,7 +233,8 @@ fn result(outcome: &AttemptOutcome) -> AttemptResult {
         Verdict::Delivered => AttemptResult::Delivered,
         Verdict::EndpointInTrouble => AttemptResult::Trouble { retry_after },
         Verdict::EventRefused => AttemptResult::Refused { status: status.unwrap_or(0), retry_after },
-        Verdict::Gone410 => AttemptResult::Unwanted,
+        Verdict::EventAborted => AttemptResult::Aborted { status },
+        Verdict::Unwanted => AttemptResult::Unwanted,
         Verdict::Cancelled => AttemptResult::Cancelled,
     }
 }

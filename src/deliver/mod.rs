@@ -11,6 +11,7 @@
 
 pub mod machine;
 
+mod desk;
 mod endpoint;
 mod endpoint_test;
 mod line;
@@ -23,8 +24,9 @@ pub mod format;
 pub mod outcome;
 pub mod send;
 
+pub use self::desk::{Granted, Wish};
 pub use self::endpoint_test::{StageName, TestError, TestReport, TestRequest, TestStage};
-pub use self::machine::{Decision, FilteredBy, Outcome, State, Whereabouts};
+pub use self::machine::{AsideEvent, Cause, Decision, FilteredBy, Outcome, State, Whereabouts};
 pub use self::registry::{Handle, Options, Parts};
 pub use self::source::{Body, DecidedEvent, Made, Source, Undecided};
 pub use self::status::{

@@ -61,8 +61,10 @@ pub enum Verdict {
     EndpointInTrouble,
     /// The receiver refused this event.
     EventRefused,
-    /// The receiver wants nothing any more (410).
-    Gone410,
+    /// The receiver said that it never wants this event.
+    EventAborted,
+    /// The receiver wants nothing any more: it answered 410, or said so.
+    Unwanted,
     /// Nobody is at fault, and nothing is counted.
     Cancelled,
 }
@@ -90,8 +92,19 @@ pub struct Failure {
     pub detail: String,
     /// The receiver's own wish when to be asked again, at most [`RETRY_AFTER_MAX`].
     pub retry_after: Option<Duration>,
+    /// What the receiver wants beyond its status.
+    pub wish: Option<Wish>,
     /// How the answer's body begins, at most [`ANSWER_START_BYTES_MAX`].
     pub answer_start: Bytes,
+}
+
+/// What a receiver may want beyond its status: it says so in the header `webhook-delivery`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Wish {
+    /// Give this event up now.
+    Abort,
+    /// Send nothing any more.
+    Disable,
 }
 
 impl AttemptError {
@@ -183,10 +196,15 @@ impl Failure {
     /// Makes the failure of a request that got no answer.
     #[must_use]
     pub fn without_answer(error: AttemptError, detail: impl Into<String>) -> Self {
-        Self { error, status: None, detail: detail.into(), retry_after: None, answer_start: Bytes::new() }
+        Self { error, status: None, detail: detail.into(), retry_after: None, wish: None, answer_start: Bytes::new() }
     }
 
     fn verdict(&self) -> Verdict {
+        match self.wish {
+            Some(Wish::Abort) => return Verdict::EventAborted,
+            Some(Wish::Disable) => return Verdict::Unwanted,
+            None => {}
+        }
         match self.error {
             AttemptError::Cancelled => Verdict::Cancelled,
             AttemptError::HttpStatus => self.status.map_or(Verdict::EndpointInTrouble, Verdict::of_status),
@@ -213,7 +231,7 @@ impl Verdict {
     pub const fn of_status(status: u16) -> Self {
         match status {
             200..=299 => Self::Delivered,
-            410 => Self::Gone410,
+            410 => Self::Unwanted,
             // Who may come, where the route is, how often to ask: nothing of it concerns this event.
             401 | 403 | 404 | 405 | 407 | 408 | 421 | 425 | 426 | 429 => Self::EndpointInTrouble,
             400..=499 => Self::EventRefused,
@@ -290,7 +308,7 @@ mod tests {
         let trouble = [401, 403, 404, 405, 407, 408, 421, 425, 426, 429];
         for status in 400..=499 {
             let expected = match status {
-                410 => Verdict::Gone410,
+                410 => Verdict::Unwanted,
                 _ if trouble.contains(&status) => Verdict::EndpointInTrouble,
                 _ => Verdict::EventRefused,
             };

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
+use super::desk::{Granted, Wanted, Wish};
 use super::endpoint::{Loaded, Message, run};
 use super::endpoint_test::{self, TestError, TestReport, TestRequest};
 use super::machine::{Decision, Whereabouts};
@@ -30,6 +31,8 @@ use crate::telemetry::DeliverMetrics;
 pub struct Options {
     /// How long to wait after the first, second, … refusal of an event.
     pub retry_schedule: Arc<[Duration]>,
+    /// How long the events behind a refused one wait for it.
+    pub lane_hold: Duration,
     /// How long a receiver may take to answer, where its endpoint does not say.
     pub timeout: Duration,
     /// Requests under way at once over all endpoints.
@@ -176,6 +179,13 @@ impl Handle {
             Some(mailbox) => mailbox.sender.send(Message::Retry).await.is_ok(),
             None => false,
         }
+    }
+
+    /// Carries a wish for some events of an endpoint out, and answers for each of them once that is on disk.
+    ///
+    /// None where the endpoint is not loaded, or where its rows cannot be read.
+    pub async fn wish(&self, endpoint: EndpointId, wish: Wish, offsets: Vec<Offset>) -> Option<Vec<Granted>> {
+        self.ask(endpoint, |reply| Message::Wish(Wanted { wish, offsets, reply })).await
     }
 
     /// Says where an event of an endpoint is; none where it is not loaded.

@@ -59,6 +59,8 @@ pub enum Body {
     Later,
     /// Nothing: retention took it.
     Gone,
+    /// Nothing: it is older than the endpoint wants to be told of.
+    TooOld,
 }
 
 /// Decides and makes bodies.

@@ -174,8 +174,10 @@ pub struct EndpointStatus {
     pub lag: Lag,
     /// Requests under way.
     pub in_flight: u32,
-    /// Events that wait for a due time or for a fault to be mended.
+    /// Events that wait in their lanes for a due time or for a fault to be mended.
     pub held: u64,
+    /// Events that wait outside their lanes for their next try.
+    pub parked: u64,
     /// What became of the endpoint's events.
     pub ledger: LedgerView,
     /// The replay that runs.

@@ -3,14 +3,14 @@
 //! One runs at a time, the others wait: live work has first choice of the sandbox. A backtest changes nothing, so it is
 //! kept in memory alone and is gone with the process. Both sides are asked of the same component as a delivery is.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
 use super::comparison::{Compared, Comparison};
-use crate::accounts::{Account, JobState, Table};
+use super::jobs::{Job, Jobs, Progress, TooMany};
+use crate::accounts::{Account, Table};
 use crate::dispatch::Dispatch;
 use crate::log;
 use crate::model::{AccountId, Event, EventType, Offset, Timestamp, Who};
@@ -39,8 +39,7 @@ struct Inner {
     parts: Parts,
     /// Whoever holds it runs.
     turn: Semaphore,
-    jobs: Mutex<VecDeque<Arc<Backtest>>>,
-    numbers: AtomicU64,
+    jobs: Jobs<Plan, ComparedSoFar>,
 }
 
 /// What is to be compared with what.
@@ -58,74 +57,28 @@ pub struct Plan {
     pub from: Offset,
     /// The offset behind the last.
     pub to: Offset,
-    /// Who asks.
-    pub by: Who,
 }
 
 /// One backtest.
-#[derive(Debug)]
-pub struct Backtest {
-    /// Its id.
-    pub id: String,
-    /// What is compared.
-    pub plan: Plan,
-    /// When it was asked for.
-    pub created_at: Timestamp,
-    progress: Mutex<Progress>,
-}
+pub type Backtest = Job<Plan, ComparedSoFar>;
 
 /// How far a backtest has got.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// How it stands.
-    pub state: JobState,
-    /// The offset behind the last that was looked at.
-    pub next: Offset,
-    /// When it began to run.
-    pub started_at: Option<Timestamp>,
-    /// Why it failed.
-    pub problem: Option<String>,
+pub type BacktestProgress = Progress<ComparedSoFar>;
+
+/// What a backtest has found so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ComparedSoFar {
+    /// How many offsets were gone through.
+    pub done: u64,
     /// What was found.
     pub comparison: Comparison,
-}
-
-/// More wait than may wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{QUEUED_MAX} backtests wait already")]
-pub struct TooMany;
-
-impl Backtest {
-    /// Returns how far it has got.
-    #[must_use]
-    pub fn progress(&self) -> Progress {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut Progress) -> T) -> T {
-        change(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Moves on to a state, unless it has ended; says whether it did.
-    fn go_to(&self, state: JobState) -> bool {
-        self.change(|progress| {
-            let is_open = !progress.state.is_over();
-            if is_open {
-                progress.state = state;
-            }
-            is_open
-        })
-    }
-
-    fn is_over(&self) -> bool {
-        self.change(|progress| progress.state.is_over())
-    }
 }
 
 impl Backtests {
     /// Makes the place for backtests.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let inner = Inner { parts, turn: Semaphore::new(1), jobs: Mutex::default(), numbers: AtomicU64::new(0) };
+        let inner = Inner { parts, turn: Semaphore::new(1), jobs: Jobs::new('b') };
         Self(Arc::new(inner))
     }
 
@@ -133,30 +86,8 @@ impl Backtests {
     ///
     /// # Errors
     /// Where too many wait.
-    pub fn start(&self, plan: Plan) -> Result<Arc<Backtest>, TooMany> {
-        let now = Timestamp(self.0.parts.clock.wall_ms());
-        let number = self.0.numbers.fetch_add(1, Ordering::Relaxed);
-        let progress = Progress {
-            state: JobState::Queued,
-            next: plan.from,
-            started_at: None,
-            problem: None,
-            comparison: Comparison::default(),
-        };
-        // The instant in it keeps the ids of two starts of the process apart.
-        let id = format!("b{:x}-{number}", now.0);
-        let job = Arc::new(Backtest { id, plan, created_at: now, progress: Mutex::new(progress) });
-        let mut jobs = self.jobs();
-        if jobs.iter().filter(|job| !job.is_over()).count() >= QUEUED_MAX {
-            return Err(TooMany);
-        }
-        if jobs.len() >= KEPT_MAX
-            && let Some(oldest) = jobs.iter().position(|job| job.is_over())
-        {
-            jobs.remove(oldest);
-        }
-        jobs.push_back(Arc::clone(&job));
-        drop(jobs);
+    pub fn start(&self, plan: Plan, who: Who) -> Result<Arc<Backtest>, TooMany> {
+        let job = self.0.jobs.add(plan.account.id, plan, who, self.now())?;
         let (backtests, running) = (self.clone(), Arc::clone(&job));
         self.0.parts.tasks.spawn(async move { backtests.run(&running).await });
         Ok(job)
@@ -165,23 +96,17 @@ impl Backtests {
     /// Returns the backtests of an account, the newest first.
     #[must_use]
     pub fn list(&self, account: AccountId) -> Vec<Arc<Backtest>> {
-        self.jobs().iter().rev().filter(|job| job.plan.account.id == account).map(Arc::clone).collect()
+        self.0.jobs.list(account)
     }
 
     /// Returns a backtest of an account.
     #[must_use]
     pub fn get(&self, account: AccountId, id: &str) -> Option<Arc<Backtest>> {
-        self.jobs().iter().find(|job| job.id == id && job.plan.account.id == account).map(Arc::clone)
+        self.0.jobs.get(account, id)
     }
 
-    /// Ends a backtest; says whether it had not ended before.
-    #[must_use]
-    pub fn cancel(&self, job: &Backtest) -> bool {
-        job.go_to(JobState::Cancelled)
-    }
-
-    fn jobs(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Backtest>>> {
-        self.0.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.parts.clock.wall_ms())
     }
 
     async fn run(&self, job: &Backtest) {
@@ -190,27 +115,20 @@ impl Backtests {
             compared = self.compare(job) => compared,
             () = shutdown.given() => Err("the process ended".to_owned()),
         };
-        let (state, problem) = match compared {
-            Ok(()) => (JobState::Completed, None),
-            Err(problem) => (JobState::Failed, Some(problem)),
-        };
-        if job.go_to(state) {
-            job.change(|progress| progress.problem = problem);
-        }
+        job.end(compared);
     }
 
     /// Goes through the stretch, until it is at its end or somebody has ended it.
     async fn compare(&self, job: &Backtest) -> Result<(), String> {
         let Ok(_turn) = self.0.turn.acquire().await else { return Ok(()) };
-        job.go_to(JobState::Running);
-        job.change(|progress| progress.started_at = Some(Timestamp(self.0.parts.clock.wall_ms())));
+        job.begin(self.now());
         let mut next = job.plan.from;
         while next < job.plan.to && !job.is_over() {
             let read = self.read(job, next).await.map_err(|problem| problem.to_string())?;
             // Where nothing is left up to the end, retention has taken it.
             next = read.offsets.last().map_or(job.plan.to, |last| last.next());
             self.add(job, &read).await;
-            job.change(|progress| progress.next = next);
+            job.change(|progress| progress.result.done = next.0.saturating_sub(job.plan.from.0));
         }
         Ok(())
     }
@@ -239,7 +157,7 @@ impl Backtests {
             let read = offsets.iter().zip(events);
             for ((offset, (event_type, event)), (before, after)) in read.zip(before.iter().zip(&after)) {
                 let compared = Compared { offset: *offset, event_type, event, before, after };
-                progress.comparison.add(compared, |path| known_fields.contains(path));
+                progress.result.comparison.add(compared, |path| known_fields.contains(path));
             }
         });
     }
@@ -254,7 +172,3 @@ struct Read {
 
 const BATCH_EVENTS_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 4 << 20;
-/// Backtests that have not ended, of all accounts.
-const QUEUED_MAX: usize = 32;
-/// Backtests that are remembered; the oldest that has ended is forgotten first.
-const KEPT_MAX: usize = 200;

@@ -1,10 +1,15 @@
-//! Work over the past: a stretch of the log is gone through once more, and nothing is sent.
+//! Work over the past: a stretch of the log, or what was given up, is gone through once more.
 //!
 //! A replay that delivers is a course of delivery's own machine and not here. A backtest compares what candidate rights
-//! would leave of each event with what the present ones leave.
+//! would leave of each event with what the present ones leave, and sends nothing. A clearing has dead letters
+//! redelivered or discarded, many at once.
 
+mod jobs;
 mod backtest;
 mod comparison;
+mod clearing;
 
-pub use backtest::{Backtest, Backtests, Parts, Plan, Progress, TooMany};
+pub use backtest::{Backtest, BacktestProgress, Backtests, ComparedSoFar, Parts, Plan};
+pub use clearing::{Cleared, Clearing, ClearingParts, ClearingPlan, Clearings, Letters};
 pub use comparison::{Comparison, FieldChange, Sample, TypeCounts};
+pub use jobs::{Job, Progress, TooMany};

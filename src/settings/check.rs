@@ -158,6 +158,7 @@ impl Checker<'_> {
                 Some(Value::Durations(pauses)) => pauses.clone(),
                 other => mismatch("deliver.retry_schedule", other),
             },
+            lane_hold: self.duration("deliver.lane_hold"),
             refusals_in_a_row: self.count("deliver.refusals_in_a_row"),
             in_flight_max: match self.value("deliver.in_flight_max") {
                 Some(Value::Auto) => InFlightMax::Auto,

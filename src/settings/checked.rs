@@ -116,6 +116,8 @@ pub struct DeliverSettings {
     pub connect_timeout: Duration,
     /// The pauses before a refused event is tried again.
     pub retry_schedule: Vec<Duration>,
+    /// How long the events behind a refused one wait for it.
+    pub lane_hold: Duration,
     /// After so many different events refused in a row the endpoint is in trouble.
     pub refusals_in_a_row: u32,
     /// Deliveries under way at once, over all endpoints.

@@ -331,7 +331,14 @@ pub(super) const KEYS: &[Key] = &[
         "deliver.retry_schedule",
         Kind::Durations(between(1, 30 * DAY, "is refused: a receiver that refuses needs a pause")),
         Fallback::Value("5s,5m,30m,2h,5h,10h,14h,20h,24h"),
-        "The pauses before an event that its receiver refuses is tried again. Empty: it is tried once.",
+        "The pauses before an event that its receiver refuses is tried again; after the last try it is a dead letter. \
+         Empty: it is tried once.",
+    ),
+    key(
+        "deliver.lane_hold",
+        Kind::Duration(between(0, HOUR, "the events behind a refused one go on at once")),
+        Fallback::Value("30s"),
+        "How long the events behind a refused one wait for it before they go on without it.",
     ),
     key(
         "deliver.refusals_in_a_row",

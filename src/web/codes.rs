@@ -216,6 +216,16 @@ codes! {
     "What was asked for destroys something that cannot be brought back, and the request does not confirm it.",
     "Send it again with the query parameter that `detail` names, whose value is the name of what will be destroyed.";
 
+    NotRedeliverable, "not_redeliverable", CONFLICT, "It cannot be redelivered",
+    "Only what was given up can be delivered after all, and what waits for its next try can be tried at once. `detail` \
+     says what the event is.",
+    "To send an event again that was delivered, start a replay from its offset up to the next one.";
+
+    NotDiscardable, "not_discardable", CONFLICT, "It cannot be discarded",
+    "Only a dead letter can be discarded, and an event that waits for its turn or is held. `detail` says what the event \
+     is.",
+    "Where it is being sent, try again in a while. What was delivered cannot be taken back.";
+
     JobNotCancellable, "job_not_cancellable", CONFLICT, "The job can no longer be cancelled",
     "The job has ended already: it is completed, cancelled or failed.",
     "Read the job to see how it ended. What a replay has delivered cannot be taken back.";

@@ -11,9 +11,9 @@ use serde::Serialize;
 use super::super::answer::Read;
 use super::super::call::Call;
 use super::super::conduct::status_of;
-use super::super::delivering::{EndpointState, EndpointStatus};
+use super::super::delivering::{AsideEvent, Cause, EndpointState, EndpointStatus};
 use super::super::delivery::{Outcome, View};
-use super::super::failure::of_log;
+use super::super::failure::{of_log, ours};
 use crate::accounts::{Endpoint, Mark, RightsOf, Withholding};
 use crate::model::{EndpointId, EventType, Offset, Position, Timestamp};
 use crate::runtime::blocking;
@@ -50,7 +50,13 @@ pub(super) enum Code {
     BeingSent,
     /// The receiver has refused it, and it waits for its next try.
     Refused,
-    /// Rights could not be applied to it; it waits until that is mended.
+    /// It was refused too often and given up.
+    GivenUp,
+    /// The receiver said that it never wants it.
+    Aborted,
+    /// A person has given it up.
+    Discarded,
+    /// Rights could not be applied to it; it waits until that is mended, or was given up.
     Fault,
     /// A person has paused the endpoint.
     Paused,
@@ -60,7 +66,7 @@ pub(super) enum Code {
     InTrouble,
     /// Others come first.
     InTurn,
-    /// Retention took it before it could be delivered.
+    /// It was too old when its turn came, or retention took it before.
     TooOld,
     /// What became of it is no longer kept.
     Forgotten,
@@ -124,13 +130,26 @@ impl<'a> Reasons<'a> {
             Outcome::Delivered => Reason::new(Code::Taken, taken(view)),
             Outcome::Filtered => self.withheld(endpoint, event_type, offset).await?,
             Outcome::InFlight => Reason::new(Code::BeingSent, "it is being sent at this moment"),
-            Outcome::Held if view.attempt_count > 0 => Reason::new(Code::Refused, refused(view)),
+            Outcome::Held if view.attempt_count > 0 => {
+                Reason::new(Code::Refused, format!("{}; it is tried again, and its lane waits with it", refused(view)))
+            }
+            Outcome::Parked => {
+                Reason::new(Code::Refused, format!("{}; it is tried again, and its lane has gone on", refused(view)))
+            }
+            Outcome::DeadLetter => given_up(view, self.letter(endpoint, offset).await?),
+            Outcome::Discarded => discarded(self.letter(endpoint, offset).await?),
             Outcome::Held => {
                 let detail = "rights could not be applied to it: its lane waits until they are changed or mended";
                 Reason::new(Code::Fault, detail)
             }
             Outcome::Waiting => waiting(self.status(endpoint).await?),
-            Outcome::Expired => Reason::new(Code::TooOld, "retention took it before it could be delivered"),
+            Outcome::Expired => match self.letter(endpoint, offset).await? {
+                Some(event) => {
+                    let detail = format!("it was older than the endpoint wants when its turn came, at {}", event.at);
+                    Reason::new(Code::TooOld, detail)
+                }
+                None => Reason::new(Code::TooOld, "retention took it before it could be delivered"),
+            },
             // Of a number that no event got there is no event to explain.
             Outcome::Unused => Reason::new(Code::Forgotten, "no event got this number"),
         })
@@ -147,6 +166,13 @@ impl<'a> Reasons<'a> {
         // Before the first change at which it was already decided.
         let change = changes.iter().find(|(_, to)| *to >= offset).map(|(change, _)| *change);
         Ok(change.map_or(Position(u64::MAX), |change| Position(change.0.saturating_sub(1))))
+    }
+
+    /// What is kept of an event that was set aside.
+    async fn letter(&self, endpoint: &Endpoint, offset: Offset) -> Result<Option<AsideEvent>, Problem> {
+        let id = endpoint.id;
+        let row = self.call.look_up(move |log| log.aside(id, offset).map_err(of_log)).await?;
+        row.map(|(_, row)| AsideEvent::decode(row.value)).transpose().map_err(|error| ours(&error))
     }
 
     async fn withheld(
@@ -206,7 +232,33 @@ fn refused(view: &View) -> String {
         (None, None) => "without an answer".to_owned(),
     };
     let times = if view.attempt_count == 1 { "once".to_owned() } else { format!("{} times", view.attempt_count) };
-    format!("the receiver did not take it, {times} by now, last {why}; it is tried again, and its lane waits with it")
+    format!("the receiver did not take it, {times} by now, last {why}")
+}
+
+fn given_up(view: &View, letter: Option<AsideEvent>) -> Reason {
+    let at = letter.as_ref().map(|event| format!(", at {}", event.at)).unwrap_or_default();
+    let redeliver = "redeliver it, or discard it";
+    match letter.map(|event| event.cause) {
+        Some(Cause::Aborted) => {
+            Reason::new(Code::Aborted, format!("the receiver asked for it to be given up{at}: {redeliver}"))
+        }
+        Some(Cause::FilterFault) => {
+            let detail =
+                format!("a filter did not answer for it, and the endpoint gives such events up{at}: {redeliver}");
+            Reason::new(Code::Fault, detail)
+        }
+        Some(Cause::Refused | Cause::TooOld | Cause::Person) | None => {
+            Reason::new(Code::GivenUp, format!("{}; it was given up{at}: {redeliver}", refused(view)))
+        }
+    }
+}
+
+fn discarded(letter: Option<AsideEvent>) -> Reason {
+    let detail = letter.map_or_else(
+        || "a person has given it up".to_owned(),
+        |event| format!("it was discarded at {} by {}", event.at, event.who),
+    );
+    Reason::new(Code::Discarded, detail)
 }
 
 fn waiting(status: &EndpointStatus) -> Reason {

@@ -1,5 +1,6 @@
 //! The API as a client meets it: the real router behind a real listener, a real log, real delivery.
 
+mod dead_letters;
 mod document;
 mod endpoint_test;
 mod history;
@@ -31,7 +32,7 @@ use crate::dispatch::{Dispatch, follow};
 use crate::filter;
 use crate::log::{self, Durability, Log, Retention};
 use crate::model::{AccountName, EventDraft, EventId, EventType, Timestamp};
-use crate::replay::{self, Backtests};
+use crate::replay::{self, Backtests, ClearingParts, Clearings};
 use crate::runtime::{Clock, Random, ShutdownTrigger, Tasks, shutdown};
 use crate::security::{AddressRules, TokenHash};
 use crate::telemetry::Metrics;
@@ -109,6 +110,13 @@ async fn start_with(metrics_need_token: bool, clock: Clock) -> Server {
     let api = Api {
         accounts: accounts.clone(),
         log: log.handle(),
+        clearings: Clearings::new(ClearingParts {
+            log: log.handle(),
+            deliver: deliver.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            shutdown: signal.clone(),
+        }),
         deliver,
         backtests: Backtests::new(replay::Parts {
             log: log.handle(),
@@ -163,6 +171,7 @@ async fn deliver(
     };
     let options = deliver::Options {
         retry_schedule: Arc::from([Duration::from_secs(3600)]),
+        lane_hold: Duration::from_secs(30),
         timeout: Duration::from_secs(5),
         in_flight_max: 64,
         refusals_in_a_row_max: 10,
@@ -387,6 +396,8 @@ fn draft(id: &str, event_type: &str, key: Option<&str>, number: u64) -> EventDra
 struct Receiver {
     url: String,
     status: Arc<Mutex<u16>>,
+    /// What it says in `webhook-delivery`, if anything.
+    wish: Arc<Mutex<Option<&'static str>>>,
     got: Arc<Mutex<Vec<HeaderMap>>>,
 }
 
@@ -394,14 +405,17 @@ impl Receiver {
     async fn start(server: &Server) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/in?key=s3cret", socket.local_addr().unwrap());
-        let receiver = Self { url, status: Arc::new(Mutex::new(200)), got: Arc::default() };
-        let (got, status) = (Arc::clone(&receiver.got), Arc::clone(&receiver.status));
+        let receiver = Self { url, status: Arc::new(Mutex::new(200)), wish: Arc::default(), got: Arc::default() };
+        let Self { got, status, wish, .. } = receiver.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             got.lock().unwrap().push(request.headers().clone());
             let mut response = http::Response::new(Full::new(Bytes::from_static(b"no thanks")));
             *response.status_mut() = StatusCode::from_u16(*status.lock().unwrap()).unwrap();
             // With a type of its own the listener takes the answer for a deliberate one.
             response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/x-receiver"));
+            if let Some(wish) = *wish.lock().unwrap() {
+                response.headers_mut().insert("webhook-delivery", http::HeaderValue::from_static(wish));
+            }
             std::future::ready(Ok::<_, Problem>(response))
         });
         let surroundings =
@@ -418,6 +432,13 @@ impl Receiver {
 
     fn answer(&self, status: u16) {
         *self.status.lock().unwrap() = status;
+        *self.wish.lock().unwrap() = None;
+    }
+
+    /// Refuses from now on, and says what it wants.
+    fn refuse(&self, wish: &'static str) {
+        *self.status.lock().unwrap() = 422;
+        *self.wish.lock().unwrap() = Some(wish);
     }
 }
 

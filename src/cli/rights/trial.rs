@@ -2,17 +2,16 @@
 //!
 //! Nothing is saved. The candidate is the present rights with the flags' changes, or what stands in a file with them.
 
-use std::time::Duration;
-
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use super::super::assignment::read_object;
 use super::super::client::{Client, Request};
-use super::super::column::{Column, count, show_count, show_ms, state, text};
+use super::super::column::{Column, count, show_count, state, text};
 use super::super::console::{Format, pretty};
 use super::super::context::Context;
 use super::super::exit::{Exit, Failure};
+use super::super::job::{Watch, failed, members, number, word};
 use super::super::range::Range;
 use super::changes::Changes;
 use super::path;
@@ -121,12 +120,14 @@ impl BacktestArguments {
         let backtests = format!("/accounts/{}/backtests", self.account);
         let job = client.send(&Request::post(&backtests, Value::Object(body))).await?;
         let id = job.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let job = wait_for(client, context, &format!("{backtests}/{id}")).await?;
+        let path = format!("{backtests}/{id}");
+        let watch = Watch { path: &path, words: in_words, when_still: None, ends_with_command: true };
+        let job = watch.wait(client, context).await?;
         show(context, &job)?;
-        match text_at(&job, "/state") {
+        match word(&job, "/state") {
             "completed" => Ok(Exit::answer(!self.fail_on.iter().any(|what| what.happens(&job)))),
             "cancelled" => Ok(Exit::No),
-            _ => Err(Failure::failed(format!("the backtest failed: {}", text_at(&job, "/problem/detail")))),
+            _ => Err(failed("backtest", &job)),
         }
     }
 }
@@ -154,28 +155,8 @@ fn strictness(field: &Value, side: &str) -> usize {
     TREATMENTS.iter().position(|known| *known == treatment).unwrap_or(TREATMENTS.len())
 }
 
-/// Looks at a backtest until it has ended; Ctrl-C ends it.
-async fn wait_for(client: &mut Client, context: &mut Context, path: &str) -> Result<Value, Failure> {
-    let bar = context.console.progress(Some(BAR_STEPS), "{bar:40} {percent} % {msg}");
-    let mut pause = PAUSE_FIRST;
-    let job = loop {
-        let job = client.send(&Request::get(path)).await?;
-        let progress = job.pointer("/progress").and_then(Value::as_f64).unwrap_or_default();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a thousand steps")]
-        bar.set_position((progress * 1000.0) as u64);
-        let rest = job.pointer("/etaMs").and_then(Value::as_u64);
-        let rest = rest.map(|ms| format!(", {} to go", show_ms(ms))).unwrap_or_default();
-        bar.set_message(format!("{} events compared{rest}", show_count(number(&job, "/counts/compared"))));
-        if matches!(text_at(&job, "/state"), "completed" | "cancelled" | "failed") {
-            break job;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_LONGEST),
-            _ = tokio::signal::ctrl_c() => drop(client.send(&Request::post(format!("{path}/cancel"), json!({}))).await),
-        }
-    };
-    bar.finish_and_clear();
-    Ok(job)
+fn in_words(job: &Value) -> String {
+    format!("{} events compared", show_count(number(job, "/counts/compared")))
 }
 
 fn show(context: &mut Context, job: &Value) -> Result<(), Failure> {
@@ -206,27 +187,14 @@ fn show(context: &mut Context, job: &Value) -> Result<(), Failure> {
 
 /// Writes the fields of a sample in words.
 fn sample(sample: &Value) -> Value {
-    let word = |field: &Value, name: &str| field.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let fields: Vec<String> = members(sample, "/fields")
-        .map(|field| format!("{} {} → {}", word(field, "path"), word(field, "before"), word(field, "after")))
+        .map(|field| format!("{} {} → {}", word(field, "/path"), word(field, "/before"), word(field, "/after")))
         .collect();
     let mut sample = sample.clone();
     if let Some(members) = sample.as_object_mut() {
         members.insert("fields".to_owned(), Value::from(fields.join(", ")));
     }
     sample
-}
-
-fn members<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text_at<'v>(job: &'v Value, pointer: &str) -> &'v str {
-    job.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(job: &Value, pointer: &str) -> u64 {
-    job.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
 }
 
 const PREVIEW: &[Column] =
@@ -265,9 +233,6 @@ const SAMPLES: &[Column] = &[
 const TREATMENTS: [&str; 4] = ["keep", "mask", "pseudonymize", "remove"];
 /// Samples that people are shown.
 const SAMPLES_SHOWN: usize = 10;
-const BAR_STEPS: u64 = 1000;
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-const PAUSE_LONGEST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 
 use crate::model::{Attempt, Offset, Sequence};
 
+use super::aside::AsideChange;
 use super::input::{CourseId, ReplayId};
 use super::ledger::Tally;
 use super::saved::Saved;
@@ -31,6 +32,10 @@ pub enum Action {
         attempt: Attempt,
         /// The event's number; none in a replay.
         sequence: Option<Sequence>,
+        /// Whether its lane went on without it.
+        is_late: bool,
+        /// Whether a person has asked for it after it was given up.
+        is_redelivery: bool,
         /// Whether it is the one request by which an endpoint in trouble is tried.
         is_probe: bool,
     },
@@ -43,6 +48,8 @@ pub enum Action {
         saved: Box<Saved>,
         /// Rows of `sequences`, to be added.
         sequences: Vec<(Sequence, Offset)>,
+        /// Rows of live events that were set aside, or are so no more.
+        asides: Vec<AsideChange>,
         /// Events that a replay has given up, to be added to its list.
         given_up: Vec<GivenUp>,
         /// Whether the batch must be on disk before it is answered: it reserves numbers ahead.

@@ -10,12 +10,14 @@ use crate::model::Offset;
 
 use super::Machine;
 use super::action::{Action, GivenUp};
+use super::aside;
 use super::backoff;
 use super::circuit::{Cause, Trouble};
 use super::course::{Course, Flight};
 use super::input::{AttemptResult, CourseId, Now};
 use super::lanes::{EntryId, Reason, Standing};
 use super::ledger::Settlement;
+use super::parking::End;
 
 impl Machine {
     pub(super) fn attempt_ended(
@@ -40,11 +42,13 @@ impl Machine {
             AttemptResult::Delivered => self.delivered(ended),
             AttemptResult::Trouble { retry_after } => self.trouble(ended, retry_after, now),
             AttemptResult::Refused { status, retry_after } => self.refused(ended, status, retry_after, now),
+            AttemptResult::Aborted { status } => self.aborted(ended, status, now),
             AttemptResult::Unwanted => self.unwanted(ended, actions),
             AttemptResult::Cancelled
             | AttemptResult::Filtered(_)
             | AttemptResult::Fault
             | AttemptResult::Later
+            | AttemptResult::TooOld
             | AttemptResult::Gone => self.not_sent(ended, result, now),
         }
     }
@@ -91,11 +95,16 @@ impl Machine {
         let is_open = self.circuit.is_open();
         let Some((course, flight)) = self.landed(ended) else { return };
         course.fault_row.body_was_made();
+        let is_full = ended.course == CourseId::Live && course.is_full_for(flight.entry);
         let trial = course.trial_mut(flight.entry);
         trial.attempts += 1;
-        if is_open {
+        if is_open || is_full {
             // Event after event is refused: it is the endpoint's, and costs this one nothing.
             course.lanes.set(flight.entry, Standing::Queued);
+            if is_full && !is_open {
+                self.circuit.open(Cause::Refusals, now.monotonic, &mut self.random);
+                self.opened();
+            }
             return;
         }
         let (before, was_in_row) = (trial.refusals, trial.was_in_row);
@@ -126,18 +135,43 @@ impl Machine {
         }
     }
 
-    /// Holds a refused event until its next try; a replay gives it up after the last.
+    /// The receiver never wants this event.
+    fn aborted(&mut self, ended: Ended, status: Option<u16>, now: Now) {
+        self.circuit.refusal(ended.is_probe, now.monotonic, &mut self.random);
+        let Some((course, flight)) = self.landed(ended) else { return };
+        course.fault_row.body_was_made();
+        course.trial_mut(flight.entry).attempts += 1;
+        self.give_up(ended.course, flight.entry, End::dead_letter(aside::Cause::Aborted, status, now.wall));
+    }
+
+    /// Lets a refused event wait for its next try, or gives it up after the last.
     fn wait_or_give_up(&mut self, id: CourseId, entry: EntryId, refusal: Refusal, now: Now) {
         let Refusal { refusals, retry_after, status } = refusal;
+        let tries_max = match id {
+            CourseId::Live => self.policy.retry_schedule.len() + 1,
+            CourseId::Replay(_) => REPLAY_TRIES_MAX,
+        };
+        if refusals as usize >= tries_max {
+            self.give_up(id, entry, End::dead_letter(aside::Cause::Refused, status, now.wall));
+            return;
+        }
         let wait = backoff::before_retry(refusals, retry_after, &self.policy.retry_schedule, &mut self.random);
+        let lane_hold = self.policy.lane_hold;
+        if let Some(course) = self.course_mut(id) {
+            course.wait_for_next_try(entry, now.monotonic.plus(wait), lane_hold, now.monotonic);
+        }
+    }
+
+    /// Gives an event up: a dead letter of the endpoint, or one line in the list of a replay.
+    fn give_up(&mut self, id: CourseId, entry: EntryId, end: End) {
         let Some(course) = self.course_mut(id) else { return };
+        let offset = course.lanes.entry(entry).offset;
         match id {
-            CourseId::Replay(replay) if refusals >= REPLAY_TRIES_MAX => {
-                let offset = course.lanes.entry(entry).offset;
+            CourseId::Live => course.end_entry(entry, end),
+            CourseId::Replay(replay) => {
                 course.settle_entry(entry, Settlement::GivenUp);
-                self.writing.given_up.push(GivenUp { replay, offset, status });
+                self.writing.given_up.push(GivenUp { replay, offset, status: end.status });
             }
-            CourseId::Replay(_) | CourseId::Live => course.hold(entry, now.monotonic.plus(wait)),
         }
     }
 
@@ -161,21 +195,19 @@ impl Machine {
         match result {
             AttemptResult::Filtered(by) => course.settle_entry(flight.entry, Settlement::Filtered(by)),
             AttemptResult::Gone => course.settle_entry(flight.entry, Settlement::Expired),
+            AttemptResult::TooOld if ended.course == CourseId::Live => {
+                course.end_entry(flight.entry, End::too_old(now.wall));
+            }
+            AttemptResult::TooOld => course.settle_entry(flight.entry, Settlement::Expired),
             AttemptResult::Later => {
                 course.lanes.set(flight.entry, Standing::Waiting(now.monotonic.plus(wait), Reason::NoBody));
             }
-            AttemptResult::Fault => {
-                course.fault(flight.entry);
-                if flight.rights != rights {
-                    // Its body was asked for before the chain was changed: perhaps that has mended it.
-                    let offset = course.lanes.entry(flight.entry).offset;
-                    course.reading.ask_faults_from(offset);
-                }
-            }
+            AttemptResult::Fault => course.fault(flight.entry, now, flight.rights != rights),
             AttemptResult::Cancelled
             | AttemptResult::Delivered
             | AttemptResult::Trouble { .. }
             | AttemptResult::Refused { .. }
+            | AttemptResult::Aborted { .. }
             | AttemptResult::Unwanted => course.lanes.put_back_first(flight.entry),
         }
     }
@@ -216,4 +248,4 @@ struct Refusal {
 }
 
 /// How often a replay tries an event that is refused.
-const REPLAY_TRIES_MAX: u32 = 3;
+const REPLAY_TRIES_MAX: usize = 3;

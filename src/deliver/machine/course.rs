@@ -5,16 +5,19 @@
 //! between the start and the end is at any moment settled, in a lane, or unread.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::model::{Attempt, Offset, Sequence};
 use crate::runtime::Monotonic;
 
+use super::aside::Cause;
 use super::backoff;
 use super::cursor::Cursor;
 use super::input::{CourseId, Decision, Now, Order, Outcome};
 use super::lanes::{Entry, EntryId, Lanes, Reason, Standing};
 use super::ledger::{Ledger, Settlement, Tally, Waiting};
 use super::number_map::NumberMap;
+use super::parking::{End, PARKED_MAX, Parking};
 use super::reading::Reading;
 use super::saved::{RETRIES_MAX, SavedCourse, SavedRetry};
 use super::sequence::Sequences;
@@ -36,11 +39,14 @@ pub(super) struct Course {
     tally: Tally,
     pub(super) lanes: Lanes,
     pub(super) sequences: Option<Sequences>,
-    trials: BTreeMap<Offset, Trial>,
+    pub(super) trials: BTreeMap<Offset, Trial>,
+    pub(super) parking: Parking,
     flights: NumberMap<Flight>,
     pub(super) faults: BTreeMap<Offset, EntryId>,
     pub(super) fault_row: FaultRow,
     pub(super) reading: Reading,
+    /// Whether events that a filter does not answer for are given up.
+    pub(super) gives_up_faults: bool,
     /// Whether something that is written down has changed since it was.
     pub(super) is_dirty: bool,
 }
@@ -59,6 +65,8 @@ pub(super) struct Departure {
     pub(super) offset: Offset,
     pub(super) attempt: Attempt,
     pub(super) sequence: Option<Sequence>,
+    pub(super) is_late: bool,
+    pub(super) is_redelivery: bool,
 }
 
 /// How many faults there were in a row: a chain that answers nothing holds the whole course.
@@ -68,6 +76,14 @@ pub(super) struct FaultRow {
     decided: u32,
     /// Among bodies.
     late: u32,
+}
+
+/// How decisions are taken in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taking {
+    pub(super) now: Now,
+    /// Whether the chain has changed since they were asked for.
+    pub(super) is_stale: bool,
 }
 
 /// Where a course begins and ends.
@@ -99,16 +115,20 @@ impl Course {
             tally,
             lanes: Lanes::new(order),
             sequences: None,
+            parking: Parking::default(),
             flights: NumberMap::default(),
             faults: BTreeMap::new(),
             fault_row: FaultRow::default(),
             reading: Reading::default(),
+            gives_up_faults: false,
             is_dirty: false,
         }
     }
 
     pub(super) fn saved(&self, now: Now) -> SavedCourse {
-        let retries = self.trials.iter().take(RETRIES_MAX).map(|(offset, trial)| SavedRetry {
+        // Those of parked events are in their rows.
+        let in_lanes = self.trials.iter().filter(|(offset, _)| !self.parking.contains(**offset));
+        let retries = in_lanes.take(RETRIES_MAX).map(|(offset, trial)| SavedRetry {
             offset: *offset,
             attempts: trial.attempts,
             refusals: trial.refusals,
@@ -119,6 +139,10 @@ impl Course {
 
     pub(super) const fn tally(&self) -> Tally {
         self.tally
+    }
+
+    pub(super) const fn tally_mut(&mut self) -> &mut Tally {
+        &mut self.tally
     }
 
     pub(super) fn ledger(&self) -> Ledger {
@@ -146,23 +170,23 @@ impl Course {
 
     /// Whether so many faults came in a row that the chain must be mended first.
     pub(super) const fn is_held(&self) -> bool {
-        self.fault_row.decided >= FAULTS_IN_A_ROW_MAX || self.fault_row.late >= FAULTS_IN_A_ROW_MAX
+        let longest =
+            if self.fault_row.decided > self.fault_row.late { self.fault_row.decided } else { self.fault_row.late };
+        longest >= FAULTS_IN_A_ROW_MAX && !self.gives_up_faults
     }
 
     /// Takes decisions in: of new events, and again of those that are faulted.
-    pub(super) fn take(&mut self, from: Offset, decisions: &[Decision], now: Monotonic) {
+    pub(super) fn take(&mut self, from: Offset, decisions: &[Decision], taking: Taking) {
         for (offset, decision) in (from.0..).map(Offset).zip(decisions) {
-            if offset <= self.read_to {
-                self.decide_again(offset, decision.outcome, now);
-            } else if offset == self.read_to.next() && offset <= self.cursor.limit().min(self.end) {
-                self.decide(offset, *decision, now);
-            } else {
-                return;
+            // Of what is parked some may lie above what was read since a start.
+            self.decide_again(offset, decision.outcome, taking);
+            if offset == self.read_to.next() && offset <= self.cursor.limit().min(self.end) {
+                self.decide(offset, *decision, taking.now);
             }
         }
     }
 
-    fn decide(&mut self, offset: Offset, decision: Decision, now: Monotonic) {
+    fn decide(&mut self, offset: Offset, decision: Decision, now: Now) {
         self.read_to = offset;
         if self.settled_ahead > 0 && self.cursor.is_settled(offset) {
             self.settled_ahead -= 1;
@@ -171,40 +195,57 @@ impl Course {
         match decision.outcome {
             Outcome::Pass => {
                 self.fault_row.decided = 0;
-                self.admit(offset, decision.lane, now);
+                self.admit(offset, decision.lane, now.monotonic);
             }
             Outcome::Filtered(by) => {
                 self.fault_row.decided = 0;
                 self.settle(offset, Settlement::Filtered(by));
             }
             Outcome::Gone => self.settle(offset, Settlement::Expired),
+            Outcome::TooOld => self.end_unread(offset, now.wall),
             Outcome::Fault => {
                 self.fault_row.decided += 1;
                 let known = self.sequences.as_mut().and_then(|sequences| sequences.take_known(offset));
                 let entry = self.push(offset, known.unwrap_or_default(), decision.lane, Standing::Faulted);
                 self.faults.insert(offset, entry);
+                if self.gives_up_faults {
+                    // Once more, so that it is surely the present chain that does not answer.
+                    self.reading.ask_faults_from(offset);
+                }
             }
         }
     }
 
-    fn decide_again(&mut self, offset: Offset, outcome: Outcome, now: Monotonic) {
+    fn decide_again(&mut self, offset: Offset, outcome: Outcome, taking: Taking) {
+        if self.faults.is_empty() {
+            return;
+        }
         let Some(entry) = self.faults.get(&offset).copied() else { return };
         match outcome {
+            Outcome::Fault if self.gives_up_faults && !taking.is_stale => {
+                self.give_up_fault(entry, taking.now);
+            }
             Outcome::Fault => {
                 self.fault_row.decided += 1;
                 return;
             }
             Outcome::Pass => {
                 self.fault_row.decided = 0;
-                self.pass_at_last(entry, now);
+                self.pass_at_last(entry, taking.now.monotonic);
             }
             Outcome::Filtered(by) => {
                 self.fault_row.decided = 0;
                 self.settle_entry(entry, Settlement::Filtered(by));
             }
             Outcome::Gone => self.settle_entry(entry, Settlement::Expired),
+            Outcome::TooOld => self.end_entry(entry, End::too_old(taking.now.wall)),
         }
         self.faults.remove(&offset);
+    }
+
+    /// Gives an event up that a filter did not answer for.
+    fn give_up_fault(&mut self, entry: EntryId, now: Now) {
+        self.end_entry(entry, End::dead_letter(Cause::FilterFault, None, now.wall));
     }
 
     /// Gives a new event its number and its place at the end of its lane.
@@ -216,12 +257,14 @@ impl Course {
 
     /// Gives an event that was faulted the number it lacks; its place it has kept.
     fn pass_at_last(&mut self, id: EntryId, now: Monotonic) {
-        let Entry { offset, mut sequence, .. } = *self.lanes.entry(id);
+        let Entry { offset, mut sequence, is_parked, .. } = *self.lanes.entry(id);
         if sequence == Sequence::default() {
             sequence = self.number(offset);
             self.lanes.give_number(id, sequence);
         }
-        self.lanes.set(id, self.standing_of(offset, sequence, now));
+        // A parked one that waited for the chain has waited long enough.
+        let standing = if is_parked { Standing::Queued } else { self.standing_of(offset, sequence, now) };
+        self.lanes.set(id, standing);
         self.await_written(id);
     }
 
@@ -233,12 +276,12 @@ impl Course {
         entry
     }
 
-    fn number(&mut self, offset: Offset) -> Sequence {
+    pub(super) fn number(&mut self, offset: Offset) -> Sequence {
         self.sequences.as_mut().map_or_else(Sequence::default, |sequences| sequences.number(offset))
     }
 
     /// How an event that passes stands: it may have to wait for its number, or for its next try.
-    fn standing_of(&self, offset: Offset, sequence: Sequence, now: Monotonic) -> Standing {
+    pub(super) fn standing_of(&self, offset: Offset, sequence: Sequence, now: Monotonic) -> Standing {
         if self.sequences.as_ref().is_some_and(|sequences| !sequences.is_written(sequence)) {
             return Standing::Unwritten;
         }
@@ -249,7 +292,7 @@ impl Course {
         }
     }
 
-    fn await_written(&mut self, id: EntryId) {
+    pub(super) fn await_written(&mut self, id: EntryId) {
         let entry = self.lanes.entry(id);
         if entry.standing == Standing::Unwritten
             && let Some(sequences) = &mut self.sequences
@@ -269,11 +312,14 @@ impl Course {
 
     /// Takes the event whose turn it is and notes that it leaves.
     pub(super) fn depart(&mut self, entry: EntryId, rights: u64) -> Departure {
-        let Entry { offset, sequence, was_tried, .. } = *self.lanes.entry(entry);
+        let Entry { offset, sequence, was_tried, is_parked, .. } = *self.lanes.entry(entry);
         self.flights.insert(offset.0, Flight { entry, rights });
         let before = if was_tried { self.trials.get(&offset).map_or(0, |trial| trial.attempts) } else { 0 };
         let sequence = self.sequences.is_some().then_some(sequence);
-        Departure { offset, attempt: Attempt(before).next(), sequence }
+        let (went_on_without_it, is_redelivery) = self.parking.marks(offset);
+        // Under strict order every event has its place, also one that had none when it was parked.
+        let is_late = went_on_without_it || is_parked && self.lanes.order() == Order::Strict;
+        Departure { offset, attempt: Attempt(before).next(), sequence, is_late, is_redelivery }
     }
 
     /// Takes back the note of a request that has ended.
@@ -284,20 +330,62 @@ impl Course {
     pub(super) fn trial_mut(&mut self, entry: EntryId) -> &mut Trial {
         self.is_dirty = true;
         self.lanes.mark_tried(entry);
-        self.trials.entry(self.lanes.entry(entry).offset).or_default()
+        let offset = self.lanes.entry(entry).offset;
+        self.parking.changed(offset);
+        self.trials.entry(offset).or_default()
     }
 
-    /// Holds an event's lane until it is to be tried again.
-    pub(super) fn hold(&mut self, entry: EntryId, until: Monotonic) {
-        self.trial_mut(entry).due = Some(until);
-        self.lanes.set(entry, Standing::Waiting(until, Reason::Refused));
+    /// Lets a refused event wait until it is to be tried again: its lane with it for so long, and then outside it.
+    pub(super) fn wait_for_next_try(&mut self, entry: EntryId, due: Monotonic, lane_hold: Duration, now: Monotonic) {
+        let (is_parked, is_in_lane) = (self.lanes.entry(entry).is_parked, self.lanes.is_in_lane(entry));
+        let trial = self.trial_mut(entry);
+        trial.due = Some(due);
+        let hold_until = *trial.hold_until.get_or_insert_with(|| now.plus(lane_hold));
+        let waiting = Standing::Waiting(due, Reason::Refused);
+        let keeps_place = self.lanes.order() == Order::Strict || matches!(self.id, CourseId::Replay(_));
+        if is_parked || keeps_place || (is_in_lane && due <= hold_until) {
+            self.lanes.set(entry, waiting);
+        } else if is_in_lane && hold_until > now {
+            self.lanes.set(entry, Standing::Waiting(hold_until, Reason::LaneHold));
+        } else {
+            self.park(entry, waiting);
+        }
+    }
+
+    /// Goes on with what has waited long enough; returns whether there was anything.
+    pub(super) fn wake_due(&mut self, now: Monotonic) -> bool {
+        let Some((entry, reason)) = self.lanes.first_due(now) else { return false };
+        if reason == Reason::LaneHold && self.parking.len() < PARKED_MAX {
+            let due = self.trials.get(&self.lanes.entry(entry).offset).and_then(|trial| trial.due).unwrap_or(now);
+            self.park(entry, Standing::Waiting(due, Reason::Refused));
+        } else {
+            self.lanes.set(entry, Standing::Queued);
+        }
+        true
     }
 
     /// Holds the lane of an event whose body could not be made.
-    pub(super) fn fault(&mut self, entry: EntryId) {
+    pub(super) fn fault(&mut self, entry: EntryId, now: Now, is_stale: bool) {
+        if self.gives_up_faults && !is_stale {
+            self.give_up_fault(entry, now);
+            return;
+        }
         self.fault_row.late += 1;
-        self.faults.insert(self.lanes.entry(entry).offset, entry);
+        let offset = self.lanes.entry(entry).offset;
+        self.faults.insert(offset, entry);
         self.lanes.set(entry, Standing::Faulted);
+        if is_stale {
+            // Its body was asked for before the chain was changed: perhaps that has mended it.
+            self.reading.ask_faults_from(offset);
+        }
+    }
+
+    /// Hears whether events that a filter does not answer for are given up.
+    pub(super) fn give_up_faults(&mut self, gives_up: bool) {
+        if gives_up && !self.gives_up_faults {
+            self.reading.ask_faults_from(Offset::default());
+        }
+        self.gives_up_faults = gives_up;
     }
 
     /// Takes back refusals that were the endpoint's: the events go back to their lanes, in order.
@@ -306,21 +394,30 @@ impl Course {
             if let Some(trial) = self.trials.get_mut(offset) {
                 trial.refusals = *refusals_before;
                 trial.due = None;
+                trial.hold_until = None;
                 trial.was_in_row = true;
+                self.parking.changed(*offset);
+                self.is_dirty = true;
             }
         }
         let is_meant = |offset| refused.iter().any(|(refused, _)| *refused == offset);
-        self.lanes.wake_where(|entry, reason| reason == Reason::Refused && is_meant(entry.offset));
+        self.lanes.wake_where(|entry, reason| match reason {
+            Reason::Refused | Reason::LaneHold => is_meant(entry.offset),
+            Reason::Trouble | Reason::NoBody => false,
+        });
     }
 
     pub(super) fn settle_entry(&mut self, entry: EntryId, settlement: Settlement) {
         let offset = self.lanes.entry(entry).offset;
         self.lanes.remove(entry);
+        if !self.faults.is_empty() {
+            self.faults.remove(&offset);
+        }
         self.settle(offset, settlement);
     }
 
-    fn settle(&mut self, offset: Offset, settlement: Settlement) {
-        let is_new = self.cursor.settle(offset);
+    pub(super) fn settle(&mut self, offset: Offset, settlement: Settlement) {
+        let is_new = self.parking.remove(offset) || self.cursor.settle(offset);
         assert!(is_new, "event {offset} is settled twice");
         self.tally.count(settlement);
         self.is_dirty = true;
@@ -340,13 +437,19 @@ impl Course {
         let lanes = std::mem::replace(&mut self.lanes, Lanes::new(order));
         if let Some(sequences) = &mut self.sequences {
             sequences.forget_entries();
-            let numbered = lanes.entries().filter(|entry| entry.sequence != Sequence::default());
+            let numbered = lanes.entries().filter(|entry| entry.sequence != Sequence::default() && !entry.is_parked);
             numbered.for_each(|entry| sequences.keep(entry.offset, entry.sequence));
         }
+        self.park_anew(&lanes);
         self.faults.clear();
         self.fault_row = FaultRow::default();
         self.read_to = self.cursor.low();
         self.settled_ahead = u64::from(self.cursor.settled_above());
+    }
+
+    /// Where an event is in its lane, or outside it.
+    pub(super) fn entry_at(&self, offset: Offset) -> Option<EntryId> {
+        self.parking.entry(offset).or_else(|| self.lanes.find(offset))
     }
 
     /// Gives back memory that a long queue has left.
@@ -365,13 +468,19 @@ impl Course {
     /// Looks for every event between the start and the end, and expects it in exactly one place.
     pub(super) fn audit(&self) {
         self.lanes.audit();
-        let mut offsets: Vec<_> = self.lanes.entries().map(|entry| entry.offset).collect();
+        let in_lanes = self.lanes.entries().filter(|entry| !entry.is_parked);
+        let mut offsets: Vec<_> = in_lanes.map(|entry| entry.offset).collect();
         offsets.sort_unstable();
         let unsettled = (self.cursor.low().0 + 1..=self.read_to.0).map(Offset);
         let unsettled: Vec<_> = unsettled.filter(|offset| !self.cursor.is_settled(*offset)).collect();
         assert_eq!(offsets, unsettled, "what was read and is not settled is in a lane, once");
         let ahead = (self.read_to.0 + 1..=self.end.0).map(Offset).filter(|offset| self.cursor.is_settled(*offset));
         assert_eq!(self.settled_ahead, ahead.count() as u64, "what is settled ahead is known");
+        let mut parked: Vec<_> =
+            self.lanes.entries().filter(|entry| entry.is_parked).map(|entry| entry.offset).collect();
+        parked.sort_unstable();
+        assert_eq!(self.parking.offsets().collect::<Vec<_>>(), parked, "what is parked is known, once");
+        assert!(parked.iter().all(|offset| self.cursor.is_settled(*offset)), "the cursor passes over what is parked");
         let standing = |is_meant: fn(&Standing) -> bool| -> std::collections::BTreeSet<_> {
             self.lanes.entries().filter(|entry| is_meant(&entry.standing)).map(|entry| entry.offset).collect()
         };
@@ -380,7 +489,7 @@ impl Course {
             self.faults.keys().copied().collect::<std::collections::BTreeSet<_>>(),
             standing(|it| *it == Standing::Faulted)
         );
-        let is_known = |offset: &Offset| !self.cursor.is_settled(*offset);
+        let is_known = |offset: &Offset| !self.cursor.is_settled(*offset) || self.parking.contains(*offset);
         assert!(self.trials.keys().all(is_known), "tries of settled events are forgotten");
         self.ledger().check().expect("the ledger adds up");
     }

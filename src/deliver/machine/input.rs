@@ -6,7 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Offset, Timestamp};
+use bytestring::ByteString;
+
+use super::aside::AsideEvent;
+use crate::model::{Aside, Offset, Timestamp};
 use crate::runtime::Monotonic;
 
 /// One moment, on both axes.
@@ -82,6 +85,19 @@ pub enum Input {
     Resumed,
     /// Send one request now, whatever is waited for.
     Retry,
+    /// Deliver events after all that were given up.
+    Redeliver(Vec<Letter>),
+    /// Try an event at once that waits for its next try.
+    TryNow(Offset),
+    /// Give an event up. Ignored where it is being sent, or was not read yet.
+    Discard {
+        /// The event.
+        offset: Offset,
+        /// What is kept of it, where it is a dead letter.
+        letter: Option<AsideEvent>,
+        /// Who said so.
+        who: ByteString,
+    },
     /// The chain has changed: what it could not answer is asked again.
     RightsChanged,
     /// Deliver a stretch of the past again. Ignored while another replay is known.
@@ -97,6 +113,17 @@ pub enum Input {
     StopReplay(ReplayId),
     /// The process ends: finish what is in flight, write down where things stand, begin nothing.
     Draining,
+}
+
+/// An event that was given up, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// The event.
+    pub offset: Offset,
+    /// Whether it is a dead letter or was discarded.
+    pub aside: Aside,
+    /// What is kept of it.
+    pub event: AsideEvent,
 }
 
 /// What the chain says of one event.
@@ -119,6 +146,8 @@ pub enum Outcome {
     Fault,
     /// Retention took it before it could be delivered.
     Gone,
+    /// It is older than the endpoint wants to be told of.
+    TooOld,
 }
 
 /// What keeps an event from an endpoint.
@@ -147,7 +176,12 @@ pub enum AttemptResult {
         /// The receiver's own wish, if it gave one.
         retry_after: Option<Duration>,
     },
-    /// The receiver wants nothing any more (410).
+    /// The receiver said that it never wants this event.
+    Aborted {
+        /// The HTTP status.
+        status: Option<u16>,
+    },
+    /// The receiver wants nothing any more (410, or it said so).
     Unwanted,
     /// We ended it ourselves, or never began it: nobody's fault, not counted.
     Cancelled,
@@ -159,6 +193,8 @@ pub enum AttemptResult {
     Later,
     /// No request was made: retention took the event.
     Gone,
+    /// No request was made: it is older by now than the endpoint wants to be told of.
+    TooOld,
 }
 
 /// How the deliveries of an endpoint keep their order.
@@ -181,6 +217,10 @@ pub struct Policy {
     pub in_flight_max: u32,
     /// How many different events refused in a row, with no success between, are the endpoint's trouble.
     pub refusals_in_a_row_max: u32,
-    /// How long to wait after the first, second, … refusal of an event; the last one is repeated.
+    /// How long to wait after the first, second, … refusal of an event; after the last try it is given up.
     pub retry_schedule: Arc<[Duration]>,
+    /// How long the lane of a refused event waits for it.
+    pub lane_hold: Duration,
+    /// Whether events that a filter does not answer for are given up, instead of waiting until it does.
+    pub gives_up_faults: bool,
 }

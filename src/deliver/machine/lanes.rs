@@ -2,7 +2,8 @@
 //!
 //! Not a policy: it does not know why an event waits, nor for how long it should. Within a lane nobody
 //! overtakes; of each lane only the first event is ever ready or in flight; a lane whose first event waits or
-//! is faulted is blocked and holds up no other. All steps are constant time but those of timers and faults.
+//! is faulted is blocked and holds up no other. What is parked has left its lane; it goes when nothing else
+//! does, and now and then before. All steps are constant time but those of timers and faults.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroU32;
@@ -28,6 +29,9 @@ pub(super) struct Lanes {
     free_lanes: Vec<LaneId>,
     by_key: NumberMap<LaneId>,
     ready: VecDeque<EntryId>,
+    /// The parked ones that are ready.
+    ready_parked: VecDeque<EntryId>,
+    fresh_in_a_row: u32,
     timers: BTreeSet<(Monotonic, EntryId)>,
     counts: Counts,
     /// What `weight` adds up to.
@@ -43,6 +47,8 @@ pub(super) struct Entry {
     pub(super) standing: Standing,
     /// Whether a request of it has failed before.
     pub(super) was_tried: bool,
+    /// Whether it is outside the lanes.
+    pub(super) is_parked: bool,
     lane: Option<LaneId>,
     next: Option<EntryId>,
 }
@@ -69,6 +75,8 @@ pub(super) enum Reason {
     Trouble,
     /// It was refused and follows its schedule.
     Refused,
+    /// It was refused and its next try is far off: until then its lane waits with it.
+    LaneHold,
     /// It has no body at this moment.
     NoBody,
 }
@@ -91,11 +99,12 @@ struct Lane {
     weight: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Counts {
     queued: u64,
     in_flight: u64,
     held: u64,
+    parked: u64,
 }
 
 impl Lanes {
@@ -108,6 +117,8 @@ impl Lanes {
             free_lanes: Vec::new(),
             by_key: NumberMap::default(),
             ready: VecDeque::new(),
+            ready_parked: VecDeque::new(),
+            fresh_in_a_row: 0,
             timers: BTreeSet::new(),
             counts: Counts::default(),
             active: 0,
@@ -119,20 +130,21 @@ impl Lanes {
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.counts.queued + self.counts.in_flight + self.counts.held == 0
+        self.counts.queued + self.counts.in_flight + self.counts.held + self.counts.parked == 0
     }
 
     /// Returns how much work there is that need not wait for anything but its turn.
     ///
-    /// Of one lane only the first few count, and of a blocked lane none: so one busy or blocked key does not
-    /// keep the course from reading on for the others.
+    /// Of one lane only the first few count, of a blocked lane none, and nothing that is parked: so one busy or
+    /// blocked key does not keep the course from reading on for the others.
     pub(super) const fn active(&self) -> u64 {
         self.active
     }
 
     /// Returns where the entries are; none of them is unread.
     pub(super) const fn waiting(&self) -> Waiting {
-        Waiting { unread: 0, queued: self.counts.queued, in_flight: self.counts.in_flight, held: self.counts.held }
+        let Counts { queued, in_flight, held, parked } = self.counts;
+        Waiting { unread: 0, queued, in_flight, held, parked }
     }
 
     pub(super) fn entry(&self, id: EntryId) -> &Entry {
@@ -149,6 +161,13 @@ impl Lanes {
         })
     }
 
+    /// Looks for an event in all lanes.
+    pub(super) fn find(&self, offset: Offset) -> Option<EntryId> {
+        let is_meant = |slot: &Slot| matches!(slot, Slot::Taken(entry) if entry.offset == offset);
+        let index = self.entries.iter().position(is_meant)?;
+        Some(EntryId(number_of_last(index + 1)))
+    }
+
     /// Adds an event at the end of its lane.
     pub(super) fn push(&mut self, offset: Offset, sequence: Sequence, key: Option<u64>, standing: Standing) -> EntryId {
         let lane = match self.order {
@@ -156,7 +175,8 @@ impl Lanes {
             Order::Strict => Some(self.lane_of(0)),
             Order::None => None,
         };
-        let id = self.take_slot(Entry { offset, sequence, standing, was_tried: false, lane, next: None });
+        let new = Entry { offset, sequence, standing, was_tried: false, is_parked: false, lane, next: None };
+        let id = self.take_slot(new);
         if let Some(lane) = lane {
             let last = self.lane_mut(lane).last.replace(id);
             self.lane_mut(lane).length += 1;
@@ -167,6 +187,19 @@ impl Lanes {
         }
         self.enter(id);
         id
+    }
+
+    /// Adds an event outside the lanes; it was tried before.
+    pub(super) fn push_parked(&mut self, offset: Offset, sequence: Sequence, standing: Standing) -> EntryId {
+        let new = Entry { offset, sequence, standing, was_tried: true, is_parked: true, lane: None, next: None };
+        let id = self.take_slot(new);
+        self.enter(id);
+        id
+    }
+
+    /// Returns whether an entry has a place in the order of others.
+    pub(super) fn is_in_lane(&self, id: EntryId) -> bool {
+        self.entry(id).lane.is_some()
     }
 
     /// Changes how an entry stands.
@@ -180,8 +213,9 @@ impl Lanes {
     pub(super) fn put_back_first(&mut self, id: EntryId) {
         self.set(id, Standing::Queued);
         if self.is_first(id) {
-            self.ready.pop_back();
-            self.ready.push_front(id);
+            let ready = if self.entry(id).is_parked { &mut self.ready_parked } else { &mut self.ready };
+            ready.pop_back();
+            ready.push_front(id);
         }
     }
 
@@ -198,6 +232,11 @@ impl Lanes {
         self.leave(id);
         let entry = *self.entry(id);
         let was_first = self.is_first(id);
+        if entry.standing == Standing::Queued && was_first {
+            // Only what a person gives up is removed before its turn.
+            let ready = if entry.is_parked { &mut self.ready_parked } else { &mut self.ready };
+            ready.retain(|ready| *ready != id);
+        }
         if let Some(lane) = entry.lane {
             self.unlink(lane, id, entry.next);
         }
@@ -217,12 +256,19 @@ impl Lanes {
     }
 
     pub(super) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !(self.ready.is_empty() && self.ready_parked.is_empty())
     }
 
-    /// Takes the entry whose turn it is and sets it in flight.
+    /// Takes the entry whose turn it is and sets it in flight: fresh ones before parked ones, but of ten one is parked.
     pub(super) fn start_next(&mut self) -> Option<EntryId> {
-        let id = self.ready.pop_front()?;
+        let is_fresh = !self.ready.is_empty() && self.fresh_in_a_row < FRESH_IN_A_ROW_MAX;
+        let id = if is_fresh || self.ready_parked.is_empty() {
+            self.fresh_in_a_row = if self.ready_parked.is_empty() { 0 } else { self.fresh_in_a_row + 1 };
+            self.ready.pop_front()?
+        } else {
+            self.fresh_in_a_row = 0;
+            self.ready_parked.pop_front()?
+        };
         self.set(id, Standing::InFlight);
         Some(id)
     }
@@ -234,7 +280,7 @@ impl Lanes {
     /// Takes an entry to probe with: one that never failed if there is one, or else the one whose turn it is.
     pub(super) fn start_probe(&mut self) -> Option<EntryId> {
         let untried = self.ready.iter().position(|id| !self.entry(*id).was_tried);
-        let id = self.ready.remove(untried.unwrap_or(0))?;
+        let Some(id) = untried.and_then(|untried| self.ready.remove(untried)) else { return self.start_next() };
         self.set(id, Standing::InFlight);
         Some(id)
     }
@@ -243,10 +289,11 @@ impl Lanes {
         self.timers.first().map(|(until, _)| *until)
     }
 
-    /// Queues the entry that has waited longest past its moment; returns whether there was one.
-    pub(super) fn wake_due(&mut self, now: Monotonic) -> bool {
-        let due = self.timers.first().filter(|(until, _)| *until <= now).map(|(_, id)| *id);
-        due.inspect(|id| self.set(*id, Standing::Queued)).is_some()
+    /// Returns the entry that has waited longest past its moment, and what it has waited for.
+    pub(super) fn first_due(&self, now: Monotonic) -> Option<(EntryId, Reason)> {
+        let (_, id) = *self.timers.first().filter(|(until, _)| *until <= now)?;
+        let Standing::Waiting(_, reason) = self.entry(id).standing else { unreachable!("who has a timer waits") };
+        Some((id, reason))
     }
 
     /// Queues the entry that waits for the nearest moment; returns whether there was one.
@@ -287,37 +334,30 @@ impl Lanes {
 
     /// Counts an entry in, by how it stands.
     fn enter(&mut self, id: EntryId) {
-        let Entry { standing, lane, .. } = *self.entry(id);
-        match standing {
-            Standing::Unwritten | Standing::Queued => self.counts.queued += 1,
-            Standing::InFlight => self.counts.in_flight += 1,
-            Standing::Waiting(..) | Standing::Faulted => self.counts.held += 1,
-        }
+        let Entry { standing, lane, is_parked, .. } = *self.entry(id);
+        *self.counts.of(standing, is_parked) += 1;
         if let Standing::Waiting(until, _) = standing {
             self.timers.insert((until, id));
         }
         if standing == Standing::Queued && self.is_first(id) {
-            self.ready.push_back(id);
+            let ready = if is_parked { &mut self.ready_parked } else { &mut self.ready };
+            ready.push_back(id);
         }
         match lane {
             Some(lane) => self.reweigh(lane),
-            None => self.active += u64::from(!standing.is_blocking()),
+            None => self.active += u64::from(!is_parked && !standing.is_blocking()),
         }
     }
 
     /// Counts an entry out.
     fn leave(&mut self, id: EntryId) {
-        let Entry { standing, lane, .. } = *self.entry(id);
-        match standing {
-            Standing::Unwritten | Standing::Queued => self.counts.queued -= 1,
-            Standing::InFlight => self.counts.in_flight -= 1,
-            Standing::Waiting(..) | Standing::Faulted => self.counts.held -= 1,
-        }
+        let Entry { standing, lane, is_parked, .. } = *self.entry(id);
+        *self.counts.of(standing, is_parked) -= 1;
         if let Standing::Waiting(until, _) = standing {
             self.timers.remove(&(until, id));
         }
         if lane.is_none() {
-            self.active -= u64::from(!standing.is_blocking());
+            self.active -= u64::from(!is_parked && !standing.is_blocking());
         }
     }
 
@@ -399,6 +439,19 @@ impl Lanes {
     }
 }
 
+impl Counts {
+    /// Where an entry counts that stands so.
+    const fn of(&mut self, standing: Standing, is_parked: bool) -> &mut u64 {
+        match standing {
+            Standing::InFlight => &mut self.in_flight,
+            Standing::Faulted => &mut self.held,
+            Standing::Unwritten | Standing::Queued | Standing::Waiting(..) if is_parked => &mut self.parked,
+            Standing::Unwritten | Standing::Queued => &mut self.queued,
+            Standing::Waiting(..) => &mut self.held,
+        }
+    }
+}
+
 impl EntryId {
     const fn index(self) -> usize {
         self.0.get() as usize - 1
@@ -426,10 +479,15 @@ impl Lanes {
         for id in ids.filter(|id| matches!(self.entries[id.index()], Slot::Taken(_))) {
             let entry = self.entry(id);
             match entry.standing {
-                Standing::Unwritten | Standing::Queued => waiting.queued += 1,
                 Standing::InFlight => waiting.in_flight += 1,
-                Standing::Waiting(..) | Standing::Faulted => waiting.held += 1,
+                Standing::Faulted => waiting.held += 1,
+                Standing::Unwritten | Standing::Queued | Standing::Waiting(..) if entry.is_parked => {
+                    waiting.parked += 1;
+                }
+                Standing::Unwritten | Standing::Queued => waiting.queued += 1,
+                Standing::Waiting(..) => waiting.held += 1,
             }
+            assert!(!entry.is_parked || entry.lane.is_none(), "what is parked has left its lane");
             if let Standing::Waiting(until, _) = entry.standing {
                 timers.insert((until, id));
             }
@@ -437,7 +495,7 @@ impl Lanes {
                 ready.insert(id);
             }
             assert!(entry.standing != Standing::InFlight || self.is_first(id), "only the first of a lane is in flight");
-            active += u64::from(entry.lane.is_none() && !entry.standing.is_blocking());
+            active += u64::from(entry.lane.is_none() && !entry.is_parked && !entry.standing.is_blocking());
         }
         let mut in_lanes = 0;
         for lane in self.by_key.values() {
@@ -454,8 +512,10 @@ impl Lanes {
         assert_eq!(self.waiting(), waiting, "the counts are the queues'");
         assert_eq!(self.active, active, "the work at hand is the lanes'");
         assert_eq!(self.timers, timers, "who waits has a timer");
-        assert_eq!(self.ready.len(), ready.len(), "who is ready is ready once");
-        assert_eq!(self.ready.iter().copied().collect::<BTreeSet<_>>(), ready, "who is ready is the first of its lane");
+        let listed = || self.ready.iter().chain(&self.ready_parked).copied();
+        assert_eq!(listed().count(), ready.len(), "who is ready is ready once");
+        assert_eq!(listed().collect::<BTreeSet<_>>(), ready, "who is ready is the first of its lane");
+        assert!(self.ready_parked.iter().all(|id| self.entry(*id).is_parked), "fresh ones and parked ones are apart");
     }
 }
 
@@ -472,6 +532,8 @@ impl Standing {
 /// How many events of one lane count as work at hand. More than one, so that a lane need not wait for a read
 /// after each event; few, so that a busy key does not fill the queue.
 const LANE_DEPTH: u64 = 4;
+/// Nine fresh events for each parked one: what comes in goes first, and yet the old ones get their turn.
+const FRESH_IN_A_ROW_MAX: u32 = 9;
 
 #[cfg(test)]
 mod tests {
@@ -491,11 +553,7 @@ mod tests {
     }
 
     fn find(lanes: &Lanes, offset: u64) -> EntryId {
-        let index = lanes.entries.iter().position(|slot| match slot {
-            Slot::Taken(entry) => entry.offset.0 == offset,
-            Slot::Free(_) => false,
-        });
-        EntryId(number_of_last(index.expect("the offset is in a lane") + 1))
+        lanes.find(Offset(offset)).expect("the offset is in a lane")
     }
 
     #[test]
@@ -524,9 +582,10 @@ mod tests {
         assert_eq!(ready(&mut lanes), [1, 3]);
         lanes.set(find(&lanes, 1), Standing::Waiting(Monotonic(10), Reason::Refused));
         assert_eq!((lanes.active(), lanes.waiting().held), (1, 1));
-        assert!(!lanes.wake_due(Monotonic(9)) && ready(&mut lanes).is_empty());
+        assert!(lanes.first_due(Monotonic(9)).is_none() && ready(&mut lanes).is_empty());
         assert_eq!(lanes.next_timer(), Some(Monotonic(10)));
-        assert!(lanes.wake_due(Monotonic(10)));
+        assert_eq!(lanes.first_due(Monotonic(10)), Some((find(&lanes, 1), Reason::Refused)));
+        lanes.set(find(&lanes, 1), Standing::Queued);
         assert_eq!(ready(&mut lanes), [1]);
         assert_eq!((lanes.active(), lanes.next_timer()), (3, None));
     }
@@ -560,6 +619,20 @@ mod tests {
         assert_eq!(probed, [1, 2, 3, 1, 2, 3]);
         lanes.push(Offset(4), Sequence(0), Some(4), Standing::Queued);
         assert_eq!(lanes.start_probe(), Some(find(&lanes, 4)));
+    }
+
+    #[test]
+    fn parked_events_go_after_the_fresh_ones_and_yet_get_their_turn() {
+        let mut lanes = pushed(Order::None, &[None; 30]);
+        for offset in 101..=103 {
+            lanes.push_parked(Offset(offset), Sequence(0), Standing::Queued);
+        }
+        assert_eq!((lanes.active(), lanes.waiting().parked), (30, 3));
+        let order = ready(&mut lanes);
+        let places: Vec<usize> = (101..=103).filter_map(|parked| order.iter().position(|it| *it == parked)).collect();
+        assert_eq!(places, [9, 19, 29]);
+        assert_eq!((order.len(), lanes.waiting().in_flight), (33, 33));
+        lanes.audit();
     }
 
     #[test]

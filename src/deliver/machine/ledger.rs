@@ -54,6 +54,11 @@ impl Tally {
         }
     }
 
+    /// An event that was given up waits again.
+    pub(super) const fn take_back(&mut self) {
+        self.given_up -= 1;
+    }
+
     pub(super) fn encode(&self, writer: &mut Writer) {
         let Self { delivered, filtered, given_up, expired, skipped, withheld_unknown } = *self;
         for count in [delivered, filtered, given_up, expired, skipped, withheld_unknown] {
@@ -95,13 +100,15 @@ pub struct Waiting {
     pub in_flight: u64,
     /// In a lane, until a due time or until a fault is mended.
     pub held: u64,
+    /// Outside its lane, until its next try.
+    pub parked: u64,
 }
 
 impl Waiting {
     /// Returns how many events wait.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.unread + self.queued + self.in_flight + self.held
+        self.unread + self.queued + self.in_flight + self.held + self.parked
     }
 }
 

@@ -24,6 +24,8 @@ mod reading;
 mod cursor;
 mod lanes;
 mod trial;
+mod aside;
+mod parking;
 mod sequence;
 mod circuit;
 mod window;
@@ -49,8 +51,9 @@ use window::{Turn, Window};
 use writing::Writing;
 
 pub use action::{Action, GivenUp, State};
+pub use aside::{AsideChange, AsideEvent, Cause};
 pub use cursor::{Cursor, SPAN};
-pub use input::{AttemptResult, CourseId, Decision, FilteredBy, Input, Now, Order, Outcome, Policy, ReplayId};
+pub use input::{AttemptResult, CourseId, Decision, FilteredBy, Input, Letter, Now, Order, Outcome, Policy, ReplayId};
 pub use ledger::{Ledger, LedgerMismatch, Since, Tally, Waiting};
 pub use saved::{Boot, RETRIES_MAX, Saved, SavedCourse, SavedReplay, SavedRetry};
 pub use sequence::SavedSequences;
@@ -93,6 +96,8 @@ pub struct Start {
     pub saved: Saved,
     /// The endpoint's sequence rows above `saved.sequences.floor`.
     pub sequences: Vec<(Sequence, Offset)>,
+    /// The endpoint's parked events.
+    pub parked: Vec<(Offset, AsideEvent)>,
     /// The boot we are in.
     pub boot: Boot,
     /// The account's last event.
@@ -111,11 +116,13 @@ impl Machine {
     /// Goes on where the endpoint stood. The first input tells it to begin: `Input::Wake` will do.
     #[must_use]
     pub fn start(start: Start, now: Now) -> Self {
-        let Start { saved, sequences, boot, head, policy, is_enabled, is_paused, random } = start;
+        let Start { saved, sequences, parked, boot, head, policy, is_enabled, is_paused, random } = start;
         let stretch = Stretch { start: saved.since.offset, end: head };
         let mut live = Course::start(CourseId::Live, stretch, saved.live, policy.order, now);
         let is_settled = |offset| live.cursor.is_settled(offset);
         live.sequences = Some(Sequences::start(saved.sequences, &sequences, saved.boot == boot, is_settled));
+        live.restore_parked(parked, now);
+        live.gives_up_faults = policy.gives_up_faults;
         Self {
             boot,
             since: saved.since,
@@ -141,12 +148,11 @@ impl Machine {
 
     /// Takes an input in and appends what is to be done to `actions`.
     pub fn handle(&mut self, input: Input, now: Now, actions: &mut Vec<Action>) {
-        let at = now.monotonic;
         match input {
             Input::Wake => {}
             Input::Head(head) => self.live.head_moved(head),
             Input::Offered { from, decisions } if self.is_moving() => {
-                self.live.offer(from, &decisions, self.queue_max(), at);
+                self.live.offer(from, &decisions, self.queue_max(), now);
             }
             Input::Offered { from, decisions } => {
                 let count = u64::try_from(decisions.len()).unwrap_or(0);
@@ -154,20 +160,25 @@ impl Machine {
             }
             Input::Decided { course, from, decisions } => {
                 if let Some(course) = self.course_mut(course) {
-                    course.answered(from, &decisions, at);
+                    course.answered(from, &decisions, now);
                 }
             }
             Input::AttemptEnded { course, offset, result } => self.attempt_ended(course, offset, result, now, actions),
             Input::Written { ticket } => self.written(ticket),
             Input::PolicyChanged(policy) => {
                 self.window.resize(policy.in_flight_max);
+                // A replay waits: whoever looks after it can mend the chain, or cancel.
+                self.live.give_up_faults(policy.gives_up_faults);
                 self.policy = policy;
             }
             Input::Enabled => self.is_enabled = true,
             Input::Disabled => self.is_enabled = false,
             Input::Paused => self.is_paused = true,
             Input::Resumed => self.is_paused = false,
-            Input::Retry => self.retry(at),
+            Input::Retry => self.retry(now.monotonic),
+            Input::Redeliver(letters) => self.redeliver(letters, now),
+            Input::TryNow(offset) => self.try_now(offset),
+            Input::Discard { offset, letter, who } => self.discard(offset, letter, &who, now),
             Input::RightsChanged => {
                 self.rights += 1;
                 self.courses_mut().for_each(Course::rights_changed);
@@ -222,7 +233,7 @@ impl Machine {
 
     fn wake_due(&mut self, now: Monotonic) {
         for course in self.courses_mut() {
-            while course.lanes.wake_due(now) {}
+            while course.wake_due(now) {}
         }
     }
 
@@ -244,8 +255,8 @@ impl Machine {
                 self.circuit.probing(course, departure.offset);
             }
             in_flight += 1;
-            let course::Departure { offset, attempt, sequence } = departure;
-            actions.push(Action::Attempt { course, offset, attempt, sequence, is_probe });
+            let course::Departure { offset, attempt, sequence, is_late, is_redelivery } = departure;
+            actions.push(Action::Attempt { course, offset, attempt, sequence, is_late, is_redelivery, is_probe });
         }
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::model::Offset;
 use crate::runtime::Monotonic;
 
-use super::course::Course;
-use super::input::Decision;
+use super::course::{Course, Taking};
+use super::input::{Decision, Now};
 
 /// The state of a course's reading.
 #[derive(Debug, Default)]
@@ -28,6 +28,8 @@ struct Asked {
     from: Offset,
     length: u64,
     purpose: Purpose,
+    /// Whether the chain has changed since it was asked for.
+    is_stale: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +69,7 @@ impl Course {
     }
 
     /// Takes live events in, as far as they are the next ones and there is room.
-    pub(super) fn offer(&mut self, from: Offset, decisions: &[Decision], queue_max: u64, now: Monotonic) {
+    pub(super) fn offer(&mut self, from: Offset, decisions: &[Decision], queue_max: u64, now: Now) {
         let Some(last) = u64::try_from(decisions.len()).ok().filter(|count| *count > 0).map(|count| from.0 + count - 1)
         else {
             return;
@@ -79,7 +81,8 @@ impl Course {
         let fresh = decisions.get(known..).unwrap_or_default();
         let faults_before = self.faults.len();
         let row_before = self.fault_row;
-        self.take(next, fresh.get(..room).unwrap_or(fresh), now);
+        let taking = Taking { now, is_stale: true };
+        self.take(next, fresh.get(..room).unwrap_or(fresh), taking);
         if self.faults.len() > faults_before {
             // An offer may have been decided before the last change of the chain: its faults are asked for once
             // more, and counted then.
@@ -89,16 +92,16 @@ impl Course {
     }
 
     /// Takes the answer to a read in; what was not asked for is ignored.
-    pub(super) fn answered(&mut self, from: Offset, decisions: &[Decision], now: Monotonic) {
+    pub(super) fn answered(&mut self, from: Offset, decisions: &[Decision], now: Now) {
         let Some(asked) = self.reading.asked.take_if(|asked| asked.from == from) else { return };
         let length = u64::try_from(decisions.len()).unwrap_or(u64::MAX);
         if asked.purpose == Purpose::Faults && length < asked.length {
             self.reading.ask_faults_from(Offset(from.0 + length));
         }
         if decisions.is_empty() {
-            self.reading.again_at = Some(now.plus(AGAIN_AFTER));
+            self.reading.again_at = Some(now.monotonic.plus(AGAIN_AFTER));
         }
-        self.take(from, decisions, now);
+        self.take(from, decisions, Taking { now, is_stale: asked.is_stale });
     }
 
     /// Hears that the chain has changed: what it could not answer is asked again.
@@ -107,6 +110,9 @@ impl Course {
         // What is asked for at this moment may still be of the old chain; its faults are included, because this
         // is looked at only when the answer is in.
         self.reading.ask_faults_from(Offset::default());
+        if let Some(asked) = &mut self.reading.asked {
+            asked.is_stale = true;
+        }
     }
 
     /// Returns the stretch to be read now, its first offset and its length, and notes that it is asked for.
@@ -126,7 +132,7 @@ impl Course {
         let reach = first..Offset(first.0 + FAULTS_ASKED_MAX);
         let last = self.faults.range(reach).next_back().map_or(first, |(last, _)| *last);
         self.reading.faults_from = Some(last.next());
-        Some(Asked { from: first, length: last.0 - first.0 + 1, purpose: Purpose::Faults })
+        Some(Asked { from: first, length: last.0 - first.0 + 1, purpose: Purpose::Faults, is_stale: false })
     }
 
     fn fresh_to_read(&mut self, queue_max: u64) -> Option<Asked> {
@@ -140,7 +146,7 @@ impl Course {
             return None;
         }
         let length = self.room(queue_max).min(self.end.0 - self.read_to.0);
-        (length > 0).then(|| Asked { from: self.read_to.next(), length, purpose: Purpose::Fresh })
+        (length > 0).then(|| Asked { from: self.read_to.next(), length, purpose: Purpose::Fresh, is_stale: false })
     }
 
     /// How many more events may be taken in now.

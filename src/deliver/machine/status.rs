@@ -46,8 +46,10 @@ pub enum Whereabouts {
     Queued,
     /// Being sent.
     InFlight,
-    /// Waiting for its next try.
+    /// Waiting in its lane for its next try.
     Waiting,
+    /// Waiting outside its lane for its next try.
+    Parked,
     /// Waiting for a fault to be mended.
     Faulted,
 }
@@ -87,7 +89,8 @@ impl Machine {
     #[must_use]
     pub fn needs_from(&self) -> Offset {
         let lows = self.courses().filter(|course| !course.is_finished()).map(|course| course.cursor.low().next());
-        lows.min().unwrap_or_else(|| self.live.cursor.low().next())
+        let unread = lows.min().unwrap_or_else(|| self.live.cursor.low().next());
+        self.live.parking.first().map_or(unread, |parked| parked.min(unread))
     }
 
     /// Returns the last live event whose decision was taken in.
@@ -108,11 +111,12 @@ impl Machine {
     #[must_use]
     pub fn whereabouts(&self, course: CourseId, offset: Offset) -> Option<Whereabouts> {
         let course = self.courses().find(|known| known.id == course)?;
-        if course.cursor.is_settled(offset) {
+        if course.cursor.is_settled(offset) && !course.parking.contains(offset) {
             return Some(Whereabouts::Settled);
         }
-        let entry = course.lanes.entries().find(|entry| entry.offset == offset);
+        let entry = course.entry_at(offset).map(|id| course.lanes.entry(id));
         Some(entry.map_or(Whereabouts::Unread, |entry| match entry.standing {
+            Standing::Unwritten | Standing::Queued | Standing::Waiting(..) if entry.is_parked => Whereabouts::Parked,
             Standing::Unwritten | Standing::Queued => Whereabouts::Queued,
             Standing::InFlight => Whereabouts::InFlight,
             Standing::Waiting(..) => Whereabouts::Waiting,
@@ -139,7 +143,7 @@ impl Machine {
     /// Whether the one lane of a strict endpoint is blocked.
     fn is_stuck(&self) -> bool {
         let lanes = &self.live.lanes;
-        lanes.order() == Order::Strict && lanes.active() == 0 && !lanes.is_empty()
+        lanes.order() == Order::Strict && lanes.active() == 0 && lanes.waiting().held > 0
     }
 
     fn next_attempt(&self) -> Option<Monotonic> {

@@ -18,6 +18,8 @@ pub(super) struct Trial {
     successes_from: u64,
     /// When it is to be tried again, if it was refused.
     pub(super) due: Option<Monotonic>,
+    /// Until when its lane waits with it, once it was refused.
+    pub(super) hold_until: Option<Monotonic>,
     /// Whether it was one of a row of refusals that was put down to the endpoint. It is not, a second time:
     /// others have succeeded since.
     pub(super) was_in_row: bool,

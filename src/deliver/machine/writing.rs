@@ -24,6 +24,8 @@ pub(super) struct Writing {
     /// Before which progress is not written by itself.
     not_before: Monotonic,
     pub(super) is_dirty: bool,
+    /// Whether somebody waits until what has changed is on disk.
+    pub(super) is_urgent: bool,
     pub(super) given_up: Vec<GivenUp>,
 }
 
@@ -32,6 +34,8 @@ struct UnderWay {
     ticket: u64,
     /// The highest number of the batch, where it has rows.
     numbers_to: Option<Sequence>,
+    /// Whether it says of events that they ended without being delivered, or began again.
+    has_ends: bool,
 }
 
 impl Machine {
@@ -41,6 +45,18 @@ impl Machine {
         self.writing.under_way.is_none() && !self.has_progress() && !self.has_rows()
     }
 
+    /// Returns whether rows of given up events are not as the events are.
+    #[must_use]
+    pub fn has_unwritten_ends(&self) -> bool {
+        self.live.parking.has_ends() || self.writing.under_way.as_ref().is_some_and(|under_way| under_way.has_ends)
+    }
+
+    /// Returns the ticket of the first write that has everything which changes from now on.
+    #[must_use]
+    pub const fn next_ticket(&self) -> u64 {
+        self.writing.last_ticket + 1
+    }
+
     /// When progress is to be written, if there is any and nothing else brings it along.
     pub(super) fn write_due(&self) -> Option<Monotonic> {
         let is_waiting = self.writing.under_way.is_none() && self.has_progress();
@@ -48,7 +64,9 @@ impl Machine {
     }
 
     pub(super) fn write(&mut self, now: Now, actions: &mut Vec<Action>) {
-        let is_due = self.is_draining || now.monotonic >= self.writing.not_before;
+        // Whoever reads that an event was given up finds its row a moment later.
+        let is_urgent = self.writing.is_urgent || self.live.parking.has_ends();
+        let is_due = self.is_draining || is_urgent || now.monotonic >= self.writing.not_before;
         if self.writing.under_way.is_some() || !(self.has_rows() || self.has_progress() && is_due) {
             return;
         }
@@ -61,7 +79,8 @@ impl Machine {
         }
         let numbers = {
             let Course { sequences, lanes, .. } = &mut self.live;
-            let in_lanes = lanes.entries().map(|entry| entry.sequence).filter(|sequence| sequence.0 > 0);
+            let in_lanes = lanes.entries().filter(|entry| entry.sequence.0 > 0 && !entry.is_parked);
+            let in_lanes = in_lanes.map(|entry| entry.sequence);
             sequences.as_mut().expect("the live course has numbers").take_write(in_lanes)
         };
         let saved = Saved {
@@ -71,21 +90,30 @@ impl Machine {
             live: self.live.saved(now),
             replay: self.replay.as_ref().map(|replaying| replaying.saved(now)),
         };
+        let has_ends = self.live.parking.has_ends();
+        let asides = self.live.take_asides(now);
         self.courses_mut().for_each(|course| course.is_dirty = false);
         let given_up = std::mem::take(&mut self.writing.given_up);
+        let is_sync = numbers.is_sync || self.writing.is_urgent;
         self.writing = Writing {
-            under_way: Some(UnderWay { ticket, numbers_to: numbers.rows.last().map(|(sequence, _)| *sequence) }),
+            under_way: Some(UnderWay {
+                ticket,
+                numbers_to: numbers.rows.last().map(|(sequence, _)| *sequence),
+                has_ends,
+            }),
             last_ticket: ticket,
             not_before: now.monotonic.plus(PROGRESS_EVERY),
             is_dirty: false,
+            is_urgent: false,
             given_up: Vec::new(),
         };
         actions.push(Action::Write {
             ticket,
             saved: Box::new(saved),
             sequences: numbers.rows,
+            asides,
             given_up,
-            is_sync: numbers.is_sync,
+            is_sync,
         });
     }
 
@@ -106,7 +134,7 @@ impl Machine {
     }
 
     fn has_progress(&self) -> bool {
-        self.writing.is_dirty || self.courses().any(|course| course.is_dirty)
+        self.writing.is_dirty || self.writing.is_urgent || self.courses().any(|course| course.is_dirty)
     }
 }
 

@@ -6,15 +6,15 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 use http::header::{LOCATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderName};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
 use super::Connection;
 use crate::deliver::outcome::{
-    ANSWER_START_BYTES_MAX, AttemptError, AttemptOutcome, Failure, RETRY_AFTER_MAX, Verdict,
+    ANSWER_START_BYTES_MAX, AttemptError, AttemptOutcome, Failure, RETRY_AFTER_MAX, Verdict, Wish,
 };
 use crate::model::Timestamp;
 
@@ -72,7 +72,23 @@ fn failure(status: u16, headers: &HeaderMap, answer_start: Bytes, now: Timestamp
         300..=399 => (AttemptError::Redirect, redirect(status, headers)),
         _ => (AttemptError::HttpStatus, format!("the receiver answered {}", in_words(status))),
     };
-    Failure { error, status: Some(status), detail, retry_after: retry_after(headers, now), answer_start }
+    let wish = wish(headers);
+    let detail = match wish {
+        None => detail,
+        Some(Wish::Abort) => format!("{detail} and asks that this event is given up"),
+        Some(Wish::Disable) => format!("{detail} and asks to be sent nothing any more"),
+    };
+    Failure { error, status: Some(status), detail, retry_after: retry_after(headers, now), wish, answer_start }
+}
+
+/// Reads what a receiver wants beyond its status.
+fn wish(headers: &HeaderMap) -> Option<Wish> {
+    match headers.get(WISH)?.as_bytes().trim_ascii() {
+        b"abort" => Some(Wish::Abort),
+        b"disable" => Some(Wish::Disable),
+        // Whatever else it says is not known here, and the status has been read.
+        _ => None,
+    }
 }
 
 fn redirect(status: u16, headers: &HeaderMap) -> String {
@@ -105,6 +121,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     Some(after.min(RETRY_AFTER_MAX))
 }
 
+const WISH: HeaderName = HeaderName::from_static("webhook-delivery");
 /// How much of a body is read so that its connection can be used again.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How long a body is waited for once the head is there: the event's fate is known by then.
@@ -116,6 +133,7 @@ mod tests {
     use http::{HeaderMap, HeaderValue};
 
     use super::{failure, retry_after};
+    use crate::deliver::outcome::{AttemptOutcome, Verdict};
     use crate::model::Timestamp;
 
     /// Sun, 06 Nov 1994 08:49:37 GMT, the date of the RFC's own example.
@@ -143,6 +161,25 @@ mod tests {
             check(nonsense, None);
         }
         assert_eq!(retry_after(&HeaderMap::new(), NOW), None);
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_an_event_to_be_given_up_or_for_nothing_any_more() {
+        let judged = |status: u16, wish: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("webhook-delivery", HeaderValue::from_static(wish));
+            let failure = failure(status, &headers, bytes::Bytes::new(), NOW);
+            (AttemptOutcome::Failed(failure.clone()).verdict(), failure.detail)
+        };
+        for status in [302, 400, 404, 422, 429, 500, 503] {
+            assert_eq!(judged(status, " abort").0, Verdict::EventAborted, "{status}");
+            assert_eq!(judged(status, "disable").0, Verdict::Unwanted, "{status}");
+        }
+        assert_eq!(judged(422, "retry").0, Verdict::EventRefused);
+        assert_eq!(
+            judged(422, "abort").1,
+            "the receiver answered 422 Unprocessable Entity and asks that this event is given up"
+        );
     }
 
     #[test]

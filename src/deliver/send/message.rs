@@ -36,6 +36,10 @@ pub struct Message {
     pub stamp: RightsStamp,
     /// Whether it is a test and never happened.
     pub is_test: bool,
+    /// Whether its lane went on without it.
+    pub is_late: bool,
+    /// Whether a person has asked for it after it was given up.
+    pub is_redelivery: bool,
     /// The job that sends it again, if one does.
     pub replay: Option<ByteString>,
     /// The body, as the receiver gets it.

@@ -93,6 +93,12 @@ impl Template {
         if message.is_test {
             headers.insert(TEST, HeaderValue::from_static("true"));
         }
+        if message.is_late {
+            headers.insert(LATE, HeaderValue::from_static("true"));
+        }
+        if message.is_redelivery {
+            headers.insert(REDELIVERY, HeaderValue::from_static("true"));
+        }
         insert_if_fit(&mut headers, REPLAY, message.replay.as_ref());
         insert_if_fit(&mut headers, TRACEPARENT, message.traceparent.as_ref());
         let mut request = Request::new(Full::new(message.body.clone()));
@@ -225,6 +231,8 @@ const ATTEMPT: HeaderName = HeaderName::from_static("hooklog-attempt");
 const KEY: HeaderName = HeaderName::from_static("hooklog-key");
 const RIGHTS: HeaderName = HeaderName::from_static("hooklog-rights");
 const TEST: HeaderName = HeaderName::from_static("hooklog-test");
+const LATE: HeaderName = HeaderName::from_static("hooklog-late");
+const REDELIVERY: HeaderName = HeaderName::from_static("hooklog-redelivery");
 const REPLAY: HeaderName = HeaderName::from_static("hooklog-replay");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 

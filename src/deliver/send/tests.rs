@@ -125,6 +125,8 @@ fn message() -> Message {
         rights: None,
         stamp: RightsStamp::of_nothing(),
         is_test: false,
+        is_late: false,
+        is_redelivery: false,
         replay: None,
         body: Bytes::from_static(b"{}"),
     }
@@ -146,7 +148,7 @@ async fn every_end_has_its_name() {
     check(Then::Close("HTTP/1.1 200 x\r\nconnection: close\r\n\r\n"), None, Some(200), V::Delivered).await;
     let moved = "HTTP/1.1 302 x\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
     check(Then::Stay(moved), Some(E::Redirect), Some(302), V::EndpointInTrouble).await;
-    check(Then::Stay("HTTP/1.1 410 x\r\ncontent-length: 0\r\n\r\n"), Some(E::HttpStatus), Some(410), V::Gone410).await;
+    check(Then::Stay("HTTP/1.1 410 x\r\ncontent-length: 0\r\n\r\n"), Some(E::HttpStatus), Some(410), V::Unwanted).await;
     check(Then::Stay("HTTP/1.1 422 x\r\ncontent-length: 0\r\n\r\n"), Some(E::HttpStatus), Some(422), V::EventRefused)
         .await;
     check(Then::Close("this is not HTTP\r\n\r\n"), Some(E::InvalidAnswer), None, V::EndpointInTrouble).await;

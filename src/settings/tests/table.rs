@@ -40,6 +40,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("deliver.timeout", "30s"),
     ("deliver.connect_timeout", "500ms"),
     ("deliver.retry_schedule", "1s,2s,1500ms"),
+    ("deliver.lane_hold", "2m"),
     ("deliver.refusals_in_a_row", "3"),
     ("deliver.in_flight_max", "100"),
     ("security.key_file", "/run/secrets/hooklog"),
@@ -152,7 +153,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!((log.retention.max_bytes, log.retention.hard_max_bytes), (None, None));
     assert!(settings.deliver.is_https_only && settings.deliver.allow_addresses.is_empty());
     assert_eq!((settings.deliver.timeout.as_secs(), settings.deliver.connect_timeout.as_secs()), (15, 3));
-    assert_eq!(settings.deliver.refusals_in_a_row, 10);
+    assert_eq!((settings.deliver.refusals_in_a_row, settings.deliver.lane_hold.as_secs()), (10, 30));
     let pauses: Vec<u64> = settings.deliver.retry_schedule.iter().map(std::time::Duration::as_secs).collect();
     assert_eq!(pauses, [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]);
     assert!(format!("{:?}", settings.master_key).contains("./hooklog-data/master.key"));

@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Offset, Sequence};
+use crate::model::{Aside, Offset, Sequence};
 
 use super::super::{
-    Action, AttemptResult, CourseId, FilteredBy, Input, Machine, Order, Outcome, Policy, Saved, State, Tally,
+    Action, AsideChange, AttemptResult, CourseId, FilteredBy, Input, Machine, Order, Outcome, Policy, Saved, State,
+    Tally,
 };
-use super::disk::Disk;
+use super::disk::{Asides, Disk, Found};
 use super::log::Log;
 
 #[derive(Debug)]
@@ -57,10 +58,12 @@ impl Book {
     }
 
     /// A machine is started from what was found.
-    pub(super) fn started(&mut self, saved: &Saved, head: Offset, is_clean: bool, is_same_boot: bool) {
+    pub(super) fn started(&mut self, found: &Found, head: Offset, is_clean: bool, is_same_boot: bool) {
+        let Found { saved, parked, .. } = found;
         let above = (saved.since.offset.0 + 1..=head.0).map(Offset);
-        let settled = above.filter(|offset| saved.live.cursor.is_settled(*offset)).count() as u64;
-        assert_eq!(settled, saved.live.tally.settled(), "what is written down as settled is counted once");
+        let settled = above.filter(|offset| saved.live.cursor.is_settled(*offset)).count();
+        let counted = usize::try_from(saved.live.tally.settled()).expect("few") + parked.len();
+        assert_eq!(settled, counted, "what is written down as settled is counted once, or parked");
         self.head = head;
         self.tally = saved.live.tally;
         self.is_draining = false;
@@ -76,6 +79,7 @@ impl Book {
         let courses = [(CourseId::Live, &saved.live)].into_iter().chain(replay);
         self.attempts = courses
             .flat_map(|(id, course)| course.retries.iter().map(move |retry| ((id, retry.offset), retry.attempts)))
+            .chain(parked.iter().map(|(offset, event)| ((CourseId::Live, *offset), event.attempts)))
             .collect();
         if !is_same_boot {
             self.next_row = None;
@@ -86,6 +90,12 @@ impl Book {
     /// Takes note of an input that was handled, and of how the machine stood before it.
     pub(super) fn told(&mut self, input: &Input, was_settled: impl Fn(Offset) -> bool, machine: &Machine) {
         match input {
+            Input::Redeliver(letters) => {
+                for letter in letters {
+                    self.tally.given_up -= 1;
+                    self.attempts.insert((CourseId::Live, letter.offset), letter.event.attempts);
+                }
+            }
             Input::Offered { from, decisions } => {
                 self.head = self.head.max(Offset((from.0 + decisions.len() as u64).saturating_sub(1)));
                 self.decided(*from, decisions.iter().map(|decision| decision.outcome), was_settled, machine);
@@ -105,9 +115,30 @@ impl Book {
             | Input::Decided { .. }
             | Input::Written { .. }
             | Input::Retry
+            | Input::TryNow(_)
+            | Input::Discard { .. }
             | Input::RightsChanged
             | Input::StartReplay { .. }
             | Input::StopReplay(_) => {}
+        }
+    }
+
+    /// What was given up by this input has its row in the next write, and only then.
+    ///
+    /// What is given up and when is the machine's to decide; that it is counted once, and kept, is looked at here.
+    pub(super) fn gave_up(&mut self, ends_before: usize, machine: &Machine, actions: &[Action]) {
+        let written = actions.iter().find_map(|action| match action {
+            Action::Write { asides, .. } => Some(asides.as_slice()),
+            _ => None,
+        });
+        let pending = written.unwrap_or_else(|| machine.live.parking.pending());
+        let ends: Vec<_> = pending.iter().filter(|change| change.aside != Aside::Parked).skip(ends_before).collect();
+        for AsideChange { offset, aside, event } in &ends {
+            let was_letter = ends.iter().any(|end| end.offset == *offset && end.event.is_none());
+            if *aside != Aside::Expired && event.is_some() && !was_letter {
+                self.tally.given_up += 1;
+                self.attempts.remove(&(CourseId::Live, *offset));
+            }
         }
     }
 
@@ -119,12 +150,14 @@ impl Book {
         machine: &Machine,
     ) {
         for (offset, outcome) in (from.0..).map(Offset).zip(outcomes) {
-            if was_settled(offset) || !machine.live.cursor.is_settled(offset) {
+            let is_settled = machine.live.cursor.is_settled(offset) && !machine.live.parking.contains(offset);
+            if was_settled(offset) || !is_settled {
                 continue;
             }
             match outcome {
                 Outcome::Filtered(by) => self.count_filtered(by),
-                Outcome::Gone => self.tally.expired += 1,
+                Outcome::Gone | Outcome::TooOld => self.tally.expired += 1,
+                Outcome::Fault if machine.policy.gives_up_faults => {}
                 Outcome::Pass | Outcome::Fault => panic!("{offset} is settled by the decision {outcome:?}"),
             }
         }
@@ -143,7 +176,8 @@ impl Book {
             self.probe = None;
         }
         let is_live = course == CourseId::Live;
-        if matches!(result, AttemptResult::Delivered | AttemptResult::Filtered(_) | AttemptResult::Gone) {
+        let is_over = AttemptResult::Delivered == result || AttemptResult::Gone == result;
+        if is_over || matches!(result, AttemptResult::Filtered(_) | AttemptResult::TooOld) {
             self.attempts.remove(&(course, offset));
         }
         match result {
@@ -153,8 +187,11 @@ impl Book {
             }
             AttemptResult::Filtered(by) if is_live => self.count_filtered(by),
             AttemptResult::Filtered(_) => {}
-            AttemptResult::Gone => self.tally.expired += u64::from(is_live),
-            AttemptResult::Trouble { .. } | AttemptResult::Refused { .. } | AttemptResult::Unwanted => {
+            AttemptResult::Gone | AttemptResult::TooOld => self.tally.expired += u64::from(is_live),
+            AttemptResult::Trouble { .. }
+            | AttemptResult::Refused { .. }
+            | AttemptResult::Aborted { .. }
+            | AttemptResult::Unwanted => {
                 *self.attempts.entry((course, offset)).or_default() += 1;
             }
             AttemptResult::Cancelled | AttemptResult::Fault | AttemptResult::Later => {}
@@ -169,8 +206,8 @@ impl Book {
         }
         for action in actions {
             match action {
-                Action::Attempt { course, offset, attempt, sequence, is_probe } => {
-                    self.check_attempt(*course, *offset, machine, log);
+                Action::Attempt { course, offset, attempt, sequence, is_late, is_probe, .. } => {
+                    self.check_attempt(*course, *offset, *is_late, machine, log);
                     let before = self.attempts.get(&(*course, *offset)).copied().unwrap_or(0);
                     assert_eq!(attempt.0, before + 1, "attempts of {offset} are counted");
                     assert_eq!(sequence.is_some(), *course == CourseId::Live, "live events have numbers");
@@ -183,9 +220,9 @@ impl Book {
                     let is_in_trouble = self.state == Some(State::BackingOff) && machine.circuit.is_open();
                     assert!(*is_probe || !is_in_trouble, "an endpoint in trouble is only probed");
                 }
-                Action::Write { sequences, saved, .. } => {
+                Action::Write { sequences, saved, asides, .. } => {
                     self.check_rows(sequences);
-                    self.check_retries(saved);
+                    self.check_retries(saved, asides, &disk.asides);
                 }
                 Action::Changed(state) => self.state = Some(*state),
                 Action::Disable => self.is_enabled = false,
@@ -194,13 +231,22 @@ impl Book {
         }
     }
 
-    fn check_attempt(&mut self, course: CourseId, offset: Offset, machine: &Machine, log: &Log) {
+    fn check_attempt(&mut self, course: CourseId, offset: Offset, is_late: bool, machine: &Machine, log: &Log) {
         assert!(self.is_enabled && !self.is_paused && !self.is_draining, "nothing is sent while it stands still");
         assert!(!self.known_taken.contains(&(course, offset)), "{offset} was taken and is sent again");
         assert!(self.in_flight.insert((course, offset)), "{offset} is sent while it is in flight");
         let limit = self.policy.in_flight_max.max(1) as usize;
         assert!(self.in_flight.len() <= limit, "{} requests, {limit} allowed", self.in_flight.len());
         let known = machine.courses().find(|known| known.id == course).expect("a course that is known");
+        let is_parked = known.parking.contains(offset);
+        assert!(is_parked || !is_late, "only what is parked is late");
+        if is_parked {
+            assert!(
+                is_late || self.policy.order != Order::Strict,
+                "{offset} has lost its place and is not marked late"
+            );
+            return;
+        }
         for earlier in (known.cursor.low().0 + 1..offset.0).map(Offset) {
             let is_same_lane = match self.policy.order {
                 Order::ByKey => log.key(offset).is_some() && log.key(earlier) == log.key(offset),
@@ -221,10 +267,21 @@ impl Book {
     }
 
     /// What was tried in vain is written down with its count.
-    fn check_retries(&self, saved: &Saved) {
-        let retries: BTreeMap<_, _> = saved.live.retries.iter().map(|retry| (retry.offset, retry.attempts)).collect();
+    fn check_retries(&self, saved: &Saved, changes: &[AsideChange], asides: &Asides) {
+        let mut retries: BTreeMap<_, _> =
+            saved.live.retries.iter().map(|retry| (retry.offset, retry.attempts)).collect();
+        let parked = asides.iter().filter(|((aside, _), _)| *aside == Aside::Parked);
+        let parked = parked.map(|((_, offset), event)| (*offset, event));
+        let changed = changes.iter().filter(|change| change.aside == Aside::Parked);
+        let changed = changed.filter_map(|change| Some((change.offset, change.event.as_ref()?)));
+        retries.extend(parked.chain(changed).map(|(offset, event)| (offset, event.attempts)));
+        let is_parked = |offset: &Offset| {
+            let change = changes.iter().find(|change| change.aside == Aside::Parked && change.offset == *offset);
+            change.map_or_else(|| asides.contains_key(&(Aside::Parked, *offset)), |change| change.event.is_some())
+        };
         let tried = self.attempts.iter().filter(|((course, _), _)| *course == CourseId::Live);
-        for ((_, offset), attempts) in tried.filter(|((_, offset), _)| !saved.live.cursor.is_settled(*offset)) {
+        let is_open = |offset: &Offset| !saved.live.cursor.is_settled(*offset) || is_parked(offset);
+        for ((_, offset), attempts) in tried.filter(|((_, offset), _)| is_open(offset)) {
             assert_eq!(retries.get(offset), Some(attempts), "attempts of {offset} are written down");
         }
     }

@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::model::{Offset, Sequence};
+use crate::model::{Aside, Offset, Sequence};
 use crate::runtime::Random;
 
-use super::super::{Boot, GivenUp, Saved, Since};
+use super::super::{Action, AsideChange, AsideEvent, Boot, GivenUp, Saved, Since};
 
 #[derive(Debug)]
 struct Batch {
     ticket: u64,
     saved: Bytes,
     rows: Vec<(Sequence, Offset)>,
+    asides: Vec<AsideChange>,
     given_up: Vec<GivenUp>,
     is_sync: bool,
 }
+
+/// What was set aside, by what it is and by offset.
+pub(super) type Asides = BTreeMap<(Aside, Offset), AsideEvent>;
 
 /// The batches since the beginning, and the one that is on its way.
 #[derive(Debug, Default)]
@@ -26,6 +30,7 @@ pub(super) struct Disk {
     /// So many batches are on disk for good.
     synced: usize,
     rows: BTreeMap<Sequence, Offset>,
+    pub(super) asides: Asides,
     /// The highest ceiling that a power cut cannot take back.
     pub(super) synced_ceiling: Sequence,
 }
@@ -34,19 +39,27 @@ pub(super) struct Disk {
 pub(super) struct Found {
     pub(super) saved: Saved,
     pub(super) rows: Vec<(Sequence, Offset)>,
+    pub(super) parked: Vec<(Offset, AsideEvent)>,
 }
 
 impl Disk {
-    pub(super) fn hand_over(
-        &mut self,
-        ticket: u64,
-        saved: &Saved,
-        rows: Vec<(Sequence, Offset)>,
-        given_up: Vec<GivenUp>,
-        is_sync: bool,
-    ) {
+    pub(super) fn hand_over(&mut self, write: Action) {
+        let Action::Write { ticket, saved, sequences: rows, asides, given_up, is_sync } = write else {
+            panic!("{write:?} is no write")
+        };
         assert!(self.on_its_way.is_none(), "one write at a time");
-        self.on_its_way = Some(Batch { ticket, saved: saved.encode(), rows, given_up, is_sync });
+        let mut after = self.asides.clone();
+        change(&mut after, &asides);
+        let letters = after.keys().filter(|(aside, _)| matches!(aside, Aside::DeadLetter | Aside::Discarded));
+        let letters = letters.map(|(_, offset)| *offset).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(letters.len() as u64, saved.live.tally.given_up, "every event that was given up has its row");
+        for ((aside, offset), event) in &after {
+            assert!(saved.live.cursor.is_settled(*offset), "the cursor has passed {aside:?} {offset}");
+            let is_parked_too = *aside != Aside::Parked && after.contains_key(&(Aside::Parked, *offset));
+            assert!(!is_parked_too, "{offset} is parked and {aside:?}: {event:?}");
+        }
+        let batch = Batch { ticket, saved: saved.encode(), rows, asides, given_up, is_sync };
+        self.on_its_way = Some(batch);
     }
 
     pub(super) fn written(&mut self, ticket: u64) {
@@ -57,6 +70,7 @@ impl Disk {
 
     fn keep(&mut self, batch: Batch) {
         self.rows.extend(batch.rows.iter().copied());
+        change(&mut self.asides, &batch.asides);
         let is_sync = batch.is_sync;
         let ceiling = Saved::decode(batch.saved.clone()).expect("what was written can be read").sequences.ceiling;
         self.written.push(batch);
@@ -83,6 +97,8 @@ impl Disk {
         self.written.truncate(self.synced + kept);
         self.synced = self.written.len();
         self.rows = self.written.iter().flat_map(|batch| batch.rows.iter().copied()).collect();
+        self.asides.clear();
+        self.written.iter().for_each(|batch| change(&mut self.asides, &batch.asides));
     }
 
     pub(super) fn find(&self, boot: Boot, since: Since) -> Found {
@@ -95,7 +111,9 @@ impl Disk {
         }
         let rows =
             self.rows.range(saved.sequences.floor.next()..).map(|(sequence, offset)| (*sequence, *offset)).collect();
-        Found { saved, rows }
+        let parked = self.asides.iter().filter(|((aside, _), _)| *aside == Aside::Parked);
+        let parked = parked.map(|((_, offset), event)| (*offset, event.clone())).collect();
+        Found { saved, rows, parked }
     }
 
     /// The event that a number was given to, as written.
@@ -112,5 +130,19 @@ impl Disk {
 
     pub(super) fn given_up(&self) -> impl Iterator<Item = &GivenUp> {
         self.written.iter().flat_map(|batch| batch.given_up.iter())
+    }
+}
+
+fn change(asides: &mut Asides, changes: &[AsideChange]) {
+    for AsideChange { offset, aside, event } in changes {
+        match event {
+            Some(event) => {
+                let read = AsideEvent::decode(event.encode()).expect("what was written can be read");
+                asides.insert((*aside, *offset), read);
+            }
+            None => {
+                asides.remove(&(*aside, *offset));
+            }
+        }
     }
 }

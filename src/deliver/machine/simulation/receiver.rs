@@ -34,6 +34,8 @@ pub(super) struct Receiver {
     pub(super) poison_keys: Vec<u64>,
     /// Events on which it breaks: one in so many.
     pub(super) breaks_on_every: Option<u64>,
+    /// Events that it never wants, as it says: one in so many.
+    pub(super) aborts_every: Option<u64>,
 }
 
 /// What came of a request at the receiver.
@@ -46,7 +48,7 @@ pub(super) struct Answer {
 
 impl Receiver {
     pub(super) const fn healthy() -> Self {
-        Self { mood: Mood::Healthy, poison_keys: Vec::new(), breaks_on_every: None }
+        Self { mood: Mood::Healthy, poison_keys: Vec::new(), breaks_on_every: None, aborts_every: None }
     }
 
     pub(super) fn change_mood(&mut self, random: &mut Random) {
@@ -77,6 +79,8 @@ impl Receiver {
                 if key.is_some_and(|key| self.poison_keys.contains(&key)) {
                     let retry_after = random.chance(0.2).then(|| Duration::from_secs(random.below(100)));
                     (false, AttemptResult::Refused { status: 422, retry_after }, after)
+                } else if self.aborts_every.is_some_and(|every| offset.0.is_multiple_of(every)) {
+                    (false, AttemptResult::Aborted { status: Some(422) }, after)
                 } else if self.breaks_on_every.is_some_and(|every| offset.0.is_multiple_of(every)) {
                     (false, failed, after)
                 } else {

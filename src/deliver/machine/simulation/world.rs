@@ -1,17 +1,17 @@
 //! Everything around one machine: its shell, its log, its disk, its receiver, and bad luck.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Offset, Timestamp};
+use crate::model::{Aside, Offset, Timestamp};
 use crate::runtime::{Monotonic, Random};
 
 use super::super::{
-    Action, AttemptResult, Boot, CourseId, Decision, Input, Machine, Now, Order, Outcome, Policy, ReplayId, Saved,
-    Since, Start,
+    Action, AttemptResult, Boot, CourseId, Decision, Input, Letter, Machine, Now, Order, Outcome, Policy, ReplayId,
+    Saved, Since, Start,
 };
 use super::book::Book;
 use super::disk::Disk;
@@ -94,6 +94,7 @@ impl World {
             Start {
                 saved: Saved::new(boot, since),
                 sequences: Vec::new(),
+                parked: Vec::new(),
                 boot,
                 head: Offset(0),
                 policy: policy.clone(),
@@ -134,6 +135,9 @@ impl World {
         if world.random.chance(0.1) {
             world.receiver.breaks_on_every = Some(7);
         }
+        if world.random.chance(0.1) {
+            world.receiver.aborts_every = Some(11);
+        }
         world.soon(0, Happening::Tell(0, Input::Wake));
         world.soon(1, Happening::Append);
         world.soon(1, Happening::Trial);
@@ -143,19 +147,35 @@ impl World {
     /// Runs until nothing is left to happen, and looks whether everything has come to its end.
     pub(super) fn run(&mut self) {
         let mut steps = 0;
-        while self.step() {
-            steps += 1;
-            self.steps = steps;
-            assert!(steps < 300_000, "this does not come to an end");
-        }
+        let mut run_out = |world: &mut Self| {
+            while world.step() {
+                steps += 1;
+                world.steps = steps;
+                assert!(steps < 300_000, "this does not come to an end");
+            }
+        };
+        run_out(self);
         assert!(self.is_mended, "the end is after the mending");
+        if self.random.chance(0.5) {
+            self.want(true);
+            run_out(self);
+            assert_eq!(
+                self.machine.ledger().tally.given_up,
+                0,
+                "what was given up arrives, or is withheld, or is gone"
+            );
+        }
         let ledger = self.machine.ledger();
         assert_eq!(ledger.waiting.total(), 0, "all is healthy, nothing happens any more, and something still waits");
         for offset in (1..=self.log.head().0).map(Offset) {
             let is_taken = self.book.taken.contains(&(CourseId::Live, offset));
             let may_miss = self.log.was_filtered(offset) || offset <= self.log.gone_to;
-            assert!(is_taken || may_miss, "event {offset} is lost");
+            let has_row = |aside| self.disk.asides.contains_key(&(aside, offset));
+            let is_given_up = has_row(Aside::DeadLetter) || has_row(Aside::Discarded);
+            let is_expired = has_row(Aside::Expired) && self.log.is_too_old(offset);
+            assert!(is_taken || may_miss || is_given_up || is_expired, "event {offset} is lost");
         }
+        assert!(self.disk.asides.keys().all(|(aside, _)| *aside != Aside::Parked), "nothing is parked any more");
         assert!(self.job.is_none(), "a replay has not come to its end");
         assert!(self.machine.is_written(), "something is not written down");
     }
@@ -207,6 +227,9 @@ impl World {
     fn tell(&mut self, input: Input) {
         let now = self.now();
         let cursor = self.machine.live.cursor.clone();
+        let parked: BTreeSet<Offset> = self.machine.live.parking.offsets().collect();
+        let ends = self.machine.live.parking.pending().len();
+        self.log.now = self.at;
         let mut actions = Vec::new();
         let told = input.clone();
         self.machine.handle(input, now, &mut actions);
@@ -217,7 +240,9 @@ impl World {
                 trace.pop_front();
             }
         }
-        self.book.told(&told, |offset| cursor.is_settled(offset), &self.machine);
+        let was_settled = |offset| cursor.is_settled(offset) && !parked.contains(&offset);
+        self.book.told(&told, was_settled, &self.machine);
+        self.book.gave_up(ends, &self.machine, &actions);
         self.book.asked(&actions, &self.machine, &self.log, &self.disk);
         self.book.check(&self.machine);
         // Counting everything anew costs as much as a hundred steps where much waits.
@@ -241,7 +266,8 @@ impl World {
         for course in self.machine.courses().filter(|course| is_settled && course.reading.is_at_rest()) {
             for offset in course.faults.keys() {
                 let outcome = self.log.decide(*offset).outcome;
-                assert!(matches!(outcome, Outcome::Fault | Outcome::Gone), "{offset} is held, but is {outcome:?}");
+                let is_over = matches!(outcome, Outcome::Gone | Outcome::TooOld);
+                assert!(is_over || outcome == Outcome::Fault, "{offset} is held, but is {outcome:?}");
             }
         }
     }
@@ -264,8 +290,8 @@ impl World {
                 let after = self.random.below(5);
                 self.soon(after, Happening::Body(process, course, offset));
             }
-            Action::Write { ticket, saved, sequences, given_up, is_sync } => {
-                self.disk.hand_over(ticket, &saved, sequences, given_up, is_sync);
+            Action::Write { ticket, is_sync, .. } => {
+                self.disk.hand_over(action);
                 let after = self.random.below(if is_sync { 20 } else { 3 });
                 self.soon(after, Happening::Written(process, ticket));
             }
@@ -288,6 +314,7 @@ impl World {
             Outcome::Filtered(by) => Some(AttemptResult::Filtered(by)),
             Outcome::Fault => Some(AttemptResult::Fault),
             Outcome::Gone => Some(AttemptResult::Gone),
+            Outcome::TooOld => Some(AttemptResult::TooOld),
         };
         let after = self.random.below(10);
         match result {
@@ -329,7 +356,7 @@ impl World {
 
     /// One thing happens that nobody has asked for.
     fn suffer(&mut self) {
-        match self.random.below(24) {
+        match self.random.below(28) {
             0..=4 => self.receiver.change_mood(&mut self.random),
             5 => self.restart(Ending::Kill),
             6 => self.restart(Ending::PowerCut),
@@ -353,6 +380,8 @@ impl World {
                 self.policy = any_policy(&mut self.random);
                 self.command(Input::PolicyChanged(self.policy.clone()));
             }
+            23 | 24 => self.want(true),
+            25 => self.want(false),
             22 => self.drift_ms += i64::try_from(self.random.below(7_200_000)).expect("hours") - 3_600_000,
             _ => {}
         }
@@ -360,6 +389,34 @@ impl World {
         let (pause, next) =
             if self.trials_left > 0 { (self.any_pause(), Happening::Trial) } else { (100, Happening::Mend) };
         self.soon(pause, next);
+    }
+
+    /// A person wishes something for an event: as in the shell, while nothing is being written.
+    fn want(&mut self, is_redelivery: bool) {
+        let head = self.log.head().0;
+        if head == 0 || self.machine.has_unwritten_ends() {
+            return;
+        }
+        let letters = self.disk.asides.iter().filter(|((aside, _), _)| match aside {
+            Aside::DeadLetter => true,
+            Aside::Discarded => is_redelivery,
+            Aside::Parked | Aside::Expired | Aside::Skipped => false,
+        });
+        let letters: Vec<Letter> = letters
+            .map(|((aside, offset), event)| Letter { offset: *offset, aside: *aside, event: event.clone() })
+            .collect();
+        let any = Offset(1 + self.random.below(head));
+        let input = match (is_redelivery, letters.is_empty()) {
+            (true, true) => Input::TryNow(any),
+            (true, false) => Input::Redeliver(letters),
+            (false, true) => Input::Discard { offset: any, letter: None, who: "someone".into() },
+            (false, false) => {
+                let chosen = usize::try_from(self.random.below(letters.len() as u64)).expect("few");
+                let Letter { offset, event, .. } = letters[chosen].clone();
+                Input::Discard { offset, letter: Some(event), who: "someone".into() }
+            }
+        };
+        self.tell(input);
     }
 
     fn change_chain(&mut self) {
@@ -411,7 +468,8 @@ impl World {
             let is_given_up =
                 self.disk.given_up().any(|given_up| (given_up.replay, given_up.offset) == (replay, offset));
             let is_taken = self.book.taken.contains(&(CourseId::Replay(replay), offset));
-            let may_miss = self.log.was_filtered(offset) || offset <= self.log.gone_to;
+            let is_gone = offset <= self.log.gone_to || self.log.is_too_old(offset);
+            let may_miss = self.log.was_filtered(offset) || is_gone;
             assert!(is_taken || is_given_up || may_miss, "event {offset} is lost in the replay");
         }
         let after = self.random.below(50);
@@ -433,12 +491,13 @@ impl World {
         let found = self.disk.find(boot, Since { offset: Offset(0), time: Timestamp(0) });
         let is_same_boot = found.saved.boot == boot;
         self.book.killed(self.disk.highest_row(boot));
-        self.book.started(&found.saved, self.log.head(), matches!(ending, Ending::Clean), is_same_boot);
+        self.book.started(&found, self.log.head(), matches!(ending, Ending::Clean), is_same_boot);
         (self.book.is_enabled, self.book.is_paused) = (self.is_enabled, self.is_paused);
         self.book.policy = self.policy.clone();
         let start = Start {
             saved: found.saved,
             sequences: found.rows,
+            parked: found.parked,
             boot,
             head: self.log.head(),
             policy: self.policy.clone(),
@@ -532,5 +591,7 @@ fn any_policy(random: &mut Random) -> Policy {
         in_flight_max: u32::try_from(random.below(12)).expect("few"),
         refusals_in_a_row_max: 3 + u32::try_from(random.below(8)).expect("few"),
         retry_schedule: Arc::from([5, 300, 1_800, 7_200].map(Duration::from_secs)),
+        lane_hold: Duration::from_secs(random.below(60)),
+        gives_up_faults: random.chance(0.3),
     }
 }

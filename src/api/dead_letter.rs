@@ -1,0 +1,270 @@
+//! Dead letters: what was given up, delivered after all or discarded, one by one or many at once.
+//!
+//! Not how that is done: an endpoint does it and answers once it is on disk. What was delivered is not delivered
+//! again here: that is a replay.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Created, Read};
+use super::body::Optional;
+use super::call::Call;
+use super::conduct::{Nothing, named};
+use super::delivering::{AttemptError, Granted, Wish};
+use super::delivery::{PATIENCE, View, error_of_code, look_at_one};
+use super::failure::{invalid, of_log};
+use super::job::{Done, JobKind, JobView, not_cancellable};
+use super::pairs::Cursor;
+use super::query::{List, Page, Parameters, Point, Range};
+use super::stretch::Stretch;
+use crate::accounts::{Account, Endpoint, TypeName};
+use crate::model::limits::PAGE_ROWS_MAX;
+use crate::model::{EndpointName, Offset, Timestamp};
+use crate::replay::{Cleared, Clearing, ClearingPlan, Letters, TooMany};
+use crate::web::{Code, Input, Problem};
+
+/// Which dead letters are listed.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "DeadLetterFilter")]
+pub(super) struct Filter {
+    /// Only those of this endpoint.
+    endpoint: Option<EndpointName>,
+    /// Only those of this type; `call.*` for all whose type begins with `call.`.
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    /// Only those whose last request failed with this.
+    #[serde(default, deserialize_with = "error_of_code")]
+    error: Option<AttemptError>,
+}
+
+impl Parameters for Filter {}
+
+/// Which dead letters are redelivered or discarded: all, but for what is said here.
+#[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(rename = "ClearingRequest")]
+pub(super) struct Request {
+    /// Only those of this endpoint.
+    endpoint: Option<EndpointName>,
+    /// Only those of these types, by name or pattern (`call.*`).
+    types: Vec<String>,
+    /// Only those whose last request failed with this.
+    #[serde(deserialize_with = "error_of_code")]
+    error: Option<AttemptError>,
+    /// From here on; this is included.
+    from: Option<Point>,
+    /// Up to here; this is not included. The head where nothing is said.
+    to: Option<Point>,
+    /// Whether they are only to be counted.
+    dry_run: bool,
+}
+
+impl Input for Request {
+    const ADDED_ON_READING: &'static [&'static str] = &[];
+}
+
+/// Dead letters that are redelivered or discarded: a job.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Clearing")]
+pub(super) struct JobOf {
+    #[serde(flatten)]
+    job: JobView<Counts>,
+    /// Whether they are only counted.
+    dry_run: bool,
+}
+
+/// What became of the dead letters.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ClearingCounts")]
+struct Counts {
+    /// Dead letters that are meant.
+    matched: u64,
+    /// Redelivered or discarded: redelivered ones wait for their request.
+    done: u64,
+    /// No dead letters any more when their turn came.
+    passed_over: u64,
+}
+
+impl JobOf {
+    fn of(job: &Clearing, now: Timestamp) -> Self {
+        let progress = job.progress();
+        let Cleared { matched, done, passed_over } = progress.result;
+        let kind = match job.plan.wish {
+            Wish::Redeliver => JobKind::Redelivery,
+            Wish::Discard(_) => JobKind::Discard,
+        };
+        let share = Done { done: done + passed_over, all: matched };
+        let counts = Counts { matched, done, passed_over };
+        Self { job: JobView::of(job, &progress, kind, counts, share, now), dry_run: job.plan.is_dry }
+    }
+}
+
+/// Delivers one event after all.
+pub(super) async fn redeliver(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<View>, Problem> {
+    settle(call, Wish::Redeliver, Code::NotRedeliverable).await
+}
+
+/// Gives one event up.
+pub(super) async fn discard(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<View>, Problem> {
+    let wish = Wish::Discard(call.who()?.label().into());
+    settle(call, wish, Code::NotDiscardable).await
+}
+
+async fn settle(call: Call, wish: Wish, otherwise: Code) -> Result<Read<View>, Problem> {
+    let (endpoint, offset) = super::delivery::addressed(&call)?;
+    let granted = call.api.deliver.wish(endpoint.id, wish, vec![offset]).await;
+    let granted = granted.and_then(|granted| granted.first().copied());
+    let granted = granted.ok_or_else(|| Problem::new(Code::ShuttingDown))?;
+    let (pair, outcome) = look_at_one(&call, Cursor { offset, endpoint }, &mut { PATIENCE }).await?;
+    let view = outcome.map(|outcome| pair.view(outcome));
+    match granted {
+        Granted::Done | Granted::Already => {
+            view.map(Read).ok_or_else(|| Problem::new(Code::RangeExpired).detail("the event is no longer kept"))
+        }
+        Granted::NoRoom => {
+            let detail = "10,000 events of the endpoint wait outside their lanes: wait until some have been delivered";
+            Err(Problem::new(Code::LimitReached).detail(detail))
+        }
+        Granted::InFlight => {
+            Err(Problem::new(otherwise).detail("it is being sent at this moment: try again in a while"))
+        }
+        Granted::Unread => {
+            Err(Problem::new(otherwise).detail("its turn has not come, and nobody knows yet what becomes of it"))
+        }
+        Granted::NotGivenUp => {
+            let is_now = view.map_or("no longer kept", |view| view.outcome.word());
+            Err(Problem::new(otherwise).detail(format!("it is {is_now}")))
+        }
+    }
+}
+
+/// Lists dead letters, the oldest first: it is the next to be gone.
+pub(super) async fn list(
+    call: Call,
+    (filter, range, page): (Filter, Range, Page),
+) -> Result<Read<List<View>>, Problem> {
+    let account = call.account()?;
+    let Filter { endpoint, event_type, error } = filter;
+    let (from, to) = (range.from()?, range.to()?);
+    let types: Vec<String> = event_type.into_iter().collect();
+    let letters =
+        letters(&call, &account, Asked { endpoint, types: &types, types_at: "type", error, from, to }).await?;
+    let after = page.read_after(Cursor::read)?;
+    let limit = page.limit();
+    let wanted = letters.clone();
+    let found = call.look_up(move |log| {
+        let mut found: Vec<Cursor> = Vec::new();
+        let mut horizon = None;
+        for endpoint in &wanted.endpoints {
+            let from = after.as_ref().map_or(Offset(0), |after| {
+                if endpoint.name <= after.endpoint { after.offset.next() } else { after.offset }
+            });
+            let (meant, next) = wanted.read(log, endpoint.id, from, PAGE_ROWS_MAX).map_err(of_log)?;
+            found.extend(meant.into_iter().map(|offset| Cursor { offset, endpoint: Arc::clone(endpoint) }));
+            // What is behind the last row of an endpoint that has more is for the next page.
+            horizon = [horizon, next].into_iter().flatten().min();
+        }
+        found.sort_by(|one, other| (one.offset, &one.endpoint.name).cmp(&(other.offset, &other.endpoint.name)));
+        // All that lies before it was looked at, of every endpoint.
+        let last = wanted.endpoints.iter().max_by(|one, other| one.name.cmp(&other.name));
+        let looked_at = horizon.zip(last).map(|(horizon, endpoint)| {
+            found.retain(|cursor| cursor.offset < horizon);
+            Cursor { offset: horizon.previous(), endpoint: Arc::clone(endpoint) }
+        });
+        Ok((found, looked_at))
+    });
+    let (found, looked_at) = found.await?;
+    let last = found.get(limit - 1).filter(|_| found.len() > limit);
+    let next = last.or(looked_at.as_ref()).map(ToString::to_string);
+    let mut items = Vec::new();
+    let mut patience = PATIENCE;
+    for some in found.get(..limit.min(found.len())).unwrap_or_default().chunks(super::delivery::PAIRS_AT_ONCE) {
+        let views = super::delivery::look_at(&call, some, &mut patience).await?;
+        items.extend(views.into_iter().filter_map(|(_, view)| view));
+    }
+    Ok(Read(List { items, next }))
+}
+
+/// Redelivers dead letters.
+pub(super) async fn redeliver_all(call: Call, Optional(request): Optional<Request>) -> Result<Created<JobOf>, Problem> {
+    start(call, Wish::Redeliver, request).await
+}
+
+/// Discards dead letters.
+pub(super) async fn discard_all(call: Call, Optional(request): Optional<Request>) -> Result<Created<JobOf>, Problem> {
+    let wish = Wish::Discard(call.who()?.label().into());
+    start(call, wish, request).await
+}
+
+async fn start(call: Call, wish: Wish, request: Request) -> Result<Created<JobOf>, Problem> {
+    let account = call.account()?;
+    let Request { endpoint, types, error, from, to, dry_run } = request;
+    let letters =
+        letters(&call, &account, Asked { endpoint, types: &types, types_at: "/types", error, from, to }).await?;
+    let plan = ClearingPlan { wish, letters, is_dry: dry_run };
+    let job = call.api.clearings.start(account.id, plan, call.who()?).map_err(|too_many: TooMany| {
+        Problem::new(Code::LimitReached).detail(format!("{too_many}: try again when one has ended, or cancel one"))
+    })?;
+    let location = format!("/api/v1/accounts/{}/dead-letters/jobs/{}", account.name, job.id);
+    Ok(Created { location, value: JobOf::of(&job, call.now()) })
+}
+
+/// Lists the jobs, the newest first.
+pub(super) async fn list_jobs(call: Call, (page,): (Page,)) -> Result<Read<List<JobOf>>, Problem> {
+    let account = call.account()?;
+    let jobs = call.api.clearings.list(account.id);
+    let after = page.read_after(|after| jobs.iter().position(|job| job.id == after))?;
+    let rest = jobs.iter().skip(after.map_or(0, |index| index + 1)).take(page.limit() + 1);
+    let items = rest.map(|job| JobOf::of(job, call.now())).collect();
+    Ok(Read(List::cut(items, page.limit(), |last: &JobOf| last.job.id.clone())))
+}
+
+/// Returns one job.
+pub(super) async fn get_job(call: Call, (): ()) -> Result<Read<JobOf>, Problem> {
+    let job = job(&call)?;
+    Ok(Read(JobOf::of(&job, call.now())))
+}
+
+/// Ends one job.
+pub(super) async fn cancel_job(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<JobOf>, Problem> {
+    let job = job(&call)?;
+    if !job.cancel() {
+        return Err(not_cancellable(job.progress().state));
+    }
+    Ok(Read(JobOf::of(&job, call.now())))
+}
+
+fn job(call: &Call) -> Result<Arc<Clearing>, Problem> {
+    let job = call.api.clearings.get(call.account()?.id, call.segment("id"));
+    job.ok_or_else(|| Problem::new(Code::JobNotFound))
+}
+
+/// Which dead letters were asked for.
+struct Asked<'a> {
+    endpoint: Option<EndpointName>,
+    types: &'a [String],
+    types_at: &'a str,
+    error: Option<AttemptError>,
+    from: Option<Point>,
+    to: Option<Point>,
+}
+
+async fn letters(call: &Call, account: &Arc<Account>, asked: Asked<'_>) -> Result<Letters, Problem> {
+    let Asked { endpoint, types, types_at, error, from, to } = asked;
+    let endpoint: Option<Arc<Endpoint>> = endpoint.as_ref().map(|name| named(account, name)).transpose()?;
+    let endpoints = endpoint.map_or_else(|| account.endpoints.values().map(Arc::clone).collect(), |one| vec![one]);
+    let read = |text: &String| TypeName::parse(text).map_err(|wrong| wrong_type(types_at, &wrong.to_string()));
+    let types = types.iter().map(read).collect::<Result<BTreeSet<_>, _>>()?;
+    let id = account.id;
+    let Stretch { from, to } = call.look_up(move |log| Stretch::resolve(log, id, from, to)).await?;
+    Ok(Letters { endpoints, types, error, from, to })
+}
+
+fn wrong_type(at: &str, detail: &str) -> Problem {
+    if at.starts_with('/') { invalid(at, detail) } else { super::failure::invalid_parameter(at, detail) }
+}

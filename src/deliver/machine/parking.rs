@@ -1,0 +1,307 @@
+//! Events outside their lanes: how they get there, what is written of them, and how a person moves them.
+//!
+//! Not when they are tried again: that is the schedule's. For the cursor they are behind it, so that an event
+//! which is refused for days holds up neither the reading nor the others; each has a row of its own instead.
+//! What was given up is only a row: it is not in memory, and whoever wants it back brings the row along.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytestring::ByteString;
+
+use crate::model::{Aside, Offset, Sequence, Timestamp};
+use crate::runtime::Monotonic;
+
+use super::Machine;
+use super::aside::{AsideChange, AsideEvent, Cause};
+use super::backoff;
+use super::course::Course;
+use super::input::{Letter, Now, Order};
+use super::lanes::{Entry, EntryId, Reason, Standing};
+use super::ledger::Settlement;
+use super::trial::Trial;
+
+/// What of a course is outside the lanes.
+#[derive(Debug, Default)]
+pub(super) struct Parking {
+    events: BTreeMap<Offset, Parked>,
+    /// Those of which the row is not as they are.
+    changed: BTreeSet<Offset>,
+    /// Rows of what ended, and of what began again, since the last write.
+    ends: Vec<AsideChange>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Parked {
+    entry: EntryId,
+    is_late: bool,
+    is_redelivery: bool,
+}
+
+/// How an event that is not delivered comes to its end.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    pub(super) aside: Aside,
+    pub(super) cause: Cause,
+    pub(super) status: Option<u16>,
+    pub(super) at: Timestamp,
+    pub(super) who: ByteString,
+}
+
+impl End {
+    /// The end of an event that is given up without a person.
+    pub(super) const fn dead_letter(cause: Cause, status: Option<u16>, at: Timestamp) -> Self {
+        Self { aside: Aside::DeadLetter, cause, status, at, who: ByteString::from_static("") }
+    }
+
+    /// The end of an event that was too old when its turn came.
+    pub(super) const fn too_old(at: Timestamp) -> Self {
+        let who = ByteString::from_static("");
+        Self { aside: Aside::Expired, cause: Cause::TooOld, status: None, at, who }
+    }
+
+    const fn settlement(&self) -> Settlement {
+        match self.aside {
+            Aside::Expired => Settlement::Expired,
+            Aside::Parked | Aside::DeadLetter | Aside::Discarded | Aside::Skipped => Settlement::GivenUp,
+        }
+    }
+}
+
+impl Parking {
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether rows of what ended wait to be written.
+    pub(super) fn has_ends(&self) -> bool {
+        !self.ends.is_empty()
+    }
+
+    /// Returns the lowest of them.
+    pub(super) fn first(&self) -> Option<Offset> {
+        self.events.first_key_value().map(|(first, _)| *first)
+    }
+
+    pub(super) fn contains(&self, offset: Offset) -> bool {
+        !self.events.is_empty() && self.events.contains_key(&offset)
+    }
+
+    pub(super) fn entry(&self, offset: Offset) -> Option<EntryId> {
+        self.events.get(&offset).map(|parked| parked.entry)
+    }
+
+    /// Whether its lane went on without an event, and whether a person has asked for it.
+    pub(super) fn marks(&self, offset: Offset) -> (bool, bool) {
+        let parked = if self.events.is_empty() { None } else { self.events.get(&offset) };
+        parked.map_or((false, false), |parked| (parked.is_late, parked.is_redelivery))
+    }
+
+    /// Hears that what is kept of a parked event is another thing now.
+    pub(super) fn changed(&mut self, offset: Offset) {
+        if self.contains(offset) {
+            self.changed.insert(offset);
+        }
+    }
+
+    /// Forgets a parked event and returns whether there was one.
+    pub(super) fn remove(&mut self, offset: Offset) -> bool {
+        let was_parked = !self.events.is_empty() && self.events.remove(&offset).is_some();
+        if was_parked {
+            self.changed.insert(offset);
+        }
+        was_parked
+    }
+
+    #[cfg(test)]
+    pub(super) fn offsets(&self) -> impl Iterator<Item = Offset> {
+        self.events.keys().copied()
+    }
+
+    /// The rows that are not written yet.
+    #[cfg(test)]
+    pub(super) fn pending(&self) -> &[AsideChange] {
+        &self.ends
+    }
+}
+
+impl Course {
+    /// Takes back the events that were parked when the course was written down.
+    pub(super) fn restore_parked(&mut self, parked: Vec<(Offset, AsideEvent)>, now: Now) {
+        for (offset, event) in parked {
+            let AsideEvent { sequence, attempts, refusals, at, is_late, is_redelivery, .. } = event;
+            // Wall time may have been set back since: nothing waits longer than it ever would have.
+            let due = now.monotonic.plus(at.since(now.wall).min(backoff::RETRY_WAIT_MAX));
+            self.trials.insert(offset, Trial::go_on(attempts, refusals, Some(due)));
+            let entry = self.lanes.push_parked(offset, sequence, Standing::Waiting(due, Reason::Refused));
+            self.parking.events.insert(offset, Parked { entry, is_late, is_redelivery });
+        }
+    }
+
+    /// Lets an event's lane go on without it. Its cursor may pass over it from now on.
+    pub(super) fn park(&mut self, id: EntryId, standing: Standing) {
+        let Entry { offset, sequence, .. } = *self.lanes.entry(id);
+        let is_late = self.lanes.is_in_lane(id);
+        self.lanes.remove(id);
+        assert!(self.cursor.settle(offset), "event {offset} is parked twice");
+        let entry = self.lanes.push_parked(offset, sequence, standing);
+        self.parking.events.insert(offset, Parked { entry, is_late, is_redelivery: false });
+        self.parking.changed.insert(offset);
+        self.is_dirty = true;
+    }
+
+    /// Whether there is no room outside the lanes for an event that would need it.
+    pub(super) fn is_full_for(&self, id: EntryId) -> bool {
+        let needs_room = !self.lanes.entry(id).is_parked && self.lanes.order() != Order::Strict;
+        needs_room && self.parking.len() >= PARKED_MAX
+    }
+
+    /// Ends an event that is in a lane or parked, and keeps why.
+    pub(super) fn end_entry(&mut self, id: EntryId, end: End) {
+        let Entry { offset, sequence, .. } = *self.lanes.entry(id);
+        let (was_late, is_redelivery) = self.parking.marks(offset);
+        let (attempts, refusals) = self.trials.get(&offset).map_or((0, 0), |trial| (trial.attempts, trial.refusals));
+        let is_late = was_late || self.lanes.is_in_lane(id);
+        let settlement = end.settlement();
+        let End { aside, cause, status, at, who } = end;
+        let first = Offset(0);
+        let event = AsideEvent { sequence, attempts, refusals, at, cause, status, is_late, is_redelivery, first, who };
+        self.parking.ends.push(AsideChange { offset, aside, event: Some(event) });
+        self.settle_entry(id, settlement);
+    }
+
+    /// Ends an event that never got into a lane because it is too old.
+    pub(super) fn end_unread(&mut self, offset: Offset, at: Timestamp) {
+        let event = AsideEvent {
+            sequence: Sequence::default(),
+            attempts: 0,
+            refusals: 0,
+            at,
+            cause: Cause::TooOld,
+            status: None,
+            is_late: false,
+            is_redelivery: false,
+            first: Offset(0),
+            who: ByteString::from_static(""),
+        };
+        self.parking.ends.push(AsideChange { offset, aside: Aside::Expired, event: Some(event) });
+        self.settle(offset, Settlement::Expired);
+    }
+
+    /// Takes an event back that was given up; its row says what is known of it.
+    fn take_back(&mut self, letter: Letter, now: Monotonic) {
+        let Letter { offset, aside, event } = letter;
+        if self.parking.contains(offset) {
+            return;
+        }
+        self.tally_mut().take_back();
+        let sequence = if event.sequence == Sequence::default() { self.number(offset) } else { event.sequence };
+        self.trials.insert(offset, Trial::go_on(event.attempts, 0, Some(now)));
+        let standing = self.standing_of(offset, sequence, now);
+        let entry = self.lanes.push_parked(offset, sequence, standing);
+        self.await_written(entry);
+        self.parking.events.insert(offset, Parked { entry, is_late: event.is_late, is_redelivery: true });
+        self.parking.changed.insert(offset);
+        self.parking.ends.push(AsideChange { offset, aside, event: None });
+        self.is_dirty = true;
+    }
+
+    /// Takes what is to be written of events that were set aside.
+    pub(super) fn take_asides(&mut self, now: Now) -> Vec<AsideChange> {
+        let mut changes = std::mem::take(&mut self.parking.ends);
+        let changed = std::mem::take(&mut self.parking.changed);
+        changes.extend(changed.into_iter().map(|offset| AsideChange {
+            offset,
+            aside: Aside::Parked,
+            event: self.parked_event(offset, now),
+        }));
+        changes
+    }
+
+    fn parked_event(&self, offset: Offset, now: Now) -> Option<AsideEvent> {
+        let Parked { entry, is_late, is_redelivery } = *self.parking.events.get(&offset)?;
+        let trial = self.trials.get(&offset);
+        let (attempts, refusals) = trial.map_or((0, 0), |trial| (trial.attempts, trial.refusals));
+        let due = trial.and_then(|trial| trial.due).unwrap_or(now.monotonic);
+        Some(AsideEvent {
+            sequence: self.lanes.entry(entry).sequence,
+            attempts,
+            refusals,
+            at: now.wall.plus(due.since(now.monotonic)),
+            cause: if is_redelivery { Cause::Person } else { Cause::Refused },
+            status: None,
+            is_late,
+            is_redelivery,
+            first: Offset(0),
+            who: ByteString::from_static(""),
+        })
+    }
+
+    /// Puts the parked events into new lanes, as they stood in the old ones. Nothing may be in flight.
+    pub(super) fn park_anew(&mut self, old: &super::lanes::Lanes) {
+        for parked in self.parking.events.values_mut() {
+            let Entry { offset, sequence, standing, .. } = *old.entry(parked.entry);
+            let is_written = self.sequences.as_ref().is_none_or(|sequences| sequences.is_written(sequence));
+            let standing = match standing {
+                Standing::Waiting(..) => standing,
+                _ if !is_written => Standing::Unwritten,
+                Standing::Unwritten | Standing::Queued | Standing::InFlight | Standing::Faulted => Standing::Queued,
+            };
+            parked.entry = self.lanes.push_parked(offset, sequence, standing);
+            if let Some(sequences) = self.sequences.as_mut().filter(|_| standing == Standing::Unwritten) {
+                sequences.await_written(sequence, parked.entry);
+            }
+        }
+    }
+}
+
+impl Machine {
+    /// Returns how many more events can be taken back.
+    #[must_use]
+    pub fn room_for_parked(&self) -> usize {
+        PARKED_MAX.saturating_sub(self.live.parking.len())
+    }
+
+    /// Takes events back that were given up, to be tried at once.
+    pub(super) fn redeliver(&mut self, letters: Vec<Letter>, now: Now) {
+        for letter in letters {
+            self.live.take_back(letter, now.monotonic);
+        }
+        self.writing.is_urgent = true;
+    }
+
+    /// Tries an event at once that waits for its next try.
+    pub(super) fn try_now(&mut self, offset: Offset) {
+        let Some(entry) = self.live.entry_at(offset) else { return };
+        if let Standing::Waiting(..) = self.live.lanes.entry(entry).standing {
+            if let Some(parked) = self.live.parking.events.get_mut(&offset) {
+                parked.is_redelivery = true;
+            }
+            self.live.trial_mut(entry).due = None;
+            self.live.lanes.set(entry, Standing::Queued);
+        }
+        self.writing.is_urgent = true;
+    }
+
+    /// Gives events up because a person said so: of those that were given up already the row becomes another.
+    pub(super) fn discard(&mut self, offset: Offset, letter: Option<AsideEvent>, who: &ByteString, now: Now) {
+        self.writing.is_urgent = true;
+        let (aside, cause, at) = (Aside::Discarded, Cause::Person, now.wall);
+        if let Some(event) = letter {
+            let event = AsideEvent { at, cause, who: who.clone(), ..event };
+            let gone = AsideChange { offset, aside: Aside::DeadLetter, event: None };
+            self.live.parking.ends.extend([gone, AsideChange { offset, aside, event: Some(event) }]);
+            self.live.is_dirty = true;
+            return;
+        }
+        let Some(entry) = self.live.entry_at(offset) else { return };
+        match self.live.lanes.entry(entry).standing {
+            Standing::InFlight | Standing::Unwritten => {}
+            Standing::Queued | Standing::Waiting(..) | Standing::Faulted => {
+                self.live.end_entry(entry, End { aside, cause, status: None, at, who: who.clone() });
+            }
+        }
+    }
+}
+
+/// Events of one endpoint that wait outside their lanes; with more of them it is the endpoint that is in trouble.
+pub(super) const PARKED_MAX: usize = 10_000;
