@@ -154,6 +154,7 @@ impl App {
             host,
             rights,
             tasks: tasks.clone(),
+            clock: clock.clone(),
         });
         let sender = send::Sender::start(
             sender_options(&settings, rules),

@@ -4,6 +4,7 @@
 //! what it leaves out stays, but never follows to another scheme, host or port by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use super::Error;
 use super::keystore::KeyId;
 use super::rights::{RightsDraft, RightsSettings, TypeName};
 use crate::model::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_PER_ENDPOINT_MAX, TYPES_PER_ENDPOINT_MAX};
-use crate::model::{EndpointId, Offset, Timestamp};
+use crate::model::{EndpointId, EndpointName, Offset, Position, Timestamp};
 use crate::security::Secret;
 
 /// How requests are signed.
@@ -52,6 +53,43 @@ pub enum Format {
     Data,
     /// A structured CloudEvent 1.0: the key is its subject, the offset its sequence, the actor two attributes.
     Cloudevents,
+}
+
+/// What becomes of an event that a filter does not answer properly for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFilterError {
+    /// Its lane waits until the chain is mended or a person discards it.
+    #[default]
+    Hold,
+    /// It is given up.
+    DeadLetter,
+}
+
+/// Where a new endpoint begins.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartAt {
+    /// With what comes in from now on.
+    Now,
+    /// With the oldest event that is kept.
+    Earliest,
+    /// With this event; it is included.
+    Offset(Offset),
+    /// With the first event taken in at this instant or later.
+    Time(Timestamp),
+    /// Where another endpoint of the account stands.
+    Endpoint(EndpointName),
+}
+
+/// From where an endpoint goes on that was off or paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResumeFrom {
+    /// From where it stands: everything that waits is delivered, in order.
+    Cursor,
+    /// With what comes in from now on: what waits is passed over, and counts as skipped.
+    Now,
 }
 
 /// How hooklog shows a receiver who it is, as written: a secret that is left out stays.
@@ -132,6 +170,25 @@ pub struct EndpointDraft {
     /// What the endpoint receives less than its account; none where it is the same.
     #[serde(default)]
     pub rights: Option<RightsDraft>,
+    /// An event that is older than this when its turn comes is not sent, in milliseconds since it was taken in, 1,000 to
+    /// a year; any that is kept is sent where left out.
+    #[serde(default)]
+    pub max_age_ms: Option<u64>,
+    /// The same for single types, by name or pattern (`call.*`); the longer name wins.
+    #[serde(default)]
+    pub max_age_by_type: BTreeMap<String, u64>,
+    /// What becomes of an event that a filter does not answer properly for.
+    #[serde(default)]
+    pub on_filter_error: OnFilterError,
+    /// Where a new endpoint begins; with what comes in from now on where left out. Of one that is there it says nothing.
+    #[serde(default)]
+    pub start_at: Option<StartAt>,
+    /// From where an endpoint goes on that this switches on again; it must be said where much waits.
+    #[serde(default)]
+    pub resume_from: Option<ResumeFrom>,
+    /// The last event before a new endpoint's first, once that was found out.
+    #[serde(skip)]
+    pub after: Option<Offset>,
 }
 
 /// How hooklog shows a receiver who it is, as kept.
@@ -228,6 +285,48 @@ pub struct EndpointSettings {
     /// What the endpoint receives less than its account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rights: Option<RightsSettings>,
+    /// What is older than this when its turn comes is not sent, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_ms: Option<u64>,
+    /// The same for single types.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub max_age_by_type: BTreeMap<TypeName, u64>,
+    /// What becomes of an event that a filter does not answer properly for.
+    #[serde(default)]
+    pub on_filter_error: OnFilterError,
+    /// What was passed over last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip: Option<Skipped>,
+}
+
+/// A person has passed over what waited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Skipped {
+    /// The how-manyth time this is, from 1.
+    pub number: u64,
+    /// The last event that was passed over.
+    pub to: Offset,
+    /// The position of its record.
+    pub position: Position,
+    /// Who said so.
+    pub who: String,
+}
+
+impl EndpointSettings {
+    /// Returns how old an event of a type may be when its turn comes; none where it may have any age.
+    #[must_use]
+    pub fn max_age(&self, event_type: &str) -> Option<Duration> {
+        let of_type = self.max_age_by_type.iter().filter(|(name, _)| name.matches(event_type));
+        let of_type = of_type.max_by_key(|(name, _)| name.weight()).map(|(_, ms)| *ms);
+        of_type.or(self.max_age_ms).map(Duration::from_millis)
+    }
+
+    /// Returns whether events may be too old at all.
+    #[must_use]
+    pub fn has_max_age(&self) -> bool {
+        self.max_age_ms.is_some() || !self.max_age_by_type.is_empty()
+    }
 }
 
 /// What the command of an endpoint carries: its number, and its settings unless it was deleted.
@@ -252,6 +351,7 @@ impl EndpointDraft {
             let detail = format!("timeoutMs is {TIMEOUT_MS_MIN} to {TIMEOUT_MS_MAX}");
             return Err(Error::invalid("/timeoutMs", detail));
         }
+        check_age("/maxAgeMs", self.max_age_ms)?;
         self.check_headers()?;
         match &self.auth {
             AuthDraft::None {} => Ok(()),
@@ -284,6 +384,24 @@ impl EndpointDraft {
             TypeName::parse(name).map_err(|wrong| Error::invalid(&format!("/types/{index}"), wrong.to_string()))
         };
         types.iter().enumerate().map(read).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Reads how old events of single types may be.
+    ///
+    /// # Errors
+    /// `Invalid` with the place of the one that is wrong, or where there are too many.
+    pub(super) fn check_ages(&self) -> Result<BTreeMap<TypeName, u64>, Error> {
+        if self.max_age_by_type.len() > TYPES_PER_ENDPOINT_MAX {
+            let detail = format!("an endpoint names at most {TYPES_PER_ENDPOINT_MAX} types");
+            return Err(Error::invalid("/maxAgeByType", detail));
+        }
+        let read = |(name, ms): (&String, &u64)| {
+            let pointer = format!("/maxAgeByType/{}", name.replace('~', "~0").replace('/', "~1"));
+            check_age(&pointer, Some(*ms))?;
+            let name = TypeName::parse(name).map_err(|wrong| Error::invalid(&pointer, wrong.to_string()))?;
+            Ok((name, *ms))
+        };
+        self.max_age_by_type.iter().map(read).collect()
     }
 
     fn check_headers(&self) -> Result<(), Error> {
@@ -345,6 +463,15 @@ impl AuthDraft {
     }
 }
 
+fn check_age(pointer: &str, ms: Option<u64>) -> Result<(), Error> {
+    match ms {
+        Some(ms) if !(AGE_MS_MIN..=AGE_MS_MAX).contains(&ms) => {
+            Err(Error::invalid(pointer, format!("an age is {AGE_MS_MIN} to {AGE_MS_MAX} milliseconds")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn check_secret(pointer: &str, secret: Option<&Secret<String>>) -> Result<(), Error> {
     match secret {
         Some(secret) if secret.expose().is_empty() || !is_header_text(secret.expose()) => {
@@ -397,6 +524,8 @@ const RESERVED_HEADERS: [&str; 13] = [
 const IN_FLIGHT_MAX: u32 = 256;
 const TIMEOUT_MS_MIN: u64 = 1_000;
 const TIMEOUT_MS_MAX: u64 = 60_000;
+const AGE_MS_MIN: u64 = 1_000;
+const AGE_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1_000;
 
 #[cfg(test)]
 mod tests {
@@ -416,6 +545,8 @@ mod tests {
         check(r#"{"url": "https://x"}"#, Ok(()));
         check(r#"{"url": "https://x", "maxInFlight": 0}"#, Err("/maxInFlight"));
         check(r#"{"url": "https://x", "timeoutMs": 999}"#, Err("/timeoutMs"));
+        check(r#"{"url": "https://x", "maxAgeMs": 999}"#, Err("/maxAgeMs"));
+        check(r#"{"url": "https://x", "maxAgeMs": 60000, "startAt": {"offset": 4}}"#, Ok(()));
         check(r#"{"url": "https://x", "headers": {"X-Ours": "1"}}"#, Ok(()));
         check(r#"{"url": "https://x", "headers": {"Webhook-Id": "1"}}"#, Err("/headers/Webhook-Id"));
         check(r#"{"url": "https://x", "headers": {"a b": "1"}}"#, Err("/headers/a b"));
@@ -423,6 +554,22 @@ mod tests {
         check(r#"{"url": "https://x", "auth": {"type": "basic", "username": "a:b"}}"#, Err("/auth/username"));
         check(r#"{"url": "https://x", "auth": {"type": "bearer", "token": ""}}"#, Err("/auth/token"));
         check(r#"{"url": "https://x", "auth": {"type": "header", "name": "Host", "value": "x"}}"#, Err("/auth/name"));
+    }
+
+    #[test]
+    fn ages_are_read_by_type() {
+        let ages = |json: &str| {
+            let draft: EndpointDraft = serde_json::from_str(json).expect("the test gives what can be read");
+            draft.check_ages().map_err(|problem| match problem {
+                Error::Invalid { pointer, .. } => pointer,
+                other => other.to_string(),
+            })
+        };
+        let known = ages(r#"{"url": "x", "maxAgeByType": {"call.*": 5000, "call.ended": 90000}}"#);
+        assert_eq!(known.map(|known| known.len()), Ok(2));
+        let short = ages(r#"{"url": "x", "maxAgeByType": {"call.*": 5}}"#);
+        assert_eq!(short, Err("/maxAgeByType/call.*".to_owned()));
+        assert_eq!(ages(r#"{"url": "x", "maxAgeByType": {"a b": 5000}}"#), Err("/maxAgeByType/a b".to_owned()));
     }
 
     #[test]

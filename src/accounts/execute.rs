@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::account::{AccountSettings, StoredAccount};
-use super::endpoint::{Auth, EndpointDraft, EndpointSettings, Halt, Signing, SigningKey, StoredEndpoint};
+use super::endpoint::{
+    Auth, EndpointDraft, EndpointSettings, Halt, ResumeFrom, Signing, SigningKey, Skipped, StoredEndpoint,
+};
 use super::job::{JobState, ReplaySettings};
 use super::state::{Account, COMMAND_VERSION, Endpoint, Revised};
 use super::token::{TokenDraft, TokenSettings};
@@ -167,7 +169,7 @@ impl Accounts {
         }
         let kept = present.as_ref().map(|endpoint| &endpoint.settings.value);
         let rights = draft.rights.as_ref().map(|rights| self.check_narrowing(rights)).transpose()?;
-        let types = draft.check_types()?;
+        let (types, max_age_by_type) = (draft.check_types()?, draft.check_ages()?);
         if kept.is_some_and(|kept| kept.rights.is_some() && kept.rights != rights) && !may.change_rights {
             let detail = "the endpoint has rights of its own, which this would change: send them as they are read";
             return Err(Error::Forbidden { missing: Permission::Rights, detail: detail.to_owned() });
@@ -190,11 +192,21 @@ impl Accounts {
             max_in_flight: draft.max_in_flight,
             timeout_ms: draft.timeout_ms,
             headers: draft.headers,
-            after: kept.map_or_else(|| self.0.log.account_head(account.id), |kept| kept.after),
+            after: kept.map(|kept| kept.after).or(draft.after).unwrap_or_else(|| self.0.log.account_head(account.id)),
             keys,
             halt,
             types,
             rights,
+            max_age_ms: draft.max_age_ms,
+            max_age_by_type,
+            on_filter_error: draft.on_filter_error,
+            skip: match kept {
+                Some(kept) if !kept.enabled && draft.enabled && draft.resume_from == Some(ResumeFrom::Now) => {
+                    self.skip_to_head(account.id, kept, who)?.or_else(|| kept.skip.clone())
+                }
+                Some(kept) => kept.skip.clone(),
+                None => None,
+            },
         };
         if let Some(present) = present.as_ref().filter(|endpoint| endpoint.settings.value == settings) {
             return Ok((Arc::clone(present), false));
@@ -257,7 +269,7 @@ impl Accounts {
         .await
     }
 
-    /// Lets a paused endpoint go on from where it stands.
+    /// Lets a paused endpoint go on.
     ///
     /// # Errors
     /// `AccountNotFound`, `EndpointNotFound`; `Log` where it could not be kept.
@@ -265,9 +277,37 @@ impl Accounts {
         &self,
         account: &AccountName,
         name: &EndpointName,
+        from: ResumeFrom,
         who: &Who,
     ) -> Result<Arc<Endpoint>, Error> {
-        self.change_endpoint(account, name, who, |settings| settings.halt.take().is_some()).await
+        let skipped = match from {
+            ResumeFrom::Cursor => None,
+            ResumeFrom::Now => {
+                let endpoint = self.endpoint(account, name)?;
+                self.skip_to_head(endpoint.account, &endpoint.settings.value, who)?
+            }
+        };
+        self.change_endpoint(account, name, who, |settings| {
+            let was_halted = settings.halt.take().is_some();
+            if was_halted && skipped.is_some() {
+                settings.skip.clone_from(&skipped);
+            }
+            was_halted
+        })
+        .await
+    }
+
+    /// Passes over everything that an account has taken in so far; nothing where that is nothing.
+    fn skip_to_head(
+        &self,
+        account: AccountId,
+        settings: &EndpointSettings,
+        who: &Who,
+    ) -> Result<Option<Skipped>, Error> {
+        let to = self.0.log.account_head(account);
+        let number = settings.skip.as_ref().map_or(0, |skip| skip.number) + 1;
+        let row = self.0.log.index_at(account, to)?;
+        Ok(row.map(|row| Skipped { number, to, position: row.position, who: who.label() }))
     }
 
     /// Gives an endpoint a new key to sign with; the ones before it stay valid for `overlap`.

@@ -46,7 +46,10 @@ use crate::security::{
 pub use self::account::{AccountSettings, Language};
 pub use self::build::{AsOf, Build};
 pub use self::catalogs::{CurrentCatalog, OwnFile};
-pub use self::endpoint::{Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, Order, Signing, SigningKey};
+pub use self::endpoint::{
+    Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, OnFilterError, Order, ResumeFrom, Signing,
+    SigningKey, Skipped, StartAt,
+};
 pub use self::error::Error;
 pub use self::execute::{Condition, May, NewToken, ReplayDraft};
 pub use self::job::{JobState, ReplaySettings};

@@ -14,7 +14,7 @@ use super::delivering::{EndpointState, EndpointStatus};
 use super::health::Trouble;
 use super::query::{List, Page, Parameters};
 use super::{Api, failure};
-use crate::accounts::{Endpoint, Halt};
+use crate::accounts::{Endpoint, Halt, ResumeFrom};
 use crate::model::limits::PAGE_ROWS_MAX;
 use crate::model::{AccountName, EndpointName, Permission};
 use crate::web::{Code, Input, Problem};
@@ -32,21 +32,13 @@ impl Input for Nothing {
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[schemars(rename = "Resume")]
 pub(super) struct ResumeRequest {
+    /// It must be said where something has waited for more than an hour; else it goes on from where it stands.
     #[serde(default)]
-    from: ResumeFrom,
+    from: Option<ResumeFrom>,
 }
 
 impl Input for ResumeRequest {
     const ADDED_ON_READING: &'static [&'static str] = &[];
-}
-
-/// From where a paused endpoint goes on.
-#[derive(Debug, Clone, Copy, Default, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum ResumeFrom {
-    /// From where it stands: everything that waits is delivered, in order.
-    #[default]
-    Cursor,
 }
 
 /// How an endpoint does after it was told something.
@@ -110,19 +102,35 @@ pub(super) async fn pause(call: Call, Optional(Nothing {}): Optional<Nothing>) -
 
 pub(super) async fn resume(
     call: Call,
-    Optional(ResumeRequest { from: ResumeFrom::Cursor }): Optional<ResumeRequest>,
+    Optional(ResumeRequest { from }): Optional<ResumeRequest>,
 ) -> Result<Read<Conducted>, Problem> {
     let endpoint = call.endpoint()?;
     // Not a way to undo a 410: that takes somebody who enables the endpoint again.
     let endpoint = match endpoint.settings.value.halt {
         Some((Halt::Paused, _)) => {
+            let from = chosen(&call, &endpoint, from).await?;
             let (account, name) = (&endpoint.account_name, &endpoint.name);
-            let resumed = call.api.accounts.resume_endpoint(account, name, &call.who()?).await;
+            let resumed = call.api.accounts.resume_endpoint(account, name, from, &call.who()?).await;
             resumed.map_err(|error| call.refused(error))?
         }
         Some((Halt::Gone, _)) | None => endpoint,
     };
     conducted(&call, &endpoint).await
+}
+
+/// Says from where an endpoint goes on: it must be said where much waits.
+pub(super) async fn chosen(call: &Call, endpoint: &Endpoint, from: Option<ResumeFrom>) -> Result<ResumeFrom, Problem> {
+    if let Some(from) = from {
+        return Ok(from);
+    }
+    let Read(status) = status_of(call, endpoint).await?;
+    if status.lag.ms <= WAITED_MS_MAX {
+        return Ok(ResumeFrom::Cursor);
+    }
+    let (events, since) = (status.lag.events, status.lag.oldest_at);
+    let since = since.map(|since| format!(", the oldest since {since}")).unwrap_or_default();
+    let problem = Problem::new(Code::ResumeChoiceNeeded).detail(format!("{events} events wait{since}"));
+    Err(problem.with("waiting", events))
 }
 
 pub(super) async fn retry(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<Conducted>, Problem> {
@@ -295,6 +303,8 @@ pub(super) fn named(account: &crate::accounts::Account, name: &EndpointName) -> 
     endpoint.ok_or_else(|| failure::endpoint_not_found(name))
 }
 
+/// What waits longer than this is not sent by surprise.
+const WAITED_MS_MAX: u64 = 60 * 60 * 1_000;
 const ACCOUNTS_AT_ONCE: usize = 1_000;
 const TROUBLES_MAX: usize = 20;
 const RECEIVER_GONE: &str = "receiver_gone";

@@ -23,7 +23,9 @@ use super::stretch::{Stretch, expired};
 use crate::accounts::{Account, Endpoint, Format};
 use crate::log::{Course, Handle};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{Aside, Attempt, EndpointName, EventId, EventType, Offset, Permission, Sequence, Timestamp};
+use crate::model::{
+    Aside, Attempt, EndpointId, EndpointName, EventId, EventType, Offset, Permission, Sequence, Timestamp,
+};
 use crate::security::Hex;
 use crate::web::{Code, Problem};
 
@@ -49,6 +51,8 @@ pub(super) enum Outcome {
     Discarded,
     /// It was too old when its turn came, or retention took it before it could be delivered.
     Expired,
+    /// A person has passed over it.
+    Skipped,
     /// A sequence number that no event got.
     Unused,
 }
@@ -132,6 +136,7 @@ impl Outcome {
             Self::DeadLetter => "a dead letter",
             Self::Discarded => "discarded",
             Self::Expired => "expired",
+            Self::Skipped => "skipped",
             Self::Unused => "unused",
         }
     }
@@ -215,9 +220,7 @@ impl Pair {
             AttemptRecord::decode(bytes).map(|record| (course, record)).map_err(|error| ours(&error))
         });
         let attempts = attempts.collect::<Result<_, _>>()?;
-        let aside = log.aside(endpoint.id, offset).map_err(of_log)?;
-        let aside = aside.map(|(aside, row)| AsideEvent::decode(row.value).map(|event| (aside, event)));
-        let aside = aside.transpose().map_err(|error| ours(&error))?;
+        let aside = aside_of(log, endpoint.id, offset)?;
         let is_kept = record.is_some();
         Ok(Self { endpoint: Arc::clone(endpoint), offset, is_kept, id, event_type, attempts, aside })
     }
@@ -246,9 +249,10 @@ impl Pair {
                 (_, Some(last)) if last.error.is_none() => Some(Outcome::Delivered),
                 (Some((Aside::DeadLetter, _)), _) => Some(Outcome::DeadLetter),
                 (Some((Aside::Discarded, _)), _) => Some(Outcome::Discarded),
+                (Some((Aside::Skipped, _)), _) => Some(Outcome::Skipped),
                 (Some((Aside::Expired, _)), _) | (_, Some(_)) => Some(Outcome::Expired),
-                (Some((Aside::Parked | Aside::Skipped, _)) | None, None) if self.is_kept => Some(Outcome::Filtered),
-                (Some((Aside::Parked | Aside::Skipped, _)) | None, None) => None,
+                (Some((Aside::Parked, _)) | None, None) if self.is_kept => Some(Outcome::Filtered),
+                (Some((Aside::Parked, _)) | None, None) => None,
             },
         }
     }
@@ -279,6 +283,26 @@ impl Pair {
             last_attempt_at: last.map(|last| last.at),
         }
     }
+}
+
+/// Returns what an event was set aside as; one row may tell of many that a person has passed over. Blocks.
+pub(super) fn aside_of(
+    log: &Handle,
+    endpoint: EndpointId,
+    offset: Offset,
+) -> Result<Option<(Aside, AsideEvent)>, Problem> {
+    let found = match log.aside(endpoint, offset).map_err(of_log)? {
+        Some(found) => Some(found),
+        None => {
+            let next = log.asides(endpoint, Aside::Skipped, offset..Offset(u64::MAX), 1).map_err(of_log)?;
+            next.into_iter().next().map(|row| (Aside::Skipped, row))
+        }
+    };
+    let Some((aside, row)) = found else { return Ok(None) };
+    let is_meant_alone = row.offset == offset;
+    let event = AsideEvent::decode(row.value).map_err(|error| ours(&error))?;
+    let is_meant = is_meant_alone || event.first != Offset(0) && event.first <= offset;
+    Ok(is_meant.then_some((aside, event)))
 }
 
 /// Returns the endpoint and the offset that the path names.

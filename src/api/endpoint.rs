@@ -14,14 +14,17 @@ use super::answer::{Changed, Current, Read, Removed, Written};
 use super::body::{Json, Patch};
 use super::call::Call;
 use super::changed::{Revision, Setting, condition};
+use super::conduct::{chosen, status_of};
 use super::delivering::{AttemptError, Failure};
-use super::failure::{invalid, ours};
-use super::query::{List, Page};
+use super::failure::{invalid, of_log, ours};
+use super::query::{List, Page, Point};
 use super::rights;
+use super::stretch::Stretch;
 use crate::accounts::{
-    Accounts, Auth, Condition, Endpoint, EndpointDraft, EndpointSettings, Error, Format, May, Order, Signing,
+    Account, Accounts, Auth, Condition, Endpoint, EndpointDraft, EndpointSettings, Error, Format, May, OnFilterError,
+    Order, Signing, StartAt,
 };
-use crate::model::{AccountName, EndpointName, Permission, SettingKind};
+use crate::model::{AccountName, EndpointName, Offset, Permission, SettingKind};
 use crate::web::json::{from_value, merge};
 use crate::web::{Code, FieldError, Input, Problem};
 
@@ -72,6 +75,12 @@ pub(super) struct Shown {
     types: Option<Vec<String>>,
     /// What the endpoint receives less than its account; null where it is the same.
     rights: Option<rights::Shown>,
+    /// What is older than this when its turn comes is not sent; null where any that is kept is.
+    max_age_ms: Option<u64>,
+    /// The same for single types, by name or pattern.
+    max_age_by_type: BTreeMap<String, u64>,
+    /// What becomes of an event that a filter does not answer properly for.
+    on_filter_error: OnFilterError,
 }
 
 /// How hooklog shows a receiver who it is, as it is read.
@@ -121,6 +130,13 @@ impl Shown {
             headers: settings.headers.clone(),
             types: settings.types.as_ref().map(|types| types.iter().map(|name| name.as_str().to_owned()).collect()),
             rights: settings.rights.as_ref().map(|rights| rights::Shown::of(accounts, rights)),
+            max_age_ms: settings.max_age_ms,
+            max_age_by_type: settings
+                .max_age_by_type
+                .iter()
+                .map(|(name, ms)| (name.as_str().to_owned(), *ms))
+                .collect(),
+            on_filter_error: settings.on_filter_error,
         }
     }
 
@@ -166,12 +182,18 @@ pub(super) async fn get(call: Call, (): ()) -> Result<Current<View>, Problem> {
     Ok(Current { revision: value.revision.revision.clone(), value })
 }
 
-pub(super) async fn put(call: Call, Json(draft): Json<EndpointDraft>) -> Result<Written<View>, Problem> {
+pub(super) async fn put(call: Call, Json(mut draft): Json<EndpointDraft>) -> Result<Written<View>, Problem> {
     let account = call.account()?;
     let name = EndpointName::parse(call.segment("endpoint")).map_err(|problem| invalid("", &problem.to_string()))?;
     let present = account.endpoints.get(&name).map(|endpoint| &**endpoint);
     let condition = wanted(&call, &name, present).await?;
     let warnings = judge(&call, &draft.url, present).await?;
+    if let Some(present) = present.filter(|present| draft.enabled && !present.settings.value.enabled) {
+        draft.resume_from = Some(chosen(&call, present, draft.resume_from).await?);
+    }
+    if present.is_none() {
+        draft.after = start_after(&call, &account, draft.start_at.as_ref()).await?;
+    }
     let (endpoint, is_new) =
         write(&call, &account.name, &name, draft, condition).await?.map_err(|error| call.refused(error))?;
     let value = View { warnings, ..View::of(&call.api.accounts, &endpoint) };
@@ -184,7 +206,10 @@ pub(super) async fn patch(call: Call, patch: Patch<EndpointDraft>) -> Result<Cha
         let endpoint = call.endpoint()?;
         let asked = wanted(&call, &endpoint.name, Some(&endpoint)).await?;
         let value = Shown::of(&call.api.accounts, &endpoint.settings.value).changed(patch.change.clone())?;
-        let draft: EndpointDraft = from_value(value)?;
+        let mut draft: EndpointDraft = from_value(value)?;
+        if draft.enabled && !endpoint.settings.value.enabled {
+            draft.resume_from = Some(chosen(&call, &endpoint, draft.resume_from).await?);
+        }
         let warnings = judge(&call, &draft.url, Some(&endpoint)).await?;
         // What was merged holds for what was read, whatever the writer asked for.
         let at = Condition::At(endpoint.settings.revision);
@@ -218,6 +243,37 @@ async fn write(
     let may =
         May { move_secrets: call.also_may(Permission::Secrets), change_rights: call.also_may(Permission::Rights) };
     Ok(call.api.accounts.put_endpoint(account, name, draft, condition, &who, may).await)
+}
+
+/// Finds the last event before the first of a new endpoint; none where that is the head when it is made.
+async fn start_after(call: &Call, account: &Account, start: Option<&StartAt>) -> Result<Option<Offset>, Problem> {
+    let id = account.id;
+    let first = match start {
+        None | Some(StartAt::Now) => return Ok(None),
+        Some(StartAt::Earliest) => call.look_up(move |log| log.oldest_offset(id).map_err(of_log)).await?,
+        Some(StartAt::Offset(offset)) => {
+            let offset = *offset;
+            if offset == Offset(0) || offset > call.api.log.account_head(id).next() {
+                let detail = format!("must be 1 to {}, which is the next event", call.api.log.account_head(id).next());
+                return Err(invalid("/startAt/offset", &detail));
+            }
+            let stretch = call.look_up(move |log| Stretch::resolve(log, id, Some(Point::Offset(offset)), None)).await?;
+            stretch.from
+        }
+        Some(StartAt::Time(time)) => {
+            let time = *time;
+            call.look_up(move |log| Stretch::resolve(log, id, Some(Point::Time(time)), None)).await?.from
+        }
+        Some(StartAt::Endpoint(other)) => {
+            let other = account
+                .endpoints
+                .get(other)
+                .ok_or_else(|| invalid("/startAt/endpoint", "names no endpoint of this account"))?;
+            let Read(status) = status_of(call, other).await?;
+            status.cursor.next()
+        }
+    };
+    Ok(Some(first.previous()))
 }
 
 /// Looks where a new URL leads at present: nowhere that may be sent to is refused, nowhere at all is a warning.

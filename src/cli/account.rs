@@ -158,7 +158,11 @@ impl Setting {
 
 /// Writes labels or headers to set and to remove as a merge patch; nothing where nothing was said.
 pub(crate) fn merge(set: &[Assignment], removed: &[String]) -> Option<Value> {
-    let set = set.iter().map(|set| (set.name.clone(), Value::String(set.value.clone())));
+    merge_values(set.iter().map(|set| (set.name.clone(), Value::String(set.value.clone()))), removed)
+}
+
+/// Returns the same for values of any kind.
+pub(crate) fn merge_values(set: impl Iterator<Item = (String, Value)>, removed: &[String]) -> Option<Value> {
     let members: Map<_, _> = removed.iter().map(|name| (name.clone(), Value::Null)).chain(set).collect();
     (!members.is_empty()).then_some(Value::Object(members))
 }

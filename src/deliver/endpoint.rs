@@ -19,12 +19,12 @@ use super::desk::{self, Desk, Looked, Orders, Wanted};
 use super::line::{Attempted, Errand, Line};
 use super::machine::{
     Action, AsideChange, AsideEvent, Boot, CourseId, Decision, Input, Machine, Now, Order, Policy, ReplayId, Saved,
-    Since, Start, State, Whereabouts,
+    Since, Skip, Start, State, Whereabouts,
 };
 use super::registry::{Mailbox, Shared};
 use super::source::{DecidedEvent, Undecided};
 use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem};
-use crate::accounts::{self, Endpoint, Halt, JobState};
+use crate::accounts::{self, Endpoint, Halt, JobState, OnFilterError, Skipped};
 use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Aside, Attempt, Offset, Position, Sequence, Timestamp};
 use crate::runtime::{Crew, Random, blocking};
@@ -163,6 +163,7 @@ pub(super) async fn run(mut loaded: Box<Loaded>, mailbox: Arc<Mailbox>, mut mess
     let mut waits = Waits { attempts: Crew::new(), reads: FuturesUnordered::new(), look: None, write: None };
     let mut actions = Vec::new();
     let mut is_draining = false;
+    loaded.skip(&mut actions);
     loaded.take(Input::Wake, &mut actions);
     loaded.start_replay(&mut actions);
     loop {
@@ -238,7 +239,7 @@ impl Loaded {
                 Action::Read { course, from, limit } => {
                     let (source, endpoint) = (Arc::clone(&self.shared.parts.source), Arc::clone(&self.endpoint));
                     waits.reads.push(Box::pin(async move {
-                        let answer = blocking(move || source.decide(&endpoint, from, limit)).await;
+                        let answer = blocking(move || source.decide(&endpoint, from, limit, course.occasion())).await;
                         (course, from, answer)
                     }));
                 }
@@ -443,7 +444,16 @@ impl Loaded {
         self.note_decided();
         self.endpoint = endpoint;
         self.take(Input::PolicyChanged(self.shared.policy(&self.endpoint)), actions);
+        // Before anything goes on: what is passed over is not sent first.
+        self.skip(actions);
         self.switch(actions);
+    }
+
+    /// Passes over what a person has said is to be passed over; the machine ignores what was done already.
+    fn skip(&mut self, actions: &mut Vec<Action>) {
+        let Some(Skipped { number, to, position, who }) = self.endpoint.settings.value.skip.clone() else { return };
+        self.parked.add([(to, position)].into_iter());
+        self.take(Input::Skip(Skip { number, to, who: who.into() }), actions);
     }
 
     /// Takes over what the settings say, and lets nothing begin any more by what they said before.
@@ -553,7 +563,7 @@ impl Shared {
             refusals_in_a_row_max: self.options.refusals_in_a_row_max,
             retry_schedule: Arc::clone(&self.options.retry_schedule),
             lane_hold: self.options.lane_hold,
-            gives_up_faults: false,
+            gives_up_faults: settings.on_filter_error == OnFilterError::DeadLetter,
         }
     }
 

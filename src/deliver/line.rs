@@ -14,13 +14,23 @@ use super::machine::{AttemptResult, CourseId};
 use super::outcome::{AttemptError, AttemptOutcome, Failure, Verdict};
 use super::registry::Shared;
 use super::send::{Credentials, InvalidRoute, Message, Route, RouteSettings, SigningKey};
-use super::source::{Body, Made, Source};
+use super::source::{Body, Made, Occasion, Source};
 use super::status::LastFailure;
 use crate::accounts::{self, Endpoint, EndpointSettings};
 use crate::log::{Course, OutcomeRow};
 use crate::model::{Attempt, Offset, Sequence, Timestamp};
 use crate::runtime::Clock;
 use crate::security::Target;
+
+impl CourseId {
+    /// On what occasion its events are wanted.
+    pub(super) const fn occasion(self) -> Occasion {
+        match self {
+            Self::Live => Occasion::InTurn,
+            Self::Replay(_) => Occasion::Asked,
+        }
+    }
+}
 
 /// Why there is no way to a receiver.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +105,7 @@ impl Line {
 
     /// Makes one request of an event, if there is something to send.
     pub(super) async fn attempt(&self, errand: Errand) -> Attempted {
-        let Errand { course, offset, attempt, sequence, .. } = errand;
+        let Errand { course, offset, attempt, sequence, is_redelivery, .. } = errand;
         // The whole process sends so many at once; whoever waits here has not begun.
         let Ok(_permit) = self.in_flight.acquire().await else { return without_request(AttemptResult::Cancelled) };
         if self.is_retired.load(Ordering::Acquire) {
@@ -105,7 +115,8 @@ impl Line {
             Ok(route) => route,
             Err(why) => return self.impossible(why),
         };
-        let made = match self.source.body(&self.endpoint, offset).await {
+        let occasion = if is_redelivery { Occasion::Asked } else { course.occasion() };
+        let made = match self.source.body(&self.endpoint, offset, occasion).await {
             Body::Ready(made) => made,
             Body::Filtered(by) => return without_request(AttemptResult::Filtered(by)),
             Body::Fault => return without_request(AttemptResult::Fault),

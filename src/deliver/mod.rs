@@ -28,7 +28,7 @@ pub use self::desk::{Granted, Wish};
 pub use self::endpoint_test::{StageName, TestError, TestReport, TestRequest, TestStage};
 pub use self::machine::{AsideEvent, Cause, Decision, FilteredBy, Outcome, State, Whereabouts};
 pub use self::registry::{Handle, Options, Parts};
-pub use self::source::{Body, DecidedEvent, Made, Source, Undecided};
+pub use self::source::{Body, DecidedEvent, Made, Occasion, Source, Undecided};
 pub use self::status::{
     EndpointState, EndpointStatus, Lag, LastFailure, LedgerSince, LedgerView, ReplayProgress, StatusProblem,
 };

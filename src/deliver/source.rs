@@ -63,6 +63,15 @@ pub enum Body {
     TooOld,
 }
 
+/// On what occasion events are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// Their turn has come: what is older by then than the endpoint wants is not sent.
+    InTurn,
+    /// Somebody has asked for them, however old they are.
+    Asked,
+}
+
 /// Decides and makes bodies.
 pub trait Source: Send + Sync {
     /// Says what is to become of an endpoint's events from `from` on: at most `limit`, one decision an event,
@@ -70,10 +79,21 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// Where the log or the rights cannot be read; it is asked again later.
-    fn decide(&self, endpoint: &Endpoint, from: Offset, limit: u32) -> Result<Vec<DecidedEvent>, Undecided>;
+    fn decide(
+        &self,
+        endpoint: &Endpoint,
+        from: Offset,
+        limit: u32,
+        occasion: Occasion,
+    ) -> Result<Vec<DecidedEvent>, Undecided>;
 
     /// Makes the body of an event for an endpoint, by what holds now.
-    fn body<'a>(&'a self, endpoint: &'a Endpoint, offset: Offset) -> Pin<Box<dyn Future<Output = Body> + Send + 'a>>;
+    fn body<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        offset: Offset,
+        occasion: Occasion,
+    ) -> Pin<Box<dyn Future<Output = Body> + Send + 'a>>;
 }
 
 /// Why nothing can be decided at this moment.

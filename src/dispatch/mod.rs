@@ -21,11 +21,11 @@ use bytes::Bytes;
 
 use crate::accounts::{Account, Accounts, Effective, Endpoint, Format, Mark, Table};
 use crate::deliver::format::Content;
-use crate::deliver::{Body, DecidedEvent, Decision, FilteredBy, Made, Outcome, Source, Undecided};
+use crate::deliver::{Body, DecidedEvent, Decision, FilteredBy, Made, Occasion, Outcome, Source, Undecided};
 use crate::filter::{Filter, Host};
 use crate::log;
-use crate::model::{AccountId, Event, EventType, Offset, Position, Record};
-use crate::runtime::{Tasks, blocking};
+use crate::model::{AccountId, Event, EventType, Offset, Position, Record, Timestamp};
+use crate::runtime::{Clock, Tasks, blocking};
 
 use self::recent::Recent;
 use self::rights::{Owner, Rights};
@@ -49,6 +49,8 @@ pub struct Parts {
     pub rights: Arc<Filter>,
     /// Where batches run.
     pub tasks: Tasks,
+    /// What time it is: how old an event is.
+    pub clock: Clock,
 }
 
 /// Decides and makes bodies; cheap to clone.
@@ -58,15 +60,16 @@ pub struct Dispatch {
     accounts: Accounts,
     rights: Rights,
     recent: Arc<Recent>,
+    clock: Clock,
 }
 
 impl Dispatch {
     /// Makes the joint over a log.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { log, accounts, host, rights, tasks } = parts;
+        let Parts { log, accounts, host, rights, tasks, clock } = parts;
         let rights = Rights::new(host, rights, accounts.clone(), tasks);
-        Self { log, accounts, rights, recent: Arc::new(Recent::new(RECENT_BYTES_MAX)) }
+        Self { log, accounts, rights, recent: Arc::new(Recent::new(RECENT_BYTES_MAX)), clock }
     }
 
     /// Says what an account's rights leave of events, in their order: for who wants to look at them.
@@ -143,9 +146,22 @@ impl Dispatch {
         .await
     }
 
-    async fn make(&self, endpoint: &Endpoint, offset: Offset) -> Result<Body, Undecided> {
+    /// Whether an event is older than an endpoint wants to be told of.
+    fn is_too_old(&self, endpoint: &Endpoint, event_type: &EventType, record: &Record, occasion: Occasion) -> bool {
+        let settings = &endpoint.settings.value;
+        if occasion == Occasion::Asked || !settings.has_max_age() {
+            return false;
+        }
+        let age = Timestamp(self.clock.wall_ms()).since(record.header.recorded_at);
+        settings.max_age(event_type.as_str()).is_some_and(|max| age > max)
+    }
+
+    async fn make(&self, endpoint: &Endpoint, offset: Offset, occasion: Occasion) -> Result<Body, Undecided> {
         let Some(record) = self.record(endpoint.account, offset).await? else { return Ok(Body::Gone) };
         let (event_type, event) = self.log.event(&record)?;
+        if self.is_too_old(endpoint, &event_type, &record, occasion) {
+            return Ok(Body::TooOld);
+        }
         let Effective { table, revision, as_of, stamp } = self.accounts.effective_for(endpoint)?;
         let owner = Owner { account: endpoint.account, name: &endpoint.account_name };
         let left = match self.rights.ask(owner, &table, &event_type, &event).await {
@@ -204,7 +220,13 @@ fn body(
 }
 
 impl Source for Dispatch {
-    fn decide(&self, endpoint: &Endpoint, from: Offset, limit: u32) -> Result<Vec<DecidedEvent>, Undecided> {
+    fn decide(
+        &self,
+        endpoint: &Endpoint,
+        from: Offset,
+        limit: u32,
+        occasion: Occasion,
+    ) -> Result<Vec<DecidedEvent>, Undecided> {
         let account = endpoint.account;
         let table = self.accounts.effective_for(endpoint)?.table;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(DECIDE_EVENTS_MAX);
@@ -220,7 +242,14 @@ impl Source for Dispatch {
             if decided.len() >= limit {
                 return Ok(decided);
             }
-            decided.push(self.decide_record(&record, &table)?);
+            let mut event = self.decide_record(&record, &table)?;
+            if event.decision.outcome == Outcome::Pass && endpoint.settings.value.has_max_age() {
+                let (event_type, _) = self.log.event(&record)?;
+                if self.is_too_old(endpoint, &event_type, &record, occasion) {
+                    event.decision.outcome = Outcome::TooOld;
+                }
+            }
+            decided.push(event);
             next = record.header.offset.next();
             self.recent.put(record);
         }
@@ -232,9 +261,14 @@ impl Source for Dispatch {
         Ok(decided)
     }
 
-    fn body<'a>(&'a self, endpoint: &'a Endpoint, offset: Offset) -> Pin<Box<dyn Future<Output = Body> + Send + 'a>> {
+    fn body<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        offset: Offset,
+        occasion: Occasion,
+    ) -> Pin<Box<dyn Future<Output = Body> + Send + 'a>> {
         Box::pin(async move {
-            self.make(endpoint, offset).await.unwrap_or_else(|problem| {
+            self.make(endpoint, offset, occasion).await.unwrap_or_else(|problem| {
                 tracing::error!(account = %endpoint.account_name, %offset, %problem, "a body cannot be made");
                 Body::Later
             })

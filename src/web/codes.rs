@@ -209,8 +209,9 @@ codes! {
     ResumeChoiceNeeded, "resume_choice_needed", CONFLICT, "Say where to go on",
     "The endpoint has much waiting from the time it was off or paused. Switching it on would send all of that at \
      once, which may or may not be what its receiver expects.",
-    "Say which: `{\"from\": \"cursor\"}` delivers everything that waits, in order; `{\"from\": \"now\"}` skips it and \
-     counts it as skipped. `detail` says how much is waiting.";
+    "Say which: `cursor` delivers everything that waits, in order; `now` skips it and counts it as skipped. Resuming \
+     takes it as `{\"from\": \"now\"}`, switching on as `\"resumeFrom\": \"now\"` beside the settings. `detail` says how \
+     much is waiting.";
 
     ConfirmationNeeded, "confirmation_needed", CONFLICT, "This needs a confirmation",
     "What was asked for destroys something that cannot be brought back, and the request does not confirm it.",

@@ -19,5 +19,6 @@ mod filters;
 mod operation;
 mod peers;
 mod readme;
+mod refused;
 mod replay;
 mod rights;

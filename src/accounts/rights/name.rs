@@ -72,7 +72,7 @@ impl TypeName {
     }
 
     /// Returns how much it says: of two names that match one type, the greater one holds.
-    pub(super) fn weight(&self) -> (bool, usize) {
+    pub(in crate::accounts) fn weight(&self) -> (bool, usize) {
         (self.is_exact(), self.0.len())
     }
 }

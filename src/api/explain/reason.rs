@@ -12,8 +12,8 @@ use super::super::answer::Read;
 use super::super::call::Call;
 use super::super::conduct::status_of;
 use super::super::delivering::{AsideEvent, Cause, EndpointState, EndpointStatus};
-use super::super::delivery::{Outcome, View};
-use super::super::failure::{of_log, ours};
+use super::super::delivery::{Outcome, View, aside_of};
+use super::super::failure::of_log;
 use crate::accounts::{Endpoint, Mark, RightsOf, Withholding};
 use crate::model::{EndpointId, EventType, Offset, Position, Timestamp};
 use crate::runtime::blocking;
@@ -56,6 +56,8 @@ pub(super) enum Code {
     Aborted,
     /// A person has given it up.
     Discarded,
+    /// A person has passed over it.
+    Skipped,
     /// Rights could not be applied to it; it waits until that is mended, or was given up.
     Fault,
     /// A person has paused the endpoint.
@@ -137,6 +139,7 @@ impl<'a> Reasons<'a> {
                 Reason::new(Code::Refused, format!("{}; it is tried again, and its lane has gone on", refused(view)))
             }
             Outcome::DeadLetter => given_up(view, self.letter(endpoint, offset).await?),
+            Outcome::Skipped => skipped(self.letter(endpoint, offset).await?),
             Outcome::Discarded => discarded(self.letter(endpoint, offset).await?),
             Outcome::Held => {
                 let detail = "rights could not be applied to it: its lane waits until they are changed or mended";
@@ -171,8 +174,8 @@ impl<'a> Reasons<'a> {
     /// What is kept of an event that was set aside.
     async fn letter(&self, endpoint: &Endpoint, offset: Offset) -> Result<Option<AsideEvent>, Problem> {
         let id = endpoint.id;
-        let row = self.call.look_up(move |log| log.aside(id, offset).map_err(of_log)).await?;
-        row.map(|(_, row)| AsideEvent::decode(row.value)).transpose().map_err(|error| ours(&error))
+        let found = self.call.look_up(move |log| aside_of(log, id, offset)).await?;
+        Ok(found.map(|(_, event)| event))
     }
 
     async fn withheld(
@@ -251,6 +254,13 @@ fn given_up(view: &View, letter: Option<AsideEvent>) -> Reason {
             Reason::new(Code::GivenUp, format!("{}; it was given up{at}: {redeliver}", refused(view)))
         }
     }
+}
+
+fn skipped(letter: Option<AsideEvent>) -> Reason {
+    let told = letter.map(|event| format!(", at {} by {}", event.at, event.who)).unwrap_or_default();
+    let detail =
+        format!("the endpoint was told to go on with what came in from then on{told}: start a replay to send it");
+    Reason::new(Code::Skipped, detail)
 }
 
 fn discarded(letter: Option<AsideEvent>) -> Reason {

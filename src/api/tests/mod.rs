@@ -3,6 +3,7 @@
 mod dead_letters;
 mod document;
 mod endpoint_test;
+mod going_on;
 mod history;
 mod manners;
 mod permissions;
@@ -202,7 +203,7 @@ async fn dispatch(log: &Log, accounts: &Accounts, clock: &Clock, tasks: &Tasks, 
     let host = filter::Host::start(options, clock.clone(), metrics.filter.clone()).unwrap();
     let rights = host.load(Bytes::from_static(filter::BUILT_IN_RIGHTS)).await.unwrap();
     let (log, accounts, tasks) = (log.handle(), accounts.clone(), tasks.clone());
-    Dispatch::new(crate::dispatch::Parts { log, accounts, host, rights, tasks })
+    Dispatch::new(crate::dispatch::Parts { log, accounts, host, rights, tasks, clock: clock.clone() })
 }
 
 fn listening() -> crate::web::Options {

@@ -35,6 +35,15 @@ pub(crate) struct Arguments {
     verb: Verb,
 }
 
+/// Where an endpoint goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum ResumeFrom {
+    /// Where it stopped: everything that waits is sent, in order
+    Cursor,
+    /// With what comes in from now on: what waits is skipped
+    Now,
+}
+
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// List the endpoints of an account, or of all accounts with their states
@@ -109,11 +118,16 @@ enum Verb {
         #[command(flatten)]
         rehearsal: Rehearsal,
     },
-    /// Go on sending where it stopped
-    #[command(after_help = "Examples:\n  hooklog endpoint resume acme/crm")]
+    /// Go on sending where it stopped, or with what comes in from now on
+    #[command(after_help = "Examples:
+  hooklog endpoint resume acme/crm
+  hooklog endpoint resume acme/crm --from now      skip what waits")]
     Resume {
         /// The endpoint
         endpoint: EndpointAddress,
+        /// Where to go on; must be said where something has waited for more than an hour
+        #[arg(long, value_enum)]
+        from: Option<ResumeFrom>,
         #[command(flatten)]
         rehearsal: Rehearsal,
     },
@@ -172,9 +186,14 @@ impl Arguments {
                 let request = Request::post(format!("{}/pause", endpoint.path()), json!({}));
                 change(&mut client, context, rehearsal, request, &format!("{endpoint} is paused")).await
             }
-            Verb::Resume { endpoint, rehearsal } => {
-                let request = Request::post(format!("{}/resume", endpoint.path()), json!({"from": "cursor"}));
-                change(&mut client, context, rehearsal, request, &format!("{endpoint} goes on where it stopped")).await
+            Verb::Resume { endpoint, from, rehearsal } => {
+                let (body, told) = match from {
+                    None => (json!({}), "goes on where it stopped"),
+                    Some(ResumeFrom::Cursor) => (json!({"from": "cursor"}), "goes on where it stopped"),
+                    Some(ResumeFrom::Now) => (json!({"from": "now"}), "goes on with what comes in from now on"),
+                };
+                let request = Request::post(format!("{}/resume", endpoint.path()), body);
+                change(&mut client, context, rehearsal, request, &format!("{endpoint} {told}")).await
             }
             Verb::Retry { endpoint, rehearsal } => {
                 let request = Request::post(format!("{}/retry", endpoint.path()), json!({}));

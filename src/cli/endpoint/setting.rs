@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::account::{Document, Setting, choice, merge};
+use crate::cli::account::{Document, Setting, choice, merge, merge_values};
 use crate::cli::address::EndpointAddress;
 use crate::cli::assignment::{Assignment, TextOrFile};
 use crate::cli::client::Client;
@@ -15,6 +15,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::span::Span;
 use crate::cli::writing::Rehearsal;
+use crate::model::{EndpointName, Timestamp};
 
 /// Create an endpoint or change what is said, leaving the rest as it is
 #[derive(Debug, clap::Args)]
@@ -24,6 +25,7 @@ use crate::cli::writing::Rehearsal;
   hooklog endpoint set acme/crm --auth basic:ino:@- < password.txt
   hooklog endpoint set acme/crm --type 'call.*' --type agent.logged_in
   hooklog endpoint set acme/crm --header x-team=north --no-header x-old
+  hooklog endpoint set acme/screens https://s.example.com/ --start-at earliest --max-age-of 'call.*=30s'
   hooklog endpoint set acme/crm --order strict --max-in-flight 1 --dry-run")]
 pub(super) struct Set {
     /// The endpoint
@@ -72,6 +74,24 @@ pub(super) struct Settings {
     /// How long the receiver may take to answer, such as 15s
     #[arg(long, value_name = "SPAN")]
     timeout: Option<Span>,
+    /// Do not send what is older than this when its turn comes, such as 10m; any for no such limit
+    #[arg(long, value_name = "SPAN")]
+    max_age: Option<Age>,
+    /// The same for a type or a family (may be repeated), such as call.*=30s
+    #[arg(long = "max-age-of", value_name = "TYPE=SPAN")]
+    max_ages: Vec<Assignment>,
+    /// Name this type no more (may be repeated)
+    #[arg(long = "no-max-age-of", value_name = "TYPE")]
+    removed_max_ages: Vec<String>,
+    /// What becomes of an event that a filter does not answer for: hold (its lane waits) or dead_letter
+    #[arg(long, value_name = "WHAT")]
+    on_filter_error: Option<String>,
+    /// Where it goes on when it is switched on again and much waits: cursor (send all of it) or now (skip it)
+    #[arg(long, value_name = "WHERE", requires = "enabled")]
+    resume_from: Option<String>,
+    /// Where a new endpoint begins: now, earliest, an offset, an instant, or another endpoint's name
+    #[arg(long, value_name = "WHERE")]
+    start_at: Option<StartAt>,
     /// Send this header with every request (may be repeated)
     #[arg(long = "header", value_name = "NAME=VALUE")]
     headers: Vec<Assignment>,
@@ -125,6 +145,51 @@ impl Auth {
     }
 }
 
+/// How old an event may be: a stretch of time, or any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Age(Option<Span>);
+
+impl FromStr for Age {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "any" { Ok(Self(None)) } else { text.parse().map(|span| Self(Some(span))) }
+    }
+}
+
+/// Where a new endpoint begins, as the API reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct StartAt(Value);
+
+impl FromStr for StartAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if ["now", "earliest"].contains(&text) {
+            return Ok(Self(json!(text)));
+        }
+        if let Ok(offset) = text.parse::<u64>() {
+            return Ok(Self(json!({ "offset": offset })));
+        }
+        if Timestamp::parse(text).is_ok() {
+            return Ok(Self(json!({ "time": text })));
+        }
+        let name = EndpointName::parse(text)
+            .map_err(|_| "expected now, earliest, an offset, an instant or the name of another endpoint".to_owned())?;
+        Ok(Self(json!({ "endpoint": name })))
+    }
+}
+
+/// Reads how old events of single types may be.
+fn ages(said: &[Assignment]) -> Result<Vec<(String, Value)>, Failure> {
+    let read = |said: &Assignment| {
+        let span: Span =
+            said.value.parse().map_err(|wrong| Failure::usage(format!("--max-age-of {}: {wrong}", said.name)))?;
+        Ok((said.name.clone(), Value::from(span.ms())))
+    };
+    said.iter().map(read).collect()
+}
+
 impl Settings {
     /// The types to ask for; none where that is all.
     fn asked_types(&self) -> Option<&[String]> {
@@ -143,6 +208,11 @@ impl Settings {
             ("types", (self.all_types || !self.types.is_empty()).then(|| json!(self.asked_types()))),
             ("maxInFlight", self.max_in_flight.map(Value::from)),
             ("timeoutMs", self.timeout.map(|span| Value::from(span.ms()))),
+            ("maxAgeMs", self.max_age.map(|Age(span)| json!(span.map(|span| span.ms())))),
+            ("maxAgeByType", merge_values(ages(&self.max_ages)?.into_iter(), &self.removed_max_ages)),
+            ("onFilterError", self.on_filter_error.clone().map(Value::from)),
+            ("resumeFrom", self.resume_from.clone().map(Value::from)),
+            ("startAt", self.start_at.as_ref().map(|StartAt(place)| place.clone())),
             ("headers", merge(&self.headers, &self.removed_headers)),
         ];
         Ok(said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())

@@ -100,6 +100,22 @@ impl Cursor {
         true
     }
 
+    /// Settles everything up to an offset and returns how many offsets were not settled before.
+    pub(super) fn settle_to(&mut self, to: Offset) -> u64 {
+        if to.0 <= self.low {
+            return 0;
+        }
+        let highest = self.highest();
+        let settled = (self.low + 1..=highest.0.min(to.0)).filter(|offset| self.is_settled(Offset(*offset))).count();
+        let new = to.0 - self.low - u64::try_from(settled).unwrap_or(0);
+        let mut cursor = Self::at(to);
+        for offset in (to.0 + 1..=highest.0).map(Offset).filter(|offset| self.is_settled(*offset)) {
+            cursor.settle(offset);
+        }
+        *self = cursor;
+        new
+    }
+
     /// Moves the mark over what is settled right above it.
     fn raise(&mut self) {
         while let Some(first) = self.words.front() {
@@ -270,6 +286,22 @@ pub(super) mod tests {
                 for offset in start..start + 400 {
                     prop_assert_eq!(cursor.is_settled(Offset(offset)), offset <= low || set.contains(&offset));
                 }
+            }
+        }
+
+        #[test]
+        fn everything_up_to_an_offset_is_settled_at_once(cursor in any_cursor(), beyond in 0..70_000_u64) {
+            let to = Offset(cursor.low().0 + beyond);
+            let mut at_once = cursor.clone();
+            let new = at_once.settle_to(to);
+            let mut one_by_one = cursor.clone();
+            let unsettled = (cursor.low().0 + 1..=to.0).map(Offset).filter(|offset| !cursor.is_settled(*offset));
+            prop_assert_eq!(new, unsettled.clone().count() as u64);
+            if beyond <= SPAN {
+                unsettled.for_each(|offset| assert!(one_by_one.settle(offset)));
+                prop_assert_eq!((at_once.low(), at_once.runs()), (one_by_one.low(), one_by_one.runs()));
+            } else {
+                prop_assert!(at_once.low() >= to);
             }
         }
 

@@ -85,6 +85,8 @@ pub enum Input {
     Resumed,
     /// Send one request now, whatever is waited for.
     Retry,
+    /// Pass over everything that waits up to an offset. Ignored where it was done already.
+    Skip(Skip),
     /// Deliver events after all that were given up.
     Redeliver(Vec<Letter>),
     /// Try an event at once that waits for its next try.
@@ -113,6 +115,17 @@ pub enum Input {
     StopReplay(ReplayId),
     /// The process ends: finish what is in flight, write down where things stand, begin nothing.
     Draining,
+}
+
+/// A person passes over what waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// The how-manyth time this is, from 1.
+    pub number: u64,
+    /// The last event that is passed over.
+    pub to: Offset,
+    /// Who said so.
+    pub who: ByteString,
 }
 
 /// An event that was given up, as it is kept.

@@ -31,6 +31,7 @@ pub(super) enum Settlement {
     Filtered(FilteredBy),
     GivenUp,
     Expired,
+    Skipped,
 }
 
 impl Tally {
@@ -51,7 +52,13 @@ impl Tally {
             }
             Settlement::GivenUp => self.given_up += 1,
             Settlement::Expired => self.expired += 1,
+            Settlement::Skipped => self.skipped += 1,
         }
+    }
+
+    /// So many events were passed over.
+    pub(super) const fn skip(&mut self, events: u64) {
+        self.skipped += events;
     }
 
     /// An event that was given up waits again.

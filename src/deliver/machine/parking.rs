@@ -62,7 +62,8 @@ impl End {
     const fn settlement(&self) -> Settlement {
         match self.aside {
             Aside::Expired => Settlement::Expired,
-            Aside::Parked | Aside::DeadLetter | Aside::Discarded | Aside::Skipped => Settlement::GivenUp,
+            Aside::Skipped => Settlement::Skipped,
+            Aside::Parked | Aside::DeadLetter | Aside::Discarded => Settlement::GivenUp,
         }
     }
 }
@@ -110,6 +111,11 @@ impl Parking {
             self.changed.insert(offset);
         }
         was_parked
+    }
+
+    /// Adds a row of what ended.
+    pub(super) fn add_end(&mut self, end: AsideChange) {
+        self.ends.push(end);
     }
 
     #[cfg(test)]
@@ -203,6 +209,20 @@ impl Course {
         self.parking.changed.insert(offset);
         self.parking.ends.push(AsideChange { offset, aside, event: None });
         self.is_dirty = true;
+    }
+
+    /// Takes the parked events up to an offset out, with their numbers.
+    pub(super) fn unpark_to(&mut self, to: Offset) -> Vec<(Offset, Sequence)> {
+        let parked: Vec<(Offset, EntryId)> =
+            self.parking.events.range(..=to).map(|(offset, parked)| (*offset, parked.entry)).collect();
+        let mut taken = Vec::with_capacity(parked.len());
+        for (offset, entry) in parked {
+            taken.push((offset, self.lanes.entry(entry).sequence));
+            self.lanes.remove(entry);
+            self.parking.remove(offset);
+            self.trials.remove(&offset);
+        }
+        taken
     }
 
     /// Takes what is to be written of events that were set aside.

@@ -4,8 +4,8 @@
 //! batch. A machine started from it goes on as if nothing had been, but may send again what was in flight or
 //! settled since.
 //!
-//! Layout 2: layout (1) · boot (16) · since: offset (8), time (8) · numbers: next, ceiling, floor (8 each) ·
-//! live course · whether there is a replay (1), and then: job, from, to (8 each), course. A course: tally
+//! Layout 3: layout (1) · boot (16) · since: offset (8), time (8) · numbers: next, ceiling, floor (8 each) ·
+//! skips (8) · live course · whether there is a replay (1), and then: job, from, to (8 each), course. A course: tally
 //! (6 × 8) · cursor · number of retries (4), each offset (8), attempts (4), refusals (4), due (8).
 
 use bytes::Bytes;
@@ -31,6 +31,8 @@ pub struct Saved {
     pub since: Since,
     /// The numbers.
     pub sequences: SavedSequences,
+    /// How often a person has passed over what waited.
+    pub skips: u64,
     /// Where the live course stands.
     pub live: SavedCourse,
     /// The replay that runs, or whose end is not on record yet.
@@ -81,7 +83,14 @@ impl Saved {
     /// The state of an endpoint that has got nothing yet and starts behind an offset.
     #[must_use]
     pub const fn new(boot: Boot, since: Since) -> Self {
-        Self { boot, since, sequences: SavedSequences::NONE, live: SavedCourse::at(since.offset), replay: None }
+        Self {
+            boot,
+            since,
+            sequences: SavedSequences::NONE,
+            skips: 0,
+            live: SavedCourse::at(since.offset),
+            replay: None,
+        }
     }
 
     /// Writes the state as it is kept on disk.
@@ -95,6 +104,7 @@ impl Saved {
         writer.fixed(self.sequences.next.0.to_be_bytes());
         writer.fixed(self.sequences.ceiling.0.to_be_bytes());
         writer.fixed(self.sequences.floor.0.to_be_bytes());
+        writer.fixed(self.skips.to_be_bytes());
         self.live.encode(&mut writer);
         writer.fixed([u8::from(self.replay.is_some())]);
         if let Some(replay) = &self.replay {
@@ -113,7 +123,7 @@ impl Saved {
     pub fn decode(bytes: Bytes) -> Result<Self, CodecError> {
         let mut reader = Reader::new(bytes);
         let layout = reader.u8()?;
-        // Layout 1 did not count apart what the catalogue does not know.
+        // Layout 1 did not count apart what the catalogue does not know, layout 2 knew no skips.
         if !(1..=LAYOUT).contains(&layout) {
             return Err(CodecError::Unknown(u32::from(layout)));
         }
@@ -125,6 +135,7 @@ impl Saved {
             ceiling: sequence(&mut reader)?,
             floor: sequence(&mut reader)?,
         };
+        let skips = if layout > 2 { u64::from_be_bytes(reader.fixed()?) } else { 0 };
         let live = SavedCourse::decode(&mut reader, has_unknown)?;
         let replay = match reader.u8()? {
             0 => None,
@@ -137,7 +148,7 @@ impl Saved {
             unknown => return Err(CodecError::Unknown(u32::from(unknown))),
         };
         reader.end()?;
-        Ok(Self { boot, since, sequences, live, replay })
+        Ok(Self { boot, since, sequences, skips, live, replay })
     }
 }
 
@@ -188,7 +199,7 @@ fn sequence(reader: &mut Reader) -> Result<Sequence, CodecError> {
     reader.fixed().map(u64::from_be_bytes).map(Sequence)
 }
 
-const LAYOUT: u8 = 2;
+const LAYOUT: u8 = 3;
 /// No instant that anybody waits for.
 const NOT_DUE: i64 = i64::MIN;
 
@@ -223,8 +234,9 @@ mod tests {
             to: Offset(to),
             course,
         });
-        (any::<([u8; 16], u64, i64, [u64; 3])>(), any_course(), proptest::option::of(replay)).prop_map(
-            |((boot, offset, time, [next, ceiling, floor]), live, replay)| Saved {
+        (any::<([u8; 16], u64, i64, [u64; 4])>(), any_course(), proptest::option::of(replay)).prop_map(
+            |((boot, offset, time, [next, ceiling, floor, skips]), live, replay)| Saved {
+                skips,
                 boot: Boot(boot),
                 since: Since { offset: Offset(offset), time: Timestamp(time) },
                 sequences: SavedSequences { next: Sequence(next), ceiling: Sequence(ceiling), floor: Sequence(floor) },
@@ -265,6 +277,7 @@ mod tests {
             boot: Boot(*b"0123456789abcdef"),
             since: Since { offset: Offset(90), time: Timestamp(1_772_442_000_000) },
             sequences: SavedSequences { next: Sequence(51), ceiling: Sequence(10_000), floor: Sequence(40) },
+            skips: 0,
             live: SavedCourse { cursor, tally, retries: vec![retry, later] },
             replay: Some(SavedReplay {
                 replay: ReplayId(6),
@@ -292,18 +305,26 @@ mod tests {
     }
 
     #[test]
-    fn layout_2_counts_apart_what_the_catalogue_does_not_know() {
+    fn later_layouts_add_what_they_say_they_add() {
         let mut saved = example();
         saved.live.tally.withheld_unknown = 0x77;
+        saved.skips = 0x66;
         let (old, new) = (example().encode(), saved.encode());
-        // The layout, and one count in each course's tally, are all that differs from layout 1.
-        assert_eq!((new[0], new.len()), (2, GOLDEN.len() / 2 + 16));
-        assert_eq!(old.iter().zip(&new).filter(|(one, other)| one != other).count(), 1);
+        // The layout, one count in each course's tally, and the skips are all that differs from layout 1.
+        assert_eq!((new[0], new.len()), (3, GOLDEN.len() / 2 + 16 + 8));
+        assert_eq!(old.iter().zip(&new).filter(|(one, other)| one != other).count(), 2);
+        assert_eq!(new[LIVE_TALLY - 8..LIVE_TALLY], [0, 0, 0, 0, 0, 0, 0, 0x66]);
         assert_eq!(new[LIVE_TALLY + 5 * 8..LIVE_TALLY + 6 * 8], [0, 0, 0, 0, 0, 0, 0, 0x77]);
+        // Layout 2 is the same without the skips.
+        let mut second = new.to_vec();
+        second[0] = 2;
+        second.drain(LIVE_TALLY - 8..LIVE_TALLY);
+        saved.skips = 0;
+        assert_eq!(Saved::decode(second.into()), Ok(saved));
     }
 
-    /// Where the tally of the live course stands: behind layout, boot, since and numbers.
-    const LIVE_TALLY: usize = 1 + 16 + 16 + 24;
+    /// Where the tally of the live course stands: behind layout, boot, since, numbers and skips.
+    const LIVE_TALLY: usize = 1 + 16 + 16 + 24 + 8;
     const GOLDEN: &str = concat!(
         "0130313233343536373839616263646566000000000000005a0000019cadc69a800000000000000033000000000000271000",
         "0000000000002800000000000000010000000000000002000000000000000300000000000000040000000000000005000000",

@@ -96,6 +96,11 @@ impl Sequences {
         if self.known.is_empty() { None } else { self.known.remove(&offset.0).map(Sequence) }
     }
 
+    /// Forgets the numbers of events up to an offset: they are settled.
+    pub(super) fn forget_to(&mut self, to: Offset) {
+        self.known.retain(|offset, _| *offset > to.0);
+    }
+
     /// Keeps the number of an event that leaves its lane unsettled.
     pub(super) fn keep(&mut self, offset: Offset, sequence: Sequence) {
         self.known.insert(offset.0, sequence.0);

@@ -1,6 +1,7 @@
 //! The rules of delivery, one by one, on a machine whose clock is moved by hand.
 
 mod parking;
+mod skipping;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -87,6 +87,7 @@ impl Machine {
             boot: self.boot,
             since: self.since,
             sequences: numbers.saved,
+            skips: self.skips,
             live: self.live.saved(now),
             replay: self.replay.as_ref().map(|replaying| replaying.saved(now)),
         };

@@ -103,6 +103,7 @@ impl Book {
             Input::Decided { course: CourseId::Live, from, decisions } => {
                 self.decided(*from, decisions.iter().map(|decision| decision.outcome), was_settled, machine);
             }
+            Input::Skip(skip) => self.head = self.head.max(skip.to),
             Input::Head(head) => self.head = self.head.max(*head),
             Input::AttemptEnded { course, offset, result } => self.ended(*course, *offset, *result),
             Input::PolicyChanged(policy) => self.policy = policy.clone(),
@@ -135,11 +136,17 @@ impl Book {
         let ends: Vec<_> = pending.iter().filter(|change| change.aside != Aside::Parked).skip(ends_before).collect();
         for AsideChange { offset, aside, event } in &ends {
             let was_letter = ends.iter().any(|end| end.offset == *offset && end.event.is_none());
-            if *aside != Aside::Expired && event.is_some() && !was_letter {
+            if !matches!(aside, Aside::Expired | Aside::Skipped) && event.is_some() && !was_letter {
                 self.tally.given_up += 1;
                 self.attempts.remove(&(CourseId::Live, *offset));
             }
         }
+    }
+
+    /// What was waiting up to an offset was passed over: its rows say how much, see the disk.
+    pub(super) fn skipped(&mut self, to: Offset, machine: &Machine) {
+        self.tally.skipped = machine.live.tally().skipped;
+        self.attempts.retain(|(course, offset), _| *course != CourseId::Live || *offset > to);
     }
 
     fn decided(

@@ -53,6 +53,12 @@ impl Disk {
         let letters = after.keys().filter(|(aside, _)| matches!(aside, Aside::DeadLetter | Aside::Discarded));
         let letters = letters.map(|(_, offset)| *offset).collect::<std::collections::BTreeSet<_>>();
         assert_eq!(letters.len() as u64, saved.live.tally.given_up, "every event that was given up has its row");
+        let skipped = after.iter().filter(|((aside, _), _)| *aside == Aside::Skipped);
+        let skipped = skipped.map(|((_, offset), event)| match event.first {
+            Offset(0) => 1,
+            first => offset.0 - first.0 + 1,
+        });
+        assert_eq!(skipped.sum::<u64>(), saved.live.tally.skipped, "rows tell of every event that was passed over");
         for ((aside, offset), event) in &after {
             assert!(saved.live.cursor.is_settled(*offset), "the cursor has passed {aside:?} {offset}");
             let is_parked_too = *aside != Aside::Parked && after.contains_key(&(Aside::Parked, *offset));
@@ -114,6 +120,14 @@ impl Disk {
         let parked = self.asides.iter().filter(|((aside, _), _)| *aside == Aside::Parked);
         let parked = parked.map(|((_, offset), event)| (*offset, event.clone())).collect();
         Found { saved, rows, parked }
+    }
+
+    /// Whether an event was passed over.
+    pub(super) fn is_skipped(&self, offset: Offset) -> bool {
+        let next = self.asides.range((Aside::Skipped, offset)..).next();
+        next.is_some_and(|((aside, last), event)| {
+            *aside == Aside::Skipped && (*last == offset || event.first != Offset(0) && event.first <= offset)
+        })
     }
 
     /// The event that a number was given to, as written.

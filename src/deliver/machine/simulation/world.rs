@@ -11,7 +11,7 @@ use crate::runtime::{Monotonic, Random};
 
 use super::super::{
     Action, AttemptResult, Boot, CourseId, Decision, Input, Letter, Machine, Now, Order, Outcome, Policy, ReplayId,
-    Saved, Since, Start,
+    Saved, Since, Skip, Start,
 };
 use super::book::Book;
 use super::disk::Disk;
@@ -43,6 +43,8 @@ pub(super) struct World {
     is_enabled: bool,
     is_paused: bool,
     policy: Policy,
+    /// The last skip that was commanded.
+    skip: Option<Skip>,
     job: Option<Job>,
     last_job: u64,
     /// How many more outside events there are before everything is mended.
@@ -121,6 +123,7 @@ impl World {
             is_enabled: true,
             is_paused: false,
             policy,
+            skip: None,
             job: None,
             last_job: 0,
             trials_left: 5 + random.below(80),
@@ -173,7 +176,8 @@ impl World {
             let has_row = |aside| self.disk.asides.contains_key(&(aside, offset));
             let is_given_up = has_row(Aside::DeadLetter) || has_row(Aside::Discarded);
             let is_expired = has_row(Aside::Expired) && self.log.is_too_old(offset);
-            assert!(is_taken || may_miss || is_given_up || is_expired, "event {offset} is lost");
+            let is_skipped = self.disk.is_skipped(offset);
+            assert!(is_taken || may_miss || is_given_up || is_expired || is_skipped, "event {offset} is lost");
         }
         assert!(self.disk.asides.keys().all(|(aside, _)| *aside != Aside::Parked), "nothing is parked any more");
         assert!(self.job.is_none(), "a replay has not come to its end");
@@ -229,6 +233,7 @@ impl World {
         let cursor = self.machine.live.cursor.clone();
         let parked: BTreeSet<Offset> = self.machine.live.parking.offsets().collect();
         let ends = self.machine.live.parking.pending().len();
+        let skips = self.machine.skips;
         self.log.now = self.at;
         let mut actions = Vec::new();
         let told = input.clone();
@@ -242,6 +247,9 @@ impl World {
         }
         let was_settled = |offset| cursor.is_settled(offset) && !parked.contains(&offset);
         self.book.told(&told, was_settled, &self.machine);
+        if let Some(skip) = self.skip.as_ref().filter(|_| self.machine.skips > skips) {
+            self.book.skipped(skip.to, &self.machine);
+        }
         self.book.gave_up(ends, &self.machine, &actions);
         self.book.asked(&actions, &self.machine, &self.log, &self.disk);
         self.book.check(&self.machine);
@@ -382,6 +390,12 @@ impl World {
             }
             23 | 24 => self.want(true),
             25 => self.want(false),
+            26 if self.random.chance(0.3) => {
+                let number = self.skip.as_ref().map_or(0, |skip| skip.number) + 1;
+                let skip = Skip { number, to: self.log.head(), who: "someone".into() };
+                self.skip = Some(skip.clone());
+                self.command(Input::Skip(skip));
+            }
             22 => self.drift_ms += i64::try_from(self.random.below(7_200_000)).expect("hours") - 3_600_000,
             _ => {}
         }
@@ -509,6 +523,9 @@ impl World {
         self.told_revision = self.log.revision;
         if let Some(trace) = &self.trace {
             trace.borrow_mut().push_back(format!("{:>12.3} {ending:?}", self.at as f64 / 1e9));
+        }
+        if let Some(skip) = self.skip.clone() {
+            self.tell(Input::Skip(skip));
         }
         self.tell(Input::Wake);
         if let Some(Job { replay, from, to, is_recorded }) = self.job {
