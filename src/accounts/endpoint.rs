@@ -170,8 +170,8 @@ pub struct EndpointDraft {
     /// What the endpoint receives less than its account; none where it is the same.
     #[serde(default)]
     pub rights: Option<RightsDraft>,
-    /// An event that is older than this when its turn comes is not sent, in milliseconds since it was taken in, 1,000 to
-    /// a year; any that is kept is sent where left out.
+    /// An event that is older than this when its turn comes is not sent, in milliseconds since it was taken in: 1,000
+    /// to a year. Any that is kept is sent where left out.
     #[serde(default)]
     pub max_age_ms: Option<u64>,
     /// The same for single types, by name or pattern (`call.*`); the longer name wins.
@@ -180,7 +180,7 @@ pub struct EndpointDraft {
     /// What becomes of an event that a filter does not answer properly for.
     #[serde(default)]
     pub on_filter_error: OnFilterError,
-    /// Where a new endpoint begins; with what comes in from now on where left out. Of one that is there it says nothing.
+    /// Where a new endpoint begins; with what comes in from now on where left out. It moves none that is there.
     #[serde(default)]
     pub start_at: Option<StartAt>,
     /// From where an endpoint goes on that this switches on again; it must be said where much waits.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use super::query::{List, Page, Parameters};
 use super::{Api, failure};
 use crate::accounts::{Endpoint, Halt, ResumeFrom};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{AccountName, EndpointName, Permission};
+use crate::model::{AccountName, EndpointName, Permission, Timestamp};
 use crate::web::{Code, Input, Problem};
 
 /// An empty object, or nothing.
@@ -262,15 +263,33 @@ pub(super) async fn census(api: &Api) -> Census {
         let Some(status) = api.deliver.status(endpoint.id).await else { continue };
         *census.by_state.entry(status.state).or_default() += 1;
         census.withheld_unknown += status.ledger.withheld_unknown;
-        if !is_trouble(&status) {
-            continue;
-        }
-        census.troubled += 1;
-        if census.troubles.len() < TROUBLES_MAX {
-            census.troubles.push(trouble(&endpoint, &status));
-        }
+        let in_trouble = is_trouble(&status).then(|| trouble(&endpoint, &status));
+        census.troubled += u64::from(in_trouble.is_some());
+        let told = [in_trouble, expiring(api, &endpoint, &status)].into_iter().flatten();
+        census.troubles.extend(told.take(TROUBLES_MAX.saturating_sub(census.troubles.len())));
     }
     census
+}
+
+/// Says that what waits will soon be too old to be kept, whyever it waits.
+fn expiring(api: &Api, endpoint: &Endpoint, status: &EndpointStatus) -> Option<Trouble> {
+    let max_age = api.log.max_age();
+    let gone_at = status.lag.oldest_at?.plus(max_age);
+    let announced_before = ANNOUNCED_BEFORE.min(max_age / 4);
+    if gone_at.minus(announced_before) > Timestamp(api.clock.wall_ms()) {
+        return None;
+    }
+    let name = format!("{}/{}", endpoint.account_name, endpoint.name);
+    Some(Trouble {
+        code: EVENTS_EXPIRE.to_owned(),
+        title: format!("what waits for {name} will soon be gone: {} events wait", status.lag.events),
+        detail: format!(
+            "retention takes the oldest of them at {gone_at}, delivered or not; see why it waits, or raise \
+             log.retention.max_age"
+        ),
+        account: Some(endpoint.account_name.to_string()),
+        endpoint: Some(endpoint.name.to_string()),
+    })
 }
 
 /// Whether somebody ought to look at it: what a person paused or switched off is as it should be.
@@ -308,3 +327,6 @@ const WAITED_MS_MAX: u64 = 60 * 60 * 1_000;
 const ACCOUNTS_AT_ONCE: usize = 1_000;
 const TROUBLES_MAX: usize = 20;
 const RECEIVER_GONE: &str = "receiver_gone";
+const EVENTS_EXPIRE: &str = "events_expire_soon";
+/// A day is time to do something about it, whatever the time of day.
+const ANNOUNCED_BEFORE: Duration = Duration::from_secs(24 * 60 * 60);

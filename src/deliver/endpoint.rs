@@ -500,6 +500,7 @@ impl Loaded {
             parked: status.ledger.waiting.parked,
             ledger: LedgerView::new(status.ledger_since, &status.ledger),
             replay: replay.map(|(id, ledger)| ReplayProgress::new(id.0, &ledger)),
+            waits_from: self.machine.waits_from(),
         }
     }
 

@@ -164,7 +164,7 @@ impl Handle {
         let mut status = self.ask(endpoint, Message::Status).await?;
         if status.lag.events > 0 {
             let account = self.mailbox(endpoint)?.account;
-            let (log, next) = (self.0.parts.log.clone(), status.cursor.next());
+            let (log, next) = (self.0.parts.log.clone(), status.waits_from);
             let oldest_at = blocking(move || oldest_waiting_at(&log, account, next)).await;
             let now = Timestamp(self.0.parts.clock.wall_ms());
             status.lag.ms = oldest_at.map_or(0, |at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX));

@@ -182,4 +182,7 @@ pub struct EndpointStatus {
     pub ledger: LedgerView,
     /// The replay that runs.
     pub replay: Option<ReplayProgress>,
+    /// No event below this one waits.
+    #[serde(skip)]
+    pub(super) waits_from: Offset,
 }

@@ -27,6 +27,7 @@ mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -495,6 +496,12 @@ impl Handle {
     /// As [`Handle::read`].
     pub fn tests(&self, endpoint: EndpointId, before: Attempt, limit: usize) -> Result<Vec<(Attempt, Bytes)>, Error> {
         self.shared.tests(endpoint, before, limit)
+    }
+
+    /// Returns how old an event may get before it is let go.
+    #[must_use]
+    pub const fn max_age(&self) -> Duration {
+        self.retention.max_age
     }
 
     // --- Retention -------------------------------------------------------------------------------

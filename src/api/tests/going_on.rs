@@ -67,6 +67,20 @@ async fn much_that_waits_asks_for_a_choice_and_now_passes_over_it() {
 }
 
 #[tokio::test]
+async fn that_what_waits_will_soon_be_gone_is_announced() {
+    // Of an hour's retention two hours are gone: it is taken at the next look.
+    let (server, _receiver, mut acme, _clock) = waiting().await;
+    let told = server.operator().await.get("/api/v1/status").await.expect(200);
+    let problem = &told["problems"][0];
+    assert_eq!((&problem["code"], &problem["endpoint"]), (&json!("events_expire_soon"), &json!("crm")), "{told}");
+    assert!(problem["title"].as_str().unwrap().contains("5 events wait"), "{problem}");
+    acme.post(&format!("{CRM}/resume"), json!({ "from": "cursor" })).await.expect(200);
+    until(&mut acme, STATUS, |status| status["ledger"]["delivered"] == 5).await;
+    let told = server.operator().await.get("/api/v1/status").await.expect(200);
+    assert_eq!(told["problems"], json!([]), "{told}");
+}
+
+#[tokio::test]
 async fn the_other_choice_delivers_everything_that_waits() {
     let (_server, receiver, mut acme, _clock) = waiting().await;
     acme.post(&format!("{CRM}/resume"), json!({ "from": "cursor" })).await.expect(200);

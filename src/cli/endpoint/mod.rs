@@ -296,6 +296,7 @@ const STATUS: &[Column] = &[
     time("OLDEST WAITING", "/lag/oldestAt"),
     count("IN FLIGHT", "/inFlight"),
     count("HELD", "/held"),
+    count("PARKED", "/parked"),
     count("ACCEPTED", "/ledger/accepted"),
     count("= DELIVERED", "/ledger/delivered"),
     count("+ FILTERED", "/ledger/filtered"),

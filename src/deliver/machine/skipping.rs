@@ -40,6 +40,8 @@ impl Course {
         let order = self.lanes.order();
         // How far anything may be settled: above it one row tells of all.
         let looked_at = self.read_to.max(self.cursor.highest()).min(to);
+        // Before the lanes are made anew: nobody waits for the numbers of these any more.
+        let parked = self.unpark_to(to);
         self.read_anew(order);
         let event = |sequence, first| AsideEvent {
             sequence,
@@ -53,7 +55,7 @@ impl Course {
             first,
             who: who.clone(),
         };
-        for (offset, sequence) in self.unpark_to(to) {
+        for (offset, sequence) in parked {
             self.skip(offset, event(sequence, Offset(0)));
             self.tally_mut().skip(1);
         }

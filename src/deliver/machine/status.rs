@@ -93,6 +93,13 @@ impl Machine {
         self.live.parking.first().map_or(unread, |parked| parked.min(unread))
     }
 
+    /// Returns an offset below which no live event waits.
+    #[must_use]
+    pub fn waits_from(&self) -> Offset {
+        let next = self.live.cursor.low().next();
+        self.live.parking.first().map_or(next, |parked| parked.min(next))
+    }
+
     /// Returns the last live event whose decision was taken in.
     #[must_use]
     pub fn read_to(&self) -> Offset {
