@@ -127,7 +127,7 @@ async fn settle(call: Call, wish: Wish, otherwise: Code) -> Result<Read<View>, P
             view.map(Read).ok_or_else(|| Problem::new(Code::RangeExpired).detail("the event is no longer kept"))
         }
         Granted::NoRoom => {
-            let detail = "10,000 events of the endpoint wait outside their lanes: wait until some have been delivered";
+            let detail = "5,000 events of the endpoint wait outside their lanes: wait until some have been delivered";
             Err(Problem::new(Code::LimitReached).detail(detail))
         }
         Granted::InFlight => {
@@ -138,7 +138,13 @@ async fn settle(call: Call, wish: Wish, otherwise: Code) -> Result<Read<View>, P
         }
         Granted::NotGivenUp => {
             let is_now = view.map_or("no longer kept", |view| view.outcome.word());
-            Err(Problem::new(otherwise).detail(format!("it is {is_now}")))
+            let told = match otherwise {
+                Code::NotRedeliverable => {
+                    format!("it is {is_now}: a replay from its offset to the next sends it again")
+                }
+                _ => format!("it is {is_now}"),
+            };
+            Err(Problem::new(otherwise).detail(told))
         }
     }
 }

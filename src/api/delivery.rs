@@ -83,6 +83,8 @@ pub(super) struct View {
     pub(super) status: Option<u16>,
     /// When the last of them began.
     pub(super) last_attempt_at: Option<Timestamp>,
+    /// When it is tried next, of a parked one; null of all others.
+    pub(super) next_attempt_at: Option<Timestamp>,
 }
 
 /// A delivery with every request of it.
@@ -250,8 +252,10 @@ impl Pair {
                 (Some((Aside::DeadLetter, _)), _) => Some(Outcome::DeadLetter),
                 (Some((Aside::Discarded, _)), _) => Some(Outcome::Discarded),
                 (Some((Aside::Skipped, _)), _) => Some(Outcome::Skipped),
-                (Some((Aside::Expired, _)), _) | (_, Some(_)) => Some(Outcome::Expired),
-                (Some((Aside::Parked, _)) | None, None) if self.is_kept => Some(Outcome::Filtered),
+                (Some((Aside::Expired, _)), _) => Some(Outcome::Expired),
+                // Rights were changed after it was tried, or it never was to be sent.
+                (Some((Aside::Parked, _)) | None, _) if self.is_kept => Some(Outcome::Filtered),
+                (Some((Aside::Parked, _)) | None, Some(_)) => Some(Outcome::Expired),
                 (Some((Aside::Parked, _)) | None, None) => None,
             },
         }
@@ -281,6 +285,7 @@ impl Pair {
             error: last.and_then(|last| last.error),
             status: last.and_then(|last| last.status),
             last_attempt_at: last.map(|last| last.at),
+            next_attempt_at: self.aside.as_ref().filter(|_| outcome == Outcome::Parked).map(|(_, event)| event.at),
         }
     }
 }
@@ -488,6 +493,7 @@ impl View {
             error: None,
             status: None,
             last_attempt_at: None,
+            next_attempt_at: None,
         }
     }
 }

@@ -170,6 +170,7 @@ pub(super) const COLUMNS: &[Column] = &[
     text("ERROR", "/error"),
     text("STATUS", "/status"),
     time("LAST ATTEMPT", "/lastAttemptAt"),
+    time("NEXT ATTEMPT", "/nextAttemptAt"),
     text("ID", "/id"),
 ];
 const ATTEMPTS: &[Column] = &[

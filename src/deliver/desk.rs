@@ -44,6 +44,8 @@ pub(super) struct Wanted {
     pub(super) wish: Wish,
     pub(super) offsets: Vec<Offset>,
     pub(super) reply: oneshot::Sender<Vec<Granted>>,
+    /// Whether its rows were looked for twice.
+    pub(super) is_second_look: bool,
 }
 
 /// A wish with the rows of its events.
@@ -67,6 +69,8 @@ pub(super) struct Desk {
     /// Whether the rows of one are being read.
     is_looking: bool,
     unanswered: Option<Unanswered>,
+    /// How much was written when the rows were looked for.
+    looked_at: u64,
 }
 
 struct Unanswered {
@@ -96,13 +100,29 @@ impl Desk {
         }
         let next = self.queue.pop_front()?;
         self.is_looking = true;
+        self.looked_at = machine.covering_ticket();
         Some(next)
     }
 
     /// Says what the machine is to be told; the answer waits for the write.
     pub(super) fn looked(&mut self, looked: Looked, machine: &Machine) -> Orders {
         self.is_looking = false;
-        let Looked { wanted: Wanted { wish, offsets, reply }, letters } = looked;
+        let Looked { mut wanted, letters } = looked;
+        let whereabouts_of = |offset| machine.whereabouts(CourseId::Live, offset).unwrap_or(Whereabouts::Settled);
+        let is_missing = |offset: &Offset| {
+            let has_letter = letters.as_ref().is_ok_and(|letters| letters.contains_key(offset));
+            !has_letter && whereabouts_of(*offset) == Whereabouts::Settled
+        };
+        if !wanted.is_second_look
+            && machine.covering_ticket() != self.looked_at
+            && wanted.offsets.iter().any(is_missing)
+        {
+            // It may have been given up since.
+            wanted.is_second_look = true;
+            self.queue.push_front(wanted);
+            return Orders::default();
+        }
+        let Wanted { wish, offsets, reply, .. } = wanted;
         let mut orders = Orders::default();
         let mut letters = match letters {
             Ok(letters) => letters,
@@ -116,7 +136,7 @@ impl Desk {
         let mut room = machine.room_for_parked();
         let mut granted = Vec::with_capacity(offsets.len());
         for offset in offsets {
-            let whereabouts = machine.whereabouts(CourseId::Live, offset).unwrap_or(Whereabouts::Settled);
+            let whereabouts = whereabouts_of(offset);
             let letter = letters.remove(&offset);
             if let (Some(letter), Whereabouts::Settled) = (&letter, whereabouts) {
                 orders.positions.push((offset, letter.position));
@@ -143,6 +163,9 @@ impl Desk {
                     orders.inputs.push(Input::Discard { offset, letter: Some(event), who: who.clone() });
                     Granted::Done
                 }
+                (Wish::Discard(_), _, _) if whereabouts != Whereabouts::Settled && !machine.is_discardable(offset) => {
+                    Granted::InFlight
+                }
                 (
                     Wish::Discard(who),
                     Whereabouts::Queued | Whereabouts::Waiting | Whereabouts::Parked | Whereabouts::Faulted,
@@ -159,9 +182,16 @@ impl Desk {
         if orders.inputs.is_empty() {
             drop(reply.send(granted));
         } else {
-            self.unanswered = Some(Unanswered { ticket: machine.next_ticket(), granted, reply });
+            self.unanswered = Some(Unanswered { ticket: u64::MAX, granted, reply });
         }
         orders
+    }
+
+    /// Hears that the machine was told: the answer waits for the write that has it.
+    pub(super) fn told(&mut self, machine: &Machine) {
+        if let Some(unanswered) = &mut self.unanswered {
+            unanswered.ticket = machine.covering_ticket();
+        }
     }
 
     /// Hears that a write is on disk.

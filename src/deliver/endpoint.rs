@@ -28,6 +28,7 @@ use crate::accounts::{self, Endpoint, Halt, JobState, OnFilterError, Skipped};
 use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Aside, Attempt, Offset, Position, Sequence, Timestamp};
 use crate::runtime::{Crew, Random, blocking};
+use crate::telemetry::OutcomeLabel;
 
 /// What a loop is told.
 pub(super) enum Message {
@@ -298,7 +299,7 @@ impl Loaded {
         rows.extend(sequences.into_iter().map(|(sequence, offset)| OutcomeRow::Sequence {
             endpoint,
             sequence,
-            position: self.live.of(offset),
+            position: self.parked.known(offset).unwrap_or_else(|| self.live.of(offset)),
             offset,
         }));
         rows.push(OutcomeRow::Cursor { endpoint, course: Course::Live, value: saved.encode() });
@@ -316,7 +317,13 @@ impl Loaded {
                 }
                 continue;
             };
-            let position = self.parked.known(offset).unwrap_or_else(|| self.live.of(offset));
+            let known = self.parked.known(offset);
+            // The row of a parked event is written anew at every try.
+            if aside != Aside::Parked || known.is_none() {
+                let outcome = OutcomeLabel { outcome: aside.word() };
+                self.shared.parts.metrics.set_aside.get_or_create(&outcome).inc_by(event.count(offset));
+            }
+            let position = known.unwrap_or_else(|| self.live.of(offset));
             rows.push(OutcomeRow::Aside { endpoint, aside, offset, position, value: event.encode() });
             match aside {
                 Aside::Parked => self.parked.add([(offset, position)].into_iter()),
@@ -328,7 +335,10 @@ impl Loaded {
     fn looked(&mut self, looked: Looked, actions: &mut Vec<Action>) {
         let Orders { inputs, positions } = self.desk.looked(looked, &self.machine);
         self.parked.add(positions.into_iter());
-        inputs.into_iter().for_each(|input| self.take(input, actions));
+        if !inputs.is_empty() {
+            inputs.into_iter().for_each(|input| self.take(input, actions));
+            self.desk.told(&self.machine);
+        }
     }
 
     fn forget_settled(&mut self, saved: &Saved) {

@@ -116,7 +116,12 @@ impl Line {
             Err(why) => return self.impossible(why),
         };
         let occasion = if is_redelivery { Occasion::Asked } else { course.occasion() };
-        let made = match self.source.body(&self.endpoint, offset, occasion).await {
+        let body = self.source.body(&self.endpoint, offset, occasion).await;
+        // Settings may have changed while the body was made.
+        if self.is_retired.load(Ordering::Acquire) {
+            return without_request(AttemptResult::Cancelled);
+        }
+        let made = match body {
             Body::Ready(made) => made,
             Body::Filtered(by) => return without_request(AttemptResult::Filtered(by)),
             Body::Fault => return without_request(AttemptResult::Fault),
@@ -124,10 +129,6 @@ impl Line {
             Body::Gone => return without_request(AttemptResult::Gone),
             Body::TooOld => return without_request(AttemptResult::TooOld),
         };
-        // Settings may have changed while the body was made.
-        if self.is_retired.load(Ordering::Acquire) {
-            return without_request(AttemptResult::Cancelled);
-        }
         let sent = Sent {
             attempt,
             sequence,

@@ -185,7 +185,7 @@ impl Handle {
     ///
     /// None where the endpoint is not loaded, or where its rows cannot be read.
     pub async fn wish(&self, endpoint: EndpointId, wish: Wish, offsets: Vec<Offset>) -> Option<Vec<Granted>> {
-        self.ask(endpoint, |reply| Message::Wish(Wanted { wish, offsets, reply })).await
+        self.ask(endpoint, |reply| Message::Wish(Wanted { wish, offsets, reply, is_second_look: false })).await
     }
 
     /// Says where an event of an endpoint is; none where it is not loaded.

@@ -21,6 +21,18 @@ impl Aside {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Parked, Self::DeadLetter, Self::Discarded, Self::Expired, Self::Skipped];
 
+    /// Returns the word under which metrics count it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::DeadLetter => "dead_letter",
+            Self::Discarded => "discarded",
+            Self::Expired => "expired",
+            Self::Skipped => "skipped",
+        }
+    }
+
     /// Returns the number on disk.
     #[must_use]
     pub const fn code(self) -> u8 {

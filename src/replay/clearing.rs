@@ -207,9 +207,14 @@ impl Clearings {
 
     /// Redelivers or discards some, waiting for room where too many wait outside their lanes.
     async fn settle(&self, job: &Clearing, endpoint: EndpointId, mut offsets: Vec<Offset>) -> Result<(), String> {
+        let mut waits = 0;
         while !offsets.is_empty() && !job.is_over() {
             let granted = self.0.parts.deliver.wish(endpoint, job.plan.wish.clone(), offsets.clone()).await;
-            let granted = granted.ok_or("the endpoint was deleted, or its dead letters cannot be read")?;
+            let Some(granted) = granted else {
+                // The endpoint was deleted meanwhile: nothing of it is a dead letter any more.
+                job.change(|progress| progress.result.passed_over += u64::try_from(offsets.len()).unwrap_or(0));
+                return Ok(());
+            };
             let count = |is_meant: fn(&Granted) -> bool| granted.iter().filter(|granted| is_meant(granted)).count();
             let done = count(|granted| *granted == Granted::Done);
             let without_room = count(|granted| *granted == Granted::NoRoom);
@@ -220,6 +225,13 @@ impl Clearings {
             });
             let left = offsets.into_iter().zip(granted).filter(|(_, granted)| *granted == Granted::NoRoom);
             offsets = left.map(|(offset, _)| offset).collect();
+            waits = if done > 0 { 0 } else { waits + 1 };
+            if without_room > 0 && waits >= WAITS_MAX {
+                return Err(format!(
+                    "5,000 events of an endpoint wait outside their lanes and none of them gets through: {} are left",
+                    offsets.len()
+                ));
+            }
             if without_room > 0 {
                 tokio::time::sleep(ROOM_AGAIN_AFTER).await;
             }
@@ -231,3 +243,5 @@ impl Clearings {
 const LETTERS_AT_ONCE: usize = 256;
 const ROWS_AT_ONCE: usize = 1_000;
 const ROOM_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// After so many looks without room the job does not keep others from their turn.
+const WAITS_MAX: u32 = 300;

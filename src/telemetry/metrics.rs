@@ -72,6 +72,8 @@ pub struct DeliverMetrics {
     pub seconds: Histogram,
     /// Requests under way.
     pub in_flight: Gauge,
+    /// Events that were set aside, by what became of them.
+    pub set_aside: Family<OutcomeLabel, Counter>,
     /// Endpoints whose ledger did not add up when it was compared.
     pub ledger_mismatches: Counter,
 }
@@ -149,6 +151,7 @@ impl Metrics {
             attempts: Family::default(),
             seconds: seconds(),
             in_flight: Gauge::default(),
+            set_aside: Family::default(),
             ledger_mismatches: Counter::default(),
         };
         registry.register("deliver_attempts", "Requests to receivers, by how they ended", deliver.attempts.clone());
@@ -159,6 +162,11 @@ impl Metrics {
             deliver.seconds.clone(),
         );
         registry.register("deliver_in_flight", "Requests to receivers under way", deliver.in_flight.clone());
+        registry.register(
+            "deliver_set_aside",
+            "Events not simply delivered: parked, given up, discarded, too old, passed over",
+            deliver.set_aside.clone(),
+        );
         registry.register(
             "deliver_ledger_mismatches",
             "Ledgers that did not add up: should never count",

@@ -136,7 +136,11 @@ impl<'a> Reasons<'a> {
                 Reason::new(Code::Refused, format!("{}; it is tried again, and its lane waits with it", refused(view)))
             }
             Outcome::Parked => {
-                Reason::new(Code::Refused, format!("{}; it is tried again, and its lane has gone on", refused(view)))
+                let at = view.next_attempt_at.map(|at| format!(" at {at}")).unwrap_or_default();
+                Reason::new(
+                    Code::Refused,
+                    format!("{}; it is tried again{at}, and its lane has gone on", refused(view)),
+                )
             }
             Outcome::DeadLetter => given_up(view, self.letter(endpoint, offset).await?),
             Outcome::Skipped => skipped(self.letter(endpoint, offset).await?),

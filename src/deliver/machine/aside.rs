@@ -64,6 +64,12 @@ pub struct AsideChange {
 }
 
 impl AsideEvent {
+    /// Returns how many events the row of an offset tells of.
+    #[must_use]
+    pub fn count(&self, offset: Offset) -> u64 {
+        if self.first == Offset(0) { 1 } else { offset.0.saturating_sub(self.first.0) + 1 }
+    }
+
     /// Writes it as it is kept on disk.
     #[must_use]
     pub fn encode(&self) -> Bytes {

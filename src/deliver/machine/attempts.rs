@@ -156,9 +156,8 @@ impl Machine {
             return;
         }
         let wait = backoff::before_retry(refusals, retry_after, &self.policy.retry_schedule, &mut self.random);
-        let lane_hold = self.policy.lane_hold;
         if let Some(course) = self.course_mut(id) {
-            course.wait_for_next_try(entry, now.monotonic.plus(wait), lane_hold, now.monotonic);
+            course.wait_for_next_try(entry, now.monotonic.plus(wait), now.monotonic);
         }
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Course {
     pub(super) reading: Reading,
     /// Whether events that a filter does not answer for are given up.
     pub(super) gives_up_faults: bool,
+    /// How long the lane of a refused event waits for it.
+    pub(super) lane_hold: Duration,
     /// Whether something that is written down has changed since it was.
     pub(super) is_dirty: bool,
 }
@@ -121,6 +123,7 @@ impl Course {
             fault_row: FaultRow::default(),
             reading: Reading::default(),
             gives_up_faults: false,
+            lane_hold: Duration::ZERO,
             is_dirty: false,
         }
     }
@@ -178,10 +181,15 @@ impl Course {
     /// Takes decisions in: of new events, and again of those that are faulted.
     pub(super) fn take(&mut self, from: Offset, decisions: &[Decision], taking: Taking) {
         for (offset, decision) in (from.0..).map(Offset).zip(decisions) {
+            let mut decision = *decision;
+            if taking.is_stale && decision.outcome == Outcome::TooOld {
+                // How old it may be has perhaps been changed since: that is looked at again when its body is made.
+                decision.outcome = Outcome::Pass;
+            }
             // Of what is parked some may lie above what was read since a start.
             self.decide_again(offset, decision.outcome, taking);
             if offset == self.read_to.next() && offset <= self.cursor.limit().min(self.end) {
-                self.decide(offset, *decision, taking.now);
+                self.decide(offset, decision, taking.now);
             }
         }
     }
@@ -221,7 +229,8 @@ impl Course {
             return;
         }
         let Some(entry) = self.faults.get(&offset).copied() else { return };
-        match outcome {
+        let is_asked_for = outcome == Outcome::TooOld && self.parking.marks(offset).1;
+        match if is_asked_for { Outcome::Pass } else { outcome } {
             Outcome::Fault if self.gives_up_faults && !taking.is_stale => {
                 self.give_up_fault(entry, taking.now);
             }
@@ -253,6 +262,14 @@ impl Course {
         let sequence = self.number(offset);
         let entry = self.push(offset, sequence, key, self.standing_of(offset, sequence, now));
         self.await_written(entry);
+        self.wait_on(entry, now);
+    }
+
+    /// Goes on with the waiting of an event that was refused before it got into this lane.
+    fn wait_on(&mut self, entry: EntryId, now: Monotonic) {
+        if let Standing::Waiting(due, Reason::Refused) = self.lanes.entry(entry).standing {
+            self.wait_for_next_try(entry, due, now);
+        }
     }
 
     /// Gives an event that was faulted the number it lacks; its place it has kept.
@@ -266,6 +283,9 @@ impl Course {
         let standing = if is_parked { Standing::Queued } else { self.standing_of(offset, sequence, now) };
         self.lanes.set(id, standing);
         self.await_written(id);
+        if !is_parked {
+            self.wait_on(id, now);
+        }
     }
 
     fn push(&mut self, offset: Offset, sequence: Sequence, key: Option<u64>, standing: Standing) -> EntryId {
@@ -314,11 +334,13 @@ impl Course {
     pub(super) fn depart(&mut self, entry: EntryId, rights: u64) -> Departure {
         let Entry { offset, sequence, was_tried, is_parked, .. } = *self.lanes.entry(entry);
         self.flights.insert(offset.0, Flight { entry, rights });
-        let before = if was_tried { self.trials.get(&offset).map_or(0, |trial| trial.attempts) } else { 0 };
+        let trial = if was_tried { self.trials.get(&offset) } else { None };
+        let (before, is_asked) = trial.map_or((0, false), |trial| (trial.attempts, trial.is_asked));
         let sequence = self.sequences.is_some().then_some(sequence);
         let (went_on_without_it, is_redelivery) = self.parking.marks(offset);
         // Under strict order every event has its place, also one that had none when it was parked.
         let is_late = went_on_without_it || is_parked && self.lanes.order() == Order::Strict;
+        let is_redelivery = is_redelivery || is_asked;
         Departure { offset, attempt: Attempt(before).next(), sequence, is_late, is_redelivery }
     }
 
@@ -336,7 +358,8 @@ impl Course {
     }
 
     /// Lets a refused event wait until it is to be tried again: its lane with it for so long, and then outside it.
-    pub(super) fn wait_for_next_try(&mut self, entry: EntryId, due: Monotonic, lane_hold: Duration, now: Monotonic) {
+    pub(super) fn wait_for_next_try(&mut self, entry: EntryId, due: Monotonic, now: Monotonic) {
+        let lane_hold = self.lane_hold;
         let (is_parked, is_in_lane) = (self.lanes.entry(entry).is_parked, self.lanes.is_in_lane(entry));
         let trial = self.trial_mut(entry);
         trial.due = Some(due);

@@ -56,6 +56,11 @@ impl Tally {
         }
     }
 
+    /// So many events are gone.
+    pub(super) const fn expire(&mut self, events: u64) {
+        self.expired += events;
+    }
+
     /// So many events were passed over.
     pub(super) const fn skip(&mut self, events: u64) {
         self.skipped += events;

@@ -128,7 +128,9 @@ impl Machine {
         let is_settled = |offset| live.cursor.is_settled(offset);
         live.sequences = Some(Sequences::start(saved.sequences, &sequences, saved.boot == boot, is_settled));
         live.restore_parked(parked, now);
+        live.expire_lost(saved.since.offset);
         live.gives_up_faults = policy.gives_up_faults;
+        live.lane_hold = policy.lane_hold;
         Self {
             boot,
             since: saved.since,
@@ -177,6 +179,8 @@ impl Machine {
                 self.window.resize(policy.in_flight_max);
                 // A replay waits: whoever looks after it can mend the chain, or cancel.
                 self.live.give_up_faults(policy.gives_up_faults);
+                self.live.lane_hold = policy.lane_hold;
+                self.courses_mut().for_each(|course| course.reading.settings_changed());
                 self.policy = policy;
             }
             Input::Enabled => self.is_enabled = true,

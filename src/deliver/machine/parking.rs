@@ -78,6 +78,10 @@ impl Parking {
         !self.ends.is_empty()
     }
 
+    pub(super) const fn unwritten_ends(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Returns the lowest of them.
     pub(super) fn first(&self) -> Option<Offset> {
         self.events.first_key_value().map(|(first, _)| *first)
@@ -141,6 +145,15 @@ impl Course {
             let entry = self.lanes.push_parked(offset, sequence, Standing::Waiting(due, Reason::Refused));
             self.parking.events.insert(offset, Parked { entry, is_late, is_redelivery });
         }
+    }
+
+    /// Counts as expired what was parked and whose row retention has taken: the cursor has passed it.
+    pub(super) fn expire_lost(&mut self, since: Offset) {
+        let passed = self.cursor.low().0.saturating_sub(since.0) + u64::from(self.cursor.settled_above());
+        let known = self.tally().settled() + u64::try_from(self.parking.len()).unwrap_or(0);
+        let lost = passed.saturating_sub(known);
+        self.tally_mut().expire(lost);
+        self.is_dirty |= lost > 0;
     }
 
     /// Lets an event's lane go on without it. Its cursor may pass over it from now on.
@@ -275,10 +288,19 @@ impl Course {
 }
 
 impl Machine {
-    /// Returns how many more events can be taken back.
+    /// Returns how many more events can be taken back: half of the room is for what is refused afresh.
     #[must_use]
     pub fn room_for_parked(&self) -> usize {
-        PARKED_MAX.saturating_sub(self.live.parking.len())
+        (PARKED_MAX / 2).saturating_sub(self.live.parking.len())
+    }
+
+    /// Returns whether an event can be discarded now: it is not being sent, and nobody waits for its number.
+    #[must_use]
+    pub fn is_discardable(&self, offset: Offset) -> bool {
+        self.live.entry_at(offset).is_some_and(|entry| match self.live.lanes.entry(entry).standing {
+            Standing::InFlight | Standing::Unwritten => false,
+            Standing::Queued | Standing::Waiting(..) | Standing::Faulted => true,
+        })
     }
 
     /// Takes events back that were given up, to be tried at once.
@@ -296,7 +318,9 @@ impl Machine {
             if let Some(parked) = self.live.parking.events.get_mut(&offset) {
                 parked.is_redelivery = true;
             }
-            self.live.trial_mut(entry).due = None;
+            let trial = self.live.trial_mut(entry);
+            trial.due = None;
+            trial.is_asked = true;
             self.live.lanes.set(entry, Standing::Queued);
         }
         self.writing.is_urgent = true;

@@ -57,6 +57,13 @@ impl Reading {
         self.asked.is_none() && self.again_at.is_none() && self.faults_from.is_none()
     }
 
+    /// Hears that the endpoint's settings have changed since what is asked for was asked.
+    pub(super) const fn settings_changed(&mut self) {
+        if let Some(asked) = &mut self.asked {
+            asked.is_stale = true;
+        }
+    }
+
     pub(super) fn ask_faults_from(&mut self, offset: Offset) {
         self.faults_from = Some(self.faults_from.map_or(offset, |from| from.min(offset)));
     }
@@ -141,6 +148,10 @@ impl Course {
             self.read_to = self.read_to.next();
             self.settled_ahead -= 1;
         }
+        // What a read settles at once has rows that wait for the disk: it is not outrun.
+        if self.parking.unwritten_ends() > UNWRITTEN_ENDS_MAX {
+            return None;
+        }
         // Half a queue at a time: reads are for many events, and the other half keeps the lanes busy.
         if self.lanes.active() > queue_max / 2 {
             return None;
@@ -159,6 +170,7 @@ impl Course {
     }
 }
 
+const UNWRITTEN_ENDS_MAX: usize = 4_096;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Over how many offsets one read looks for faulted events.
 const FAULTS_ASKED_MAX: u64 = 256;

@@ -121,6 +121,9 @@ impl Machine {
         if course.cursor.is_settled(offset) && !course.parking.contains(offset) {
             return Some(Whereabouts::Settled);
         }
+        if offset > course.read_to && !course.parking.contains(offset) {
+            return Some(Whereabouts::Unread);
+        }
         let entry = course.entry_at(offset).map(|id| course.lanes.entry(id));
         Some(entry.map_or(Whereabouts::Unread, |entry| match entry.standing {
             Standing::Unwritten | Standing::Queued | Standing::Waiting(..) if entry.is_parked => Whereabouts::Parked,

@@ -20,6 +20,8 @@ pub(super) struct Trial {
     pub(super) due: Option<Monotonic>,
     /// Until when its lane waits with it, once it was refused.
     pub(super) hold_until: Option<Monotonic>,
+    /// Whether a person has asked for its next try.
+    pub(super) is_asked: bool,
     /// Whether it was one of a row of refusals that was put down to the endpoint. It is not, a second time:
     /// others have succeeded since.
     pub(super) was_in_row: bool,

@@ -51,10 +51,10 @@ impl Machine {
         self.live.parking.has_ends() || self.writing.under_way.as_ref().is_some_and(|under_way| under_way.has_ends)
     }
 
-    /// Returns the ticket of the first write that has everything which changes from now on.
+    /// Returns the ticket of the write that has everything which has changed so far.
     #[must_use]
-    pub const fn next_ticket(&self) -> u64 {
-        self.writing.last_ticket + 1
+    pub fn covering_ticket(&self) -> u64 {
+        self.writing.last_ticket + u64::from(self.has_progress() || self.has_rows())
     }
 
     /// When progress is to be written, if there is any and nothing else brings it along.

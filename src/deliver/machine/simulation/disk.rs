@@ -40,6 +40,8 @@ pub(super) struct Found {
     pub(super) saved: Saved,
     pub(super) rows: Vec<(Sequence, Offset)>,
     pub(super) parked: Vec<(Offset, AsideEvent)>,
+    /// Retention has taken the rows of events up to here.
+    pub(super) gone_to: Offset,
 }
 
 impl Disk {
@@ -54,10 +56,7 @@ impl Disk {
         let letters = letters.map(|(_, offset)| *offset).collect::<std::collections::BTreeSet<_>>();
         assert_eq!(letters.len() as u64, saved.live.tally.given_up, "every event that was given up has its row");
         let skipped = after.iter().filter(|((aside, _), _)| *aside == Aside::Skipped);
-        let skipped = skipped.map(|((_, offset), event)| match event.first {
-            Offset(0) => 1,
-            first => offset.0 - first.0 + 1,
-        });
+        let skipped = skipped.map(|((_, offset), event)| event.count(*offset));
         assert_eq!(skipped.sum::<u64>(), saved.live.tally.skipped, "rows tell of every event that was passed over");
         for ((aside, offset), event) in &after {
             assert!(saved.live.cursor.is_settled(*offset), "the cursor has passed {aside:?} {offset}");
@@ -107,7 +106,9 @@ impl Disk {
         self.written.iter().for_each(|batch| change(&mut self.asides, &batch.asides));
     }
 
-    pub(super) fn find(&self, boot: Boot, since: Since) -> Found {
+    /// What a start finds; rows of events up to `gone_to` are hidden by retention.
+    pub(super) fn find(&mut self, boot: Boot, since: Since, gone_to: Offset) -> Found {
+        self.asides.retain(|(aside, offset), _| *aside != Aside::Parked || *offset > gone_to);
         let saved = self.written.last().map_or_else(
             || Saved::new(boot, since),
             |batch| Saved::decode(batch.saved.clone()).expect("what was written can be read"),
@@ -119,7 +120,7 @@ impl Disk {
             self.rows.range(saved.sequences.floor.next()..).map(|(sequence, offset)| (*sequence, *offset)).collect();
         let parked = self.asides.iter().filter(|((aside, _), _)| *aside == Aside::Parked);
         let parked = parked.map(|((_, offset), event)| (*offset, event.clone())).collect();
-        Found { saved, rows, parked }
+        Found { saved, rows, parked, gone_to }
     }
 
     /// Whether an event was passed over.

@@ -502,7 +502,7 @@ impl World {
         self.process += 1;
         self.began_at = self.at;
         let boot = Boot([self.boot; 16]);
-        let found = self.disk.find(boot, Since { offset: Offset(0), time: Timestamp(0) });
+        let found = self.disk.find(boot, Since { offset: Offset(0), time: Timestamp(0) }, self.log.gone_to);
         let is_same_boot = found.saved.boot == boot;
         self.book.killed(self.disk.highest_row(boot));
         self.book.started(&found, self.log.head(), matches!(ending, Ending::Clean), is_same_boot);

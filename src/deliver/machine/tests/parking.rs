@@ -167,6 +167,49 @@ fn a_start_finds_what_is_parked_with_its_count_its_number_and_its_moment() {
 }
 
 #[test]
+fn what_retention_took_of_the_parked_is_counted_as_expired_at_the_next_start() {
+    let mut rig = Rig::new(Order::None, 8);
+    rig.warm_up(7);
+    rig.offer(&[decided(Outcome::Pass), decided(Outcome::Pass)]);
+    rig.sent();
+    rig.end(8, REFUSED);
+    rig.end(9, REFUSED);
+    rig.seconds(1);
+    let mut asides = rig.asides.clone();
+    asides.remove(&(Aside::Parked, 8));
+    let second = Rig::start_with(rig.saved.clone(), rig.rows.clone(), asides, 0, 9, policy(Order::None, 8));
+    let ledger = second.machine.ledger();
+    assert_eq!((ledger.tally.expired, ledger.waiting.parked, ledger.check()), (1, 1, Ok(())));
+}
+
+#[test]
+fn a_lane_that_is_held_goes_on_after_a_start_too() {
+    let mut rig = Rig::new(Order::ByKey, 8);
+    rig.warm_up(7);
+    rig.offer(&[passes(1), passes(1)]);
+    rig.sent();
+    rig.end(8, AttemptResult::Refused { status: 422, retry_after: Some(Duration::from_secs(80_000)) });
+    rig.seconds(1);
+    let (saved, rows) = (rig.saved.clone(), rig.rows.clone());
+    let mut second = Rig::start(saved, rows, 0, 9, policy(Order::ByKey, 8));
+    second.tell(Input::Decided { course: CourseId::Live, from: Offset(8), decisions: vec![passes(1), passes(1)] });
+    second.seconds(29);
+    assert_eq!(second.sent(), [0; 0]);
+    second.seconds(2);
+    assert_eq!((second.sent(), whereabouts(&second, 8)), (vec![9], Whereabouts::Parked));
+}
+
+#[test]
+fn what_was_too_old_by_settings_that_have_changed_is_asked_again() {
+    let mut rig = Rig::new(Order::ByKey, 8);
+    rig.tell(Input::Head(Offset(2)));
+    rig.tell(Input::PolicyChanged(policy(Order::ByKey, 8)));
+    let answer = vec![decided(Outcome::TooOld), decided(Outcome::TooOld)];
+    rig.tell(Input::Decided { course: CourseId::Live, from: Offset(1), decisions: answer });
+    assert_eq!((rig.sent(), rig.machine.ledger().tally.expired), (vec![1], 0));
+}
+
+#[test]
 fn a_person_has_what_was_given_up_delivered_after_all() {
     let mut rig = Rig::new(Order::ByKey, 8);
     rig.warm_up(7);
@@ -238,7 +281,7 @@ fn a_person_has_what_waits_tried_at_once() {
     rig.end(9, REFUSED);
     rig.tell(Input::TryNow(Offset(8)));
     rig.tell(Input::TryNow(Offset(9)));
-    assert_eq!(requests(&mut rig), [(8, 2, false, false), (9, 2, false, true)]);
+    assert_eq!(requests(&mut rig), [(8, 2, false, true), (9, 2, false, true)]);
 }
 
 #[test]
@@ -276,7 +319,9 @@ fn what_a_filter_does_not_answer_for_is_given_up_where_the_endpoint_says_so() {
 #[test]
 fn what_is_too_old_is_expired_and_its_row_says_so() {
     let mut rig = Rig::new(Order::ByKey, 8);
-    rig.offer(&[passes(1), decided(Outcome::TooOld), passes(1)]);
+    rig.tell(Input::Head(Offset(3)));
+    let answer = vec![passes(1), decided(Outcome::TooOld), passes(1)];
+    rig.tell(Input::Decided { course: CourseId::Live, from: Offset(1), decisions: answer });
     rig.end(1, AttemptResult::TooOld);
     rig.end(3, AttemptResult::Delivered);
     rig.seconds(1);
