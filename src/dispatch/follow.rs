@@ -95,7 +95,7 @@ fn offer(dispatch: &Dispatch, deliver: &Handle, records: Vec<Record>) -> Result<
 
 fn decide(dispatch: &Dispatch, table: &Table, records: &[Record]) -> Result<Decided, log::Error> {
     let decided = records.iter().map(|record| dispatch.decide_record(record, table));
-    decided.map(|decided| decided.map(|event| (event.position, event.decision))).collect()
+    decided.map(|decided| decided.map(|(_, event)| (event.position, event.decision))).collect()
 }
 
 /// Parts the events of a stretch of the log by account; a hole in an account's offsets begins a new stretch.

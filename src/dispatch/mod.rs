@@ -120,7 +120,7 @@ impl Dispatch {
         })
     }
 
-    fn decide_record(&self, record: &Record, table: &Table) -> Result<DecidedEvent, log::Error> {
+    fn decide_record(&self, record: &Record, table: &Table) -> Result<(EventType, DecidedEvent), log::Error> {
         let (event_type, event) = self.log.event(record)?;
         let lane = event.key.as_deref().map(|key| self.log.key_hash(record.header.account, key));
         let outcome = match table.mark(event_type.as_str()) {
@@ -129,7 +129,8 @@ impl Dispatch {
             Mark::Withheld => Outcome::Filtered(FilteredBy::Chain),
             Mark::Unknown => Outcome::Filtered(FilteredBy::Catalog),
         };
-        Ok(DecidedEvent { position: record.position, decision: Decision { lane, outcome } })
+        let decided = DecidedEvent { position: record.position, decision: Decision { lane, outcome } };
+        Ok((event_type, decided))
     }
 
     /// Finds the record of an event: among those just decided, in the log's tail, or on the disk.
@@ -242,12 +243,10 @@ impl Source for Dispatch {
             if decided.len() >= limit {
                 return Ok(decided);
             }
-            let mut event = self.decide_record(&record, &table)?;
-            if event.decision.outcome == Outcome::Pass && endpoint.settings.value.has_max_age() {
-                let (event_type, _) = self.log.event(&record)?;
-                if self.is_too_old(endpoint, &event_type, &record, occasion) {
-                    event.decision.outcome = Outcome::TooOld;
-                }
+            let (event_type, mut event) = self.decide_record(&record, &table)?;
+            let is_wanted = event.decision.outcome == Outcome::Pass;
+            if is_wanted && self.is_too_old(endpoint, &event_type, &record, occasion) {
+                event.decision.outcome = Outcome::TooOld;
             }
             decided.push(event);
             next = record.header.offset.next();
