@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::keystore::KeyId;
-use super::rights::{RightsDraft, RightsSettings, TypeName};
+use super::rights::{RightsDraft, RightsSettings, TypeName, pointer};
 use crate::model::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_PER_ENDPOINT_MAX, TYPES_PER_ENDPOINT_MAX};
 use crate::model::{EndpointId, EndpointName, Offset, Position, Timestamp};
 use crate::security::Secret;
@@ -396,9 +396,9 @@ impl EndpointDraft {
             return Err(Error::invalid("/maxAgeByType", detail));
         }
         let read = |(name, ms): (&String, &u64)| {
-            let pointer = format!("/maxAgeByType/{}", name.replace('~', "~0").replace('/', "~1"));
-            check_age(&pointer, Some(*ms))?;
-            let name = TypeName::parse(name).map_err(|wrong| Error::invalid(&pointer, wrong.to_string()))?;
+            let at = pointer("maxAgeByType", name);
+            check_age(&at, Some(*ms))?;
+            let name = TypeName::parse(name).map_err(|wrong| Error::invalid(&at, wrong.to_string()))?;
             Ok((name, *ms))
         };
         self.max_age_by_type.iter().map(read).collect()
@@ -410,11 +410,11 @@ impl EndpointDraft {
             return Err(Error::invalid("/headers", detail));
         }
         for (name, value) in &self.headers {
-            let pointer = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
-            check_header_name(&pointer, name)?;
+            let at = pointer("headers", name);
+            check_header_name(&at, name)?;
             if !is_header_text(value) {
                 let detail = format!("a header's value is visible text of at most {HEADER_VALUE_BYTES_MAX} bytes");
-                return Err(Error::invalid(&pointer, detail));
+                return Err(Error::invalid(&at, detail));
             }
         }
         Ok(())

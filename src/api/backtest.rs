@@ -9,13 +9,13 @@ use super::body::{Json, Optional};
 use super::call::Call;
 use super::conduct::Nothing;
 use super::failure::invalid;
-use super::job::{Done, JobKind, JobView, Place, not_cancellable};
+use super::job::{Done, JobKind, JobView, Place, not_cancellable, page_of, too_many};
 use super::query::{List, Page, Point};
 use super::rights::ADDED_TO_RIGHTS;
 use super::stretch::Stretch;
 use crate::accounts::{Layer, RightsDraft, Treatment};
 use crate::model::{EventId, EventType, Offset, Timestamp};
-use crate::replay::{Backtest, ComparedSoFar, Comparison, FieldChange, Plan, TooMany};
+use crate::replay::{Backtest, ComparedSoFar, Comparison, FieldChange, Plan};
 use crate::web::{Code, Input, Problem};
 
 /// A backtest to be made.
@@ -232,9 +232,7 @@ pub(super) async fn create(call: Call, Json(request): Json<Request>) -> Result<C
         None => (stretch.from.max(Offset(stretch.to.0.saturating_sub(limit))), stretch.to),
     };
     let plan = Plan { account: account.clone(), before, after, known_fields, from, to: to.max(from) };
-    let job = call.api.backtests.start(plan, call.who()?).map_err(|too_many: TooMany| {
-        Problem::new(Code::LimitReached).detail(format!("{too_many}: try again when one has ended, or cancel one"))
-    })?;
+    let job = call.api.backtests.start(plan, call.who()?).map_err(too_many)?;
     let location = format!("/api/v1/accounts/{}/backtests/{}", account.name, job.id);
     Ok(Created { location, value: View::of(&job, call.now()) })
 }
@@ -242,10 +240,7 @@ pub(super) async fn create(call: Call, Json(request): Json<Request>) -> Result<C
 pub(super) async fn list(call: Call, (page,): (Page,)) -> Result<Read<List<View>>, Problem> {
     let account = call.account()?;
     let jobs = call.api.backtests.list(account.id);
-    let after = page.read_after(|after| jobs.iter().position(|job| job.id == after))?;
-    let rest = jobs.iter().skip(after.map_or(0, |index| index + 1)).take(page.limit() + 1);
-    let items = rest.map(|job| View::of(job, call.now())).collect();
-    Ok(Read(List::cut(items, page.limit(), |last: &View| last.job.id.clone())))
+    page_of(&jobs, &page, |job| View::of(job, call.now())).map(Read)
 }
 
 pub(super) async fn get(call: Call, (): ()) -> Result<Read<View>, Problem> {

@@ -15,14 +15,14 @@ use super::conduct::{Nothing, named};
 use super::delivering::{AttemptError, Granted, Wish};
 use super::delivery::{PATIENCE, View, error_of_code, look_at_one};
 use super::failure::{invalid, of_log};
-use super::job::{Done, JobKind, JobView, not_cancellable};
+use super::job::{Done, JobKind, JobView, not_cancellable, page_of, too_many};
 use super::pairs::Cursor;
 use super::query::{List, Page, Parameters, Point, Range};
 use super::stretch::Stretch;
 use crate::accounts::{Account, Endpoint, TypeName};
 use crate::model::limits::PAGE_ROWS_MAX;
 use crate::model::{EndpointName, Offset, Timestamp};
-use crate::replay::{Cleared, Clearing, ClearingPlan, Letters, TooMany};
+use crate::replay::{Cleared, Clearing, ClearingPlan, Letters};
 use crate::web::{Code, Input, Problem};
 
 /// Which dead letters are listed.
@@ -213,9 +213,7 @@ async fn start(call: Call, wish: Wish, request: Request) -> Result<Created<JobOf
     let letters =
         letters(&call, &account, Asked { endpoint, types: &types, types_at: "/types", error, from, to }).await?;
     let plan = ClearingPlan { wish, letters, is_dry: dry_run };
-    let job = call.api.clearings.start(account.id, plan, call.who()?).map_err(|too_many: TooMany| {
-        Problem::new(Code::LimitReached).detail(format!("{too_many}: try again when one has ended, or cancel one"))
-    })?;
+    let job = call.api.clearings.start(account.id, plan, call.who()?).map_err(too_many)?;
     let location = format!("/api/v1/accounts/{}/dead-letters/jobs/{}", account.name, job.id);
     Ok(Created { location, value: JobOf::of(&job, call.now()) })
 }
@@ -224,10 +222,7 @@ async fn start(call: Call, wish: Wish, request: Request) -> Result<Created<JobOf
 pub(super) async fn list_jobs(call: Call, (page,): (Page,)) -> Result<Read<List<JobOf>>, Problem> {
     let account = call.account()?;
     let jobs = call.api.clearings.list(account.id);
-    let after = page.read_after(|after| jobs.iter().position(|job| job.id == after))?;
-    let rest = jobs.iter().skip(after.map_or(0, |index| index + 1)).take(page.limit() + 1);
-    let items = rest.map(|job| JobOf::of(job, call.now())).collect();
-    Ok(Read(List::cut(items, page.limit(), |last: &JobOf| last.job.id.clone())))
+    page_of(&jobs, &page, |job| JobOf::of(job, call.now())).map(Read)
 }
 
 /// Returns one job.

@@ -1,12 +1,14 @@
 //! What all jobs have in common as they are read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::query::{List, Page};
 use crate::accounts::JobState;
 use crate::model::{Offset, Timestamp};
-use crate::replay;
+use crate::replay::{self, TooMany};
 use crate::web::{Code, Problem};
 
 /// A kind of job.
@@ -132,6 +134,24 @@ impl Done {
         let ms = elapsed.as_millis().checked_mul(u128::from(left))?.checked_div(u128::from(self.done))?;
         u64::try_from(ms).ok()
     }
+}
+
+/// Returns a page of jobs that are kept in memory, the newest first.
+pub(super) fn page_of<P, R, V>(
+    jobs: &[Arc<replay::Job<P, R>>],
+    page: &Page,
+    view: impl Fn(&replay::Job<P, R>) -> V,
+) -> Result<List<V>, Problem> {
+    let after = page.read_after(|after| jobs.iter().position(|job| job.id == after))?;
+    let rest = jobs.get(after.map_or(0, |index| index + 1)..).unwrap_or_default();
+    let shown = rest.get(..page.limit()).unwrap_or(rest);
+    let next = shown.last().filter(|_| shown.len() < rest.len()).map(|last| last.id.clone());
+    Ok(List { items: shown.iter().map(|job| view(job)).collect(), next })
+}
+
+/// Says that too many jobs of a kind wait.
+pub(super) fn too_many(too_many: TooMany) -> Problem {
+    Problem::new(Code::LimitReached).detail(format!("{too_many}: try again when one has ended, or cancel one"))
 }
 
 /// Says that a job has ended already.

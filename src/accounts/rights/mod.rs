@@ -205,8 +205,8 @@ impl RightsDraft {
     }
 }
 
-/// Writes where in rights a name stands, as a JSON pointer.
-fn pointer(member: &str, name: &str) -> String {
+/// Writes where below a member a name stands, as a JSON pointer.
+pub(super) fn pointer(member: &str, name: &str) -> String {
     format!("/{member}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
