@@ -17,9 +17,8 @@ use super::health::Trouble;
 use super::query::{List, Page, Parameters};
 use super::{Api, failure};
 use crate::accounts::{Endpoint, Halt, ResumeFrom};
-use crate::log::Handle;
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{AccountId, AccountName, EndpointName, Offset, Permission, Timestamp};
+use crate::model::{AccountName, EndpointName, Permission, Timestamp};
 use crate::web::{Code, Input, Problem};
 
 /// An empty object, or nothing.
@@ -130,7 +129,7 @@ pub(super) async fn chosen(call: &Call, endpoint: &Endpoint, from: Option<Resume
     // What is parked waits by itself, whether the endpoint stood still or not.
     let events = status.lag.events.saturating_sub(status.parked);
     let (account, next) = (endpoint.account, status.cursor.next());
-    let since = call.look_up(move |log| recorded_at_or_after(log, account, next)).await?;
+    let since = call.look_up(move |log| log.recorded_at(account, next).map_err(of_log)).await?;
     let is_long = since.is_some_and(|since| call.now().since(since) > WAITED_MAX);
     if events == 0 || !is_long {
         return Ok(ResumeFrom::Cursor);
@@ -138,13 +137,6 @@ pub(super) async fn chosen(call: &Call, endpoint: &Endpoint, from: Option<Resume
     let since = since.map(|since| format!(", the oldest since {since}")).unwrap_or_default();
     let problem = Problem::new(Code::ResumeChoiceNeeded).detail(format!("{events} events wait{since}"));
     Err(problem.with("waiting", events))
-}
-
-/// Returns when an event was taken in, or the oldest behind it that is kept. Blocks.
-fn recorded_at_or_after(log: &Handle, account: AccountId, offset: Offset) -> Result<Option<Timestamp>, Problem> {
-    let oldest = log.oldest_offset(account).map_err(of_log)?.max(offset);
-    let Some(row) = log.index_at(account, oldest).map_err(of_log)? else { return Ok(None) };
-    Ok(log.record(row.position).map_err(of_log)?.map(|record| record.header.recorded_at))
 }
 
 pub(super) async fn retry(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<Conducted>, Problem> {

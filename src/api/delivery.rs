@@ -304,10 +304,8 @@ pub(super) fn aside_of(
         }
     };
     let Some((aside, row)) = found else { return Ok(None) };
-    let is_meant_alone = row.offset == offset;
     let event = AsideEvent::decode(row.value).map_err(|error| ours(&error))?;
-    let is_meant = is_meant_alone || event.first != Offset(0) && event.first <= offset;
-    Ok(is_meant.then_some((aside, event)))
+    Ok(event.tells_of(row.offset, offset).then_some((aside, event)))
 }
 
 /// Returns the endpoint and the offset that the path names.

@@ -10,7 +10,7 @@ use super::failure::of_log;
 use super::query::{Direction, Point};
 use crate::log::{Handle, IndexRow};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{AccountId, Offset, Timestamp};
+use crate::model::{AccountId, Offset};
 use crate::web::{Code, Problem};
 
 /// Offsets from `from` up to but without `to`.
@@ -36,7 +36,7 @@ impl Stretch {
             Some(Point::Offset(offset)) => offset,
             Some(Point::Time(time)) => {
                 let is_cut = oldest > Offset(1) && oldest < end;
-                if is_cut && recorded_at(log, account, oldest)?.is_some_and(|first| time < first) {
+                if is_cut && log.recorded_at(account, oldest).map_err(of_log)?.is_some_and(|first| time < first) {
                     let detail = format!("what was taken in at {time} is no longer kept");
                     return Err(range_expired(detail, oldest));
                 }
@@ -59,12 +59,6 @@ pub(super) fn expired(asked: Offset, oldest: Offset) -> Problem {
 
 fn range_expired(detail: String, oldest: Offset) -> Problem {
     Problem::new(Code::RangeExpired).detail(detail).with("oldestOffset", oldest.0)
-}
-
-fn recorded_at(log: &Handle, account: AccountId, offset: Offset) -> Result<Option<Timestamp>, Problem> {
-    let row = log.index_at(account, offset).map_err(of_log)?;
-    let record = row.map(|row| log.record(row.position)).transpose().map_err(of_log)?.flatten();
-    Ok(record.map(|record| record.header.recorded_at))
 }
 
 /// Walks over the index of an account.

@@ -220,7 +220,7 @@ mod tests {
             status: Some(500),
             detail: "the receiver answered 500".to_owned(),
             retry_after: None,
-            wish: None,
+            instruction: None,
             answer_start: Bytes::copy_from_slice(answer_start),
         };
         let at = Timestamp(1_772_442_847_512);

@@ -459,9 +459,12 @@ impl Loaded {
         self.switch(actions);
     }
 
-    /// Passes over what a person has said is to be passed over; the machine ignores what was done already.
+    /// Passes over what a person has said is to be passed over, unless that was done already.
     fn skip(&mut self, actions: &mut Vec<Action>) {
         let Some(Skipped { number, to, position, who }) = self.endpoint.settings.value.skip.clone() else { return };
+        if number <= self.machine.skips() {
+            return;
+        }
         self.parked.add([(to, position)].into_iter());
         self.take(Input::Skip(Skip { number, to, who: who.into() }), actions);
     }

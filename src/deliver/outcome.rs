@@ -93,14 +93,14 @@ pub struct Failure {
     /// The receiver's own wish when to be asked again, at most [`RETRY_AFTER_MAX`].
     pub retry_after: Option<Duration>,
     /// What the receiver wants beyond its status.
-    pub wish: Option<Wish>,
+    pub instruction: Option<Instruction>,
     /// How the answer's body begins, at most [`ANSWER_START_BYTES_MAX`].
     pub answer_start: Bytes,
 }
 
 /// What a receiver may want beyond its status: it says so in the header `webhook-delivery`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Wish {
+pub enum Instruction {
     /// Give this event up now.
     Abort,
     /// Send nothing any more.
@@ -196,13 +196,20 @@ impl Failure {
     /// Makes the failure of a request that got no answer.
     #[must_use]
     pub fn without_answer(error: AttemptError, detail: impl Into<String>) -> Self {
-        Self { error, status: None, detail: detail.into(), retry_after: None, wish: None, answer_start: Bytes::new() }
+        Self {
+            error,
+            status: None,
+            detail: detail.into(),
+            retry_after: None,
+            instruction: None,
+            answer_start: Bytes::new(),
+        }
     }
 
     fn verdict(&self) -> Verdict {
-        match self.wish {
-            Some(Wish::Abort) => return Verdict::EventAborted,
-            Some(Wish::Disable) => return Verdict::Unwanted,
+        match self.instruction {
+            Some(Instruction::Abort) => return Verdict::EventAborted,
+            Some(Instruction::Disable) => return Verdict::Unwanted,
             None => {}
         }
         match self.error {

@@ -165,7 +165,7 @@ impl Handle {
         if status.lag.events > 0 {
             let account = self.mailbox(endpoint)?.account;
             let (log, next) = (self.0.parts.log.clone(), status.waits_from);
-            let oldest_at = blocking(move || oldest_waiting_at(&log, account, next)).await;
+            let oldest_at = blocking(move || log.recorded_at(account, next)).await.ok().flatten();
             let now = Timestamp(self.0.parts.clock.wall_ms());
             status.lag.ms = oldest_at.map_or(0, |at| u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX));
             status.lag.oldest_at = oldest_at;
@@ -408,12 +408,6 @@ impl Shared {
             }
         });
     }
-}
-
-fn oldest_waiting_at(log: &log::Handle, account: AccountId, next: Offset) -> Option<Timestamp> {
-    let oldest = log.oldest_offset(account).ok()?.max(next);
-    let row = log.index_at(account, oldest).ok()??;
-    Some(log.record(row.position).ok()??.header.recorded_at)
 }
 
 /// Each test may hold eight sockets while it connects.

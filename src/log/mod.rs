@@ -341,6 +341,14 @@ impl Handle {
         self.shared.index_back(account, from, limit)
     }
 
+    /// Returns when an event was taken in, or, where it is gone, the oldest one that is kept.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn recorded_at(&self, account: AccountId, offset: Offset) -> Result<Option<Timestamp>, Error> {
+        self.shared.recorded_at(account, offset)
+    }
+
     /// Returns the index row of one event.
     ///
     /// # Errors

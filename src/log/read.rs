@@ -369,6 +369,13 @@ impl Shared {
         Ok((event_type, event))
     }
 
+    /// Returns when an event was taken in, or the oldest kept one above it.
+    pub(super) fn recorded_at(&self, account: AccountId, offset: Offset) -> Result<Option<Timestamp>, Error> {
+        let from = offset.max(self.oldest_offset(account)?);
+        let Some(row) = self.index_at(account, from)? else { return Ok(None) };
+        Ok(self.record(row.position)?.map(|record| record.header.recorded_at))
+    }
+
     pub(super) fn cursor(&self, endpoint: EndpointId, course: Course) -> Result<Option<Bytes>, Error> {
         let row = self.store.get(Family::Cursors, &keys::cursor(endpoint, course.number()))?;
         Ok(row.map(|value| Bytes::copy_from_slice(&value)))

@@ -64,6 +64,29 @@ pub struct AsideChange {
 }
 
 impl AsideEvent {
+    /// What is kept of an event of which nothing more is known than when and why.
+    #[must_use]
+    pub const fn new(at: Timestamp, cause: Cause) -> Self {
+        Self {
+            sequence: Sequence(0),
+            attempts: 0,
+            refusals: 0,
+            at,
+            cause,
+            status: None,
+            is_late: false,
+            is_redelivery: false,
+            first: Offset(0),
+            who: ByteString::from_static(""),
+        }
+    }
+
+    /// Returns whether the row of an offset tells of an event at or below it.
+    #[must_use]
+    pub fn tells_of(&self, row: Offset, offset: Offset) -> bool {
+        row == offset || self.first != Offset(0) && (self.first..=row).contains(&offset)
+    }
+
     /// Returns how many events the row of an offset tells of.
     #[must_use]
     pub fn count(&self, offset: Offset) -> u64 {

@@ -173,9 +173,8 @@ impl Course {
 
     /// Whether so many faults came in a row that the chain must be mended first.
     pub(super) const fn is_held(&self) -> bool {
-        let longest =
-            if self.fault_row.decided > self.fault_row.late { self.fault_row.decided } else { self.fault_row.late };
-        longest >= FAULTS_IN_A_ROW_MAX && !self.gives_up_faults
+        let FaultRow { decided, late } = self.fault_row;
+        !self.gives_up_faults && (decided >= FAULTS_IN_A_ROW_MAX || late >= FAULTS_IN_A_ROW_MAX)
     }
 
     /// Takes decisions in: of new events, and again of those that are faulted.
@@ -229,8 +228,8 @@ impl Course {
             return;
         }
         let Some(entry) = self.faults.get(&offset).copied() else { return };
-        let is_asked_for = outcome == Outcome::TooOld && self.parking.marks(offset).1;
-        match if is_asked_for { Outcome::Pass } else { outcome } {
+        let is_asked_for = || self.trials.get(&offset).is_some_and(|trial| trial.is_asked);
+        match if outcome == Outcome::TooOld && is_asked_for() { Outcome::Pass } else { outcome } {
             Outcome::Fault if self.gives_up_faults && !taking.is_stale => {
                 self.give_up_fault(entry, taking.now);
             }
@@ -335,12 +334,10 @@ impl Course {
         let Entry { offset, sequence, was_tried, is_parked, .. } = *self.lanes.entry(entry);
         self.flights.insert(offset.0, Flight { entry, rights });
         let trial = if was_tried { self.trials.get(&offset) } else { None };
-        let (before, is_asked) = trial.map_or((0, false), |trial| (trial.attempts, trial.is_asked));
+        let (before, is_redelivery) = trial.map_or((0, false), |trial| (trial.attempts, trial.is_asked));
         let sequence = self.sequences.is_some().then_some(sequence);
-        let (went_on_without_it, is_redelivery) = self.parking.marks(offset);
         // Under strict order every event has its place, also one that had none when it was parked.
-        let is_late = went_on_without_it || is_parked && self.lanes.order() == Order::Strict;
-        let is_redelivery = is_redelivery || is_asked;
+        let is_late = self.parking.is_late(offset) || is_parked && self.lanes.order() == Order::Strict;
         Departure { offset, attempt: Attempt(before).next(), sequence, is_late, is_redelivery }
     }
 

@@ -34,7 +34,6 @@ pub(super) struct Parking {
 struct Parked {
     entry: EntryId,
     is_late: bool,
-    is_redelivery: bool,
 }
 
 /// How an event that is not delivered comes to its end.
@@ -73,11 +72,7 @@ impl Parking {
         self.events.len()
     }
 
-    /// Whether rows of what ended wait to be written.
-    pub(super) fn has_ends(&self) -> bool {
-        !self.ends.is_empty()
-    }
-
+    /// Returns how many rows of what ended wait to be written.
     pub(super) const fn unwritten_ends(&self) -> usize {
         self.ends.len()
     }
@@ -95,10 +90,9 @@ impl Parking {
         self.events.get(&offset).map(|parked| parked.entry)
     }
 
-    /// Whether its lane went on without an event, and whether a person has asked for it.
-    pub(super) fn marks(&self, offset: Offset) -> (bool, bool) {
-        let parked = if self.events.is_empty() { None } else { self.events.get(&offset) };
-        parked.map_or((false, false), |parked| (parked.is_late, parked.is_redelivery))
+    /// Whether its lane went on without an event.
+    pub(super) fn is_late(&self, offset: Offset) -> bool {
+        !self.events.is_empty() && self.events.get(&offset).is_some_and(|parked| parked.is_late)
     }
 
     /// Hears that what is kept of a parked event is another thing now.
@@ -141,9 +135,11 @@ impl Course {
             let AsideEvent { sequence, attempts, refusals, at, is_late, is_redelivery, .. } = event;
             // Wall time may have been set back since: nothing waits longer than it ever would have.
             let due = now.monotonic.plus(at.since(now.wall).min(backoff::RETRY_WAIT_MAX));
-            self.trials.insert(offset, Trial::go_on(attempts, refusals, Some(due)));
+            let mut trial = Trial::go_on(attempts, refusals, Some(due));
+            trial.is_asked = is_redelivery;
+            self.trials.insert(offset, trial);
             let entry = self.lanes.push_parked(offset, sequence, Standing::Waiting(due, Reason::Refused));
-            self.parking.events.insert(offset, Parked { entry, is_late, is_redelivery });
+            self.parking.events.insert(offset, Parked { entry, is_late });
         }
     }
 
@@ -163,7 +159,7 @@ impl Course {
         self.lanes.remove(id);
         assert!(self.cursor.settle(offset), "event {offset} is parked twice");
         let entry = self.lanes.push_parked(offset, sequence, standing);
-        self.parking.events.insert(offset, Parked { entry, is_late, is_redelivery: false });
+        self.parking.events.insert(offset, Parked { entry, is_late });
         self.parking.changed.insert(offset);
         self.is_dirty = true;
     }
@@ -177,33 +173,26 @@ impl Course {
     /// Ends an event that is in a lane or parked, and keeps why.
     pub(super) fn end_entry(&mut self, id: EntryId, end: End) {
         let Entry { offset, sequence, .. } = *self.lanes.entry(id);
-        let (was_late, is_redelivery) = self.parking.marks(offset);
-        let (attempts, refusals) = self.trials.get(&offset).map_or((0, 0), |trial| (trial.attempts, trial.refusals));
-        let is_late = was_late || self.lanes.is_in_lane(id);
+        let is_late = self.parking.is_late(offset) || self.lanes.is_in_lane(id);
         let settlement = end.settlement();
         let End { aside, cause, status, at, who } = end;
-        let first = Offset(0);
-        let event = AsideEvent { sequence, attempts, refusals, at, cause, status, is_late, is_redelivery, first, who };
+        let kept = AsideEvent { sequence, status, is_late, who, ..AsideEvent::new(at, cause) };
+        let event = self.with_tries(offset, kept);
         self.parking.ends.push(AsideChange { offset, aside, event: Some(event) });
         self.settle_entry(id, settlement);
     }
 
     /// Ends an event that never got into a lane because it is too old.
     pub(super) fn end_unread(&mut self, offset: Offset, at: Timestamp) {
-        let event = AsideEvent {
-            sequence: Sequence::default(),
-            attempts: 0,
-            refusals: 0,
-            at,
-            cause: Cause::TooOld,
-            status: None,
-            is_late: false,
-            is_redelivery: false,
-            first: Offset(0),
-            who: ByteString::from_static(""),
-        };
+        let event = AsideEvent::new(at, Cause::TooOld);
         self.parking.ends.push(AsideChange { offset, aside: Aside::Expired, event: Some(event) });
         self.settle(offset, Settlement::Expired);
+    }
+
+    /// Adds what is known of an event's tries to what is kept of it.
+    fn with_tries(&self, offset: Offset, kept: AsideEvent) -> AsideEvent {
+        let Some(Trial { attempts, refusals, is_asked, .. }) = self.trials.get(&offset) else { return kept };
+        AsideEvent { attempts: *attempts, refusals: *refusals, is_redelivery: *is_asked, ..kept }
     }
 
     /// Takes an event back that was given up; its row says what is known of it.
@@ -214,11 +203,13 @@ impl Course {
         }
         self.tally_mut().take_back();
         let sequence = if event.sequence == Sequence::default() { self.number(offset) } else { event.sequence };
-        self.trials.insert(offset, Trial::go_on(event.attempts, 0, Some(now)));
+        let mut trial = Trial::go_on(event.attempts, 0, Some(now));
+        trial.is_asked = true;
+        self.trials.insert(offset, trial);
         let standing = self.standing_of(offset, sequence, now);
         let entry = self.lanes.push_parked(offset, sequence, standing);
         self.await_written(entry);
-        self.parking.events.insert(offset, Parked { entry, is_late: event.is_late, is_redelivery: true });
+        self.parking.events.insert(offset, Parked { entry, is_late: event.is_late });
         self.parking.changed.insert(offset);
         self.parking.ends.push(AsideChange { offset, aside, event: None });
         self.is_dirty = true;
@@ -251,22 +242,13 @@ impl Course {
     }
 
     fn parked_event(&self, offset: Offset, now: Now) -> Option<AsideEvent> {
-        let Parked { entry, is_late, is_redelivery } = *self.parking.events.get(&offset)?;
+        let Parked { entry, is_late } = *self.parking.events.get(&offset)?;
         let trial = self.trials.get(&offset);
-        let (attempts, refusals) = trial.map_or((0, 0), |trial| (trial.attempts, trial.refusals));
         let due = trial.and_then(|trial| trial.due).unwrap_or(now.monotonic);
-        Some(AsideEvent {
-            sequence: self.lanes.entry(entry).sequence,
-            attempts,
-            refusals,
-            at: now.wall.plus(due.since(now.monotonic)),
-            cause: if is_redelivery { Cause::Person } else { Cause::Refused },
-            status: None,
-            is_late,
-            is_redelivery,
-            first: Offset(0),
-            who: ByteString::from_static(""),
-        })
+        let at = now.wall.plus(due.since(now.monotonic));
+        let cause = if trial.is_some_and(|trial| trial.is_asked) { Cause::Person } else { Cause::Refused };
+        let sequence = self.lanes.entry(entry).sequence;
+        Some(self.with_tries(offset, AsideEvent { sequence, is_late, ..AsideEvent::new(at, cause) }))
     }
 
     /// Puts the parked events into new lanes, as they stood in the old ones. Nothing may be in flight.
@@ -315,9 +297,6 @@ impl Machine {
     pub(super) fn try_now(&mut self, offset: Offset) {
         let Some(entry) = self.live.entry_at(offset) else { return };
         if let Standing::Waiting(..) = self.live.lanes.entry(entry).standing {
-            if let Some(parked) = self.live.parking.events.get_mut(&offset) {
-                parked.is_redelivery = true;
-            }
             let trial = self.live.trial_mut(entry);
             trial.due = None;
             trial.is_asked = true;
@@ -337,12 +316,8 @@ impl Machine {
             self.live.is_dirty = true;
             return;
         }
-        let Some(entry) = self.live.entry_at(offset) else { return };
-        match self.live.lanes.entry(entry).standing {
-            Standing::InFlight | Standing::Unwritten => {}
-            Standing::Queued | Standing::Waiting(..) | Standing::Faulted => {
-                self.live.end_entry(entry, End { aside, cause, status: None, at, who: who.clone() });
-            }
+        if let Some(entry) = self.live.entry_at(offset).filter(|_| self.is_discardable(offset)) {
+            self.live.end_entry(entry, End { aside, cause, status: None, at, who: who.clone() });
         }
     }
 }

@@ -13,6 +13,12 @@ use super::course::Course;
 use super::input::{Now, Skip};
 
 impl Machine {
+    /// Returns how often a person has passed over what waited.
+    #[must_use]
+    pub const fn skips(&self) -> u64 {
+        self.skips
+    }
+
     /// Takes a skip in, unless it was carried out already.
     pub(super) fn ask_to_skip(&mut self, skip: Skip) {
         self.live.head_moved(skip.to);
@@ -43,18 +49,8 @@ impl Course {
         // Before the lanes are made anew: nobody waits for the numbers of these any more.
         let parked = self.unpark_to(to);
         self.read_anew(order);
-        let event = |sequence, first| AsideEvent {
-            sequence,
-            attempts: 0,
-            refusals: 0,
-            at,
-            cause: Cause::Person,
-            status: None,
-            is_late: false,
-            is_redelivery: false,
-            first,
-            who: who.clone(),
-        };
+        let event =
+            |sequence, first| AsideEvent { sequence, first, who: who.clone(), ..AsideEvent::new(at, Cause::Person) };
         for (offset, sequence) in parked {
             self.skip(offset, event(sequence, Offset(0)));
             self.tally_mut().skip(1);

@@ -88,9 +88,9 @@ impl Machine {
     /// Returns the lowest offset that this endpoint still needs from the log.
     #[must_use]
     pub fn needs_from(&self) -> Offset {
-        let lows = self.courses().filter(|course| !course.is_finished()).map(|course| course.cursor.low().next());
-        let unread = lows.min().unwrap_or_else(|| self.live.cursor.low().next());
-        self.live.parking.first().map_or(unread, |parked| parked.min(unread))
+        let replay = self.replay.as_ref().map(|replaying| &replaying.course).filter(|course| !course.is_finished());
+        let live = self.waits_from();
+        replay.map_or(live, |course| course.cursor.low().next().min(live))
     }
 
     /// Returns an offset below which no live event waits.

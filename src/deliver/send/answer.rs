@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::Connection;
 use crate::deliver::outcome::{
-    ANSWER_START_BYTES_MAX, AttemptError, AttemptOutcome, Failure, RETRY_AFTER_MAX, Verdict, Wish,
+    ANSWER_START_BYTES_MAX, AttemptError, AttemptOutcome, Failure, Instruction, RETRY_AFTER_MAX, Verdict,
 };
 use crate::model::Timestamp;
 
@@ -72,20 +72,20 @@ fn failure(status: u16, headers: &HeaderMap, answer_start: Bytes, now: Timestamp
         300..=399 => (AttemptError::Redirect, redirect(status, headers)),
         _ => (AttemptError::HttpStatus, format!("the receiver answered {}", in_words(status))),
     };
-    let wish = wish(headers);
-    let detail = match wish {
+    let instruction = instruction(headers);
+    let detail = match instruction {
         None => detail,
-        Some(Wish::Abort) => format!("{detail} and asks that this event is given up"),
-        Some(Wish::Disable) => format!("{detail} and asks to be sent nothing any more"),
+        Some(Instruction::Abort) => format!("{detail} and asks that this event is given up"),
+        Some(Instruction::Disable) => format!("{detail} and asks to be sent nothing any more"),
     };
-    Failure { error, status: Some(status), detail, retry_after: retry_after(headers, now), wish, answer_start }
+    Failure { error, status: Some(status), detail, retry_after: retry_after(headers, now), instruction, answer_start }
 }
 
 /// Reads what a receiver wants beyond its status.
-fn wish(headers: &HeaderMap) -> Option<Wish> {
-    match headers.get(WISH)?.as_bytes().trim_ascii() {
-        b"abort" => Some(Wish::Abort),
-        b"disable" => Some(Wish::Disable),
+fn instruction(headers: &HeaderMap) -> Option<Instruction> {
+    match headers.get(INSTRUCTION)?.as_bytes().trim_ascii() {
+        b"abort" => Some(Instruction::Abort),
+        b"disable" => Some(Instruction::Disable),
         // Whatever else it says is not known here, and the status has been read.
         _ => None,
     }
@@ -121,7 +121,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     Some(after.min(RETRY_AFTER_MAX))
 }
 
-const WISH: HeaderName = HeaderName::from_static("webhook-delivery");
+const INSTRUCTION: HeaderName = HeaderName::from_static("webhook-delivery");
 /// How much of a body is read so that its connection can be used again.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How long a body is waited for once the head is there: the event's fate is known by then.

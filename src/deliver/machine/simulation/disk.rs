@@ -126,9 +126,7 @@ impl Disk {
     /// Whether an event was passed over.
     pub(super) fn is_skipped(&self, offset: Offset) -> bool {
         let next = self.asides.range((Aside::Skipped, offset)..).next();
-        next.is_some_and(|((aside, last), event)| {
-            *aside == Aside::Skipped && (*last == offset || event.first != Offset(0) && event.first <= offset)
-        })
+        next.is_some_and(|((aside, last), event)| *aside == Aside::Skipped && event.tells_of(*last, offset))
     }
 
     /// The event that a number was given to, as written.
