@@ -16,7 +16,9 @@ use super::log::Log;
 #[derive(Debug)]
 pub(super) struct Book {
     /// What the machine was told of the endpoint.
-    pub(super) policy: Policy,
+    policy: Policy,
+    /// Whether events have kept their order by key since the beginning.
+    is_by_key: bool,
     pub(super) is_enabled: bool,
     pub(super) is_paused: bool,
     pub(super) is_draining: bool,
@@ -39,6 +41,7 @@ pub(super) struct Book {
 impl Book {
     pub(super) fn new(policy: Policy) -> Self {
         Self {
+            is_by_key: policy.order == Order::ByKey,
             policy,
             is_enabled: true,
             is_paused: false,
@@ -55,6 +58,12 @@ impl Book {
             next_row: None,
             state: None,
         }
+    }
+
+    /// The machine is told of the endpoint's settings.
+    pub(super) fn set_policy(&mut self, policy: &Policy) {
+        self.is_by_key &= policy.order == Order::ByKey;
+        self.policy = policy.clone();
     }
 
     /// A machine is started from what was found.
@@ -109,7 +118,7 @@ impl Book {
             Input::Skip(skip) => self.head = self.head.max(skip.to),
             Input::Head(head) => self.head = self.head.max(*head),
             Input::AttemptEnded { course, offset, result } => self.ended(*course, *offset, *result),
-            Input::PolicyChanged(policy) => self.policy = policy.clone(),
+            Input::PolicyChanged(policy) => self.set_policy(policy),
             Input::Enabled => self.is_enabled = true,
             Input::Disabled => self.is_enabled = false,
             Input::Paused => self.is_paused = true,
@@ -251,6 +260,8 @@ impl Book {
         let is_parked = known.parking.contains(offset);
         assert!(is_parked || !is_late, "only what is parked is late");
         if is_parked {
+            let has_lane = self.is_by_key && log.key(offset).is_some();
+            assert!(is_late || !has_lane, "{offset} has left its lane and is not marked late");
             assert!(
                 is_late || self.policy.order != Order::Strict,
                 "{offset} has lost its place and is not marked late"

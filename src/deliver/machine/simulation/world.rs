@@ -507,7 +507,7 @@ impl World {
         self.book.killed(self.disk.highest_row(boot));
         self.book.started(&found, self.log.head(), matches!(ending, Ending::Clean), is_same_boot);
         (self.book.is_enabled, self.book.is_paused) = (self.is_enabled, self.is_paused);
-        self.book.policy = self.policy.clone();
+        self.book.set_policy(&self.policy);
         let start = Start {
             saved: found.saved,
             sequences: found.rows,
