@@ -66,7 +66,7 @@ pub enum OnFilterError {
     DeadLetter,
 }
 
-/// Where a new endpoint begins.
+/// Where a new endpoint begins, or one that is moved begins anew.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StartAt {
@@ -297,13 +297,16 @@ pub struct EndpointSettings {
     /// What was passed over last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip: Option<Skipped>,
+    /// Where it was told to begin anew last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seek: Option<Sought>,
 }
 
 /// A person has passed over what waited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Skipped {
-    /// The how-manyth time this is, from 1.
+    /// The how-manyth move of the endpoint this is, from 1.
     pub number: u64,
     /// The last event that was passed over.
     pub to: Offset,
@@ -313,7 +316,30 @@ pub struct Skipped {
     pub who: String,
 }
 
+/// A person has said at which event the endpoint begins anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sought {
+    /// The how-manyth move of the endpoint this is, from 1.
+    pub number: u64,
+    /// The first event of the new beginning.
+    pub first: Offset,
+    /// The position of the record before it, where that is kept.
+    pub before: Option<Position>,
+    /// When it was said.
+    pub at: Timestamp,
+    /// Who said so.
+    pub who: String,
+}
+
 impl EndpointSettings {
+    /// Returns the number of the last move: what waited was passed over, or the endpoint began anew.
+    #[must_use]
+    pub fn last_move(&self) -> u64 {
+        let skip = self.skip.as_ref().map_or(0, |skip| skip.number);
+        skip.max(self.seek.as_ref().map_or(0, |seek| seek.number))
+    }
+
     /// Returns how old an event of a type may be when its turn comes; none where it may have any age.
     #[must_use]
     pub fn max_age(&self, event_type: &str) -> Option<Duration> {

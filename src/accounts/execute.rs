@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::account::{AccountSettings, StoredAccount};
 use super::endpoint::{
-    Auth, EndpointDraft, EndpointSettings, Halt, ResumeFrom, Signing, SigningKey, Skipped, StoredEndpoint,
+    Auth, EndpointDraft, EndpointSettings, Halt, ResumeFrom, Signing, SigningKey, Skipped, Sought, StoredEndpoint,
 };
 use super::job::{JobState, ReplaySettings};
 use super::state::{Account, COMMAND_VERSION, Endpoint, Revised};
@@ -207,6 +207,7 @@ impl Accounts {
                 Some(kept) => kept.skip.clone(),
                 None => None,
             },
+            seek: kept.and_then(|kept| kept.seek.clone()),
         };
         if let Some(present) = present.as_ref().filter(|endpoint| endpoint.settings.value == settings) {
             return Ok((Arc::clone(present), false));
@@ -297,6 +298,29 @@ impl Accounts {
         .await
     }
 
+    /// Lets an endpoint begin anew at an event: from there on all is delivered, whatever became of it before.
+    ///
+    /// # Errors
+    /// `AccountNotFound`, `EndpointNotFound`; `Log` where it could not be kept.
+    pub async fn seek_endpoint(
+        &self,
+        account: &AccountName,
+        name: &EndpointName,
+        first: Offset,
+        who: &Who,
+    ) -> Result<Arc<Endpoint>, Error> {
+        let before = first.previous();
+        let row = self.0.log.index_at(self.endpoint(account, name)?.account, before)?;
+        let (at, before_at, label) = (self.now(), row.map(|row| row.position), who.label());
+        self.change_endpoint(account, name, who, |settings| {
+            let number = settings.last_move() + 1;
+            settings.after = settings.after.min(before);
+            settings.seek = Some(Sought { number, first, before: before_at, at, who: label.clone() });
+            true
+        })
+        .await
+    }
+
     /// Passes over everything that an account has taken in so far; nothing where that is nothing.
     fn skip_to_head(
         &self,
@@ -305,7 +329,7 @@ impl Accounts {
         who: &Who,
     ) -> Result<Option<Skipped>, Error> {
         let to = self.0.log.account_head(account);
-        let number = settings.skip.as_ref().map_or(0, |skip| skip.number) + 1;
+        let number = settings.last_move() + 1;
         let row = self.0.log.index_at(account, to)?;
         Ok(row.map(|row| Skipped { number, to, position: row.position, who: who.label() }))
     }

@@ -48,7 +48,7 @@ pub use self::build::{AsOf, Build};
 pub use self::catalogs::{CurrentCatalog, OwnFile};
 pub use self::endpoint::{
     Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, OnFilterError, Order, ResumeFrom, Signing,
-    SigningKey, Skipped, StartAt,
+    SigningKey, Skipped, Sought, StartAt,
 };
 pub use self::error::Error;
 pub use self::execute::{Condition, May, NewToken, ReplayDraft};

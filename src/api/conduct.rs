@@ -9,16 +9,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Read;
-use super::body::Optional;
+use super::body::{Json, Optional};
 use super::call::Call;
-use super::delivering::{EndpointState, EndpointStatus};
+use super::delivering::{EndpointState, EndpointStatus, Outlook};
+use super::endpoint::first_at;
 use super::failure::of_log;
 use super::health::Trouble;
 use super::query::{List, Page, Parameters};
 use super::{Api, failure};
-use crate::accounts::{Endpoint, Halt, ResumeFrom};
+use crate::accounts::{Endpoint, Halt, ResumeFrom, StartAt};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{AccountName, EndpointName, Permission, Timestamp};
+use crate::model::{AccountName, EndpointName, Offset, Permission, Timestamp};
 use crate::web::{Code, Input, Problem};
 
 /// An empty object, or nothing.
@@ -41,6 +42,41 @@ pub(super) struct ResumeRequest {
 
 impl Input for ResumeRequest {
     const ADDED_ON_READING: &'static [&'static str] = &[];
+}
+
+/// Where an endpoint is to begin anew.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Seek")]
+pub(super) struct SeekRequest {
+    /// The first event that is delivered, whatever became of it before.
+    to: StartAt,
+    /// Only say what it would do.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Input for SeekRequest {
+    const ADDED_ON_READING: &'static [&'static str] = &[];
+}
+
+/// What a seek does.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "SeekResult")]
+pub(super) struct Sought {
+    /// The first event that is delivered; one above the head where that is the next to come.
+    offset: Offset,
+    /// When it was taken in; null where it is still to come.
+    recorded_at: Option<Timestamp>,
+    /// How many events there are from it on.
+    events: u64,
+    /// Of these, those that were settled before: they are delivered again, with new numbers, where rights allow.
+    again: u64,
+    /// How many waited before it, and are passed over: they count as `skipped`.
+    skipped: u64,
+    /// Whether nothing was done.
+    dry_run: bool,
 }
 
 /// How an endpoint does after it was told something.
@@ -137,6 +173,23 @@ pub(super) async fn chosen(call: &Call, endpoint: &Endpoint, from: Option<Resume
     let since = since.map(|since| format!(", the oldest since {since}")).unwrap_or_default();
     let problem = Problem::new(Code::ResumeChoiceNeeded).detail(format!("{events} events wait{since}"));
     Err(problem.with("waiting", events))
+}
+
+pub(super) async fn seek(call: Call, Json(request): Json<SeekRequest>) -> Result<Read<Sought>, Problem> {
+    let (account, endpoint) = (call.account()?, call.endpoint()?);
+    let SeekRequest { to, dry_run } = request;
+    let first = first_at(&call, &account, &to, "/to").await?;
+    let outlook = call.api.deliver.outlook(endpoint.id, first).await;
+    let outlook = outlook.ok_or_else(|| Problem::new(Code::ShuttingDown))?;
+    let id = account.id;
+    let recorded_at = call.look_up(move |log| log.recorded_at(id, first).map_err(of_log)).await?;
+    if !dry_run {
+        let sought = call.api.accounts.seek_endpoint(&endpoint.account_name, &endpoint.name, first, &call.who()?).await;
+        sought.map_err(|error| call.refused(error))?;
+    }
+    let events = call.api.log.account_head(id).next().0.saturating_sub(first.0);
+    let Outlook { again, passed_over: skipped } = outlook;
+    Ok(Read(Sought { offset: first, recorded_at, events, again, skipped, dry_run }))
 }
 
 pub(super) async fn retry(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<Conducted>, Problem> {

@@ -136,6 +136,11 @@ async fn settle(call: Call, wish: Wish, otherwise: Code) -> Result<Read<View>, P
         Granted::Unread => {
             Err(Problem::new(otherwise).detail("its turn has not come, and nobody knows yet what becomes of it"))
         }
+        Granted::BeforeBeginning => {
+            let detail = "it lies before the offset that the endpoint was moved to: a replay from its offset to the \
+                          next sends it again";
+            Err(Problem::new(otherwise).detail(detail))
+        }
         Granted::NotGivenUp => {
             let is_now = view.map_or("no longer kept", |view| view.outcome.word());
             let told = match otherwise {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::answer::Read;
 use super::call::Call;
-use super::conduct::named;
+use super::conduct::{named, status_of};
 use super::delivering::{AsideEvent, AttemptError, AttemptRecord, Whereabouts};
 use super::event::read_offset;
 use super::failure::{invalid_parameter, of_log, ours};
@@ -155,7 +155,7 @@ impl AttemptView {
             views.push(Self {
                 attempt: record.attempt,
                 replay: match course {
-                    Course::Live => None,
+                    Course::Live | Course::Sought(_) => None,
                     Course::Replay(job) => Some(job.to_string()),
                 },
                 request: SentRequest::of(record),
@@ -231,8 +231,33 @@ impl Pair {
         self.live().last()
     }
 
+    /// The requests of the live work that count: those before the endpoint was moved back over it do not.
     fn live(&self) -> impl Iterator<Item = &AttemptRecord> {
-        self.attempts.iter().filter(|(course, _)| *course == Course::Live).map(|(_, record)| record)
+        let seek = self.endpoint.settings.value.seek.as_ref().filter(|seek| seek.first <= self.offset);
+        let counts = move |course: &Course| match (course, seek) {
+            (Course::Live, None) | (Course::Sought(_), None) => true,
+            (Course::Sought(number), Some(seek)) => *number == seek.number,
+            (Course::Live, Some(_)) | (Course::Replay(_), _) => false,
+        };
+        self.attempts.iter().filter(move |(course, _)| counts(course)).map(|(_, record)| record)
+    }
+
+    /// How it stands under a number that it had before the endpoint was moved back over it.
+    fn view_of_old(&self, sequence: Sequence) -> View {
+        let of_number = self.attempts.iter().map(|(_, record)| record).filter(|it| it.sequence == Some(sequence));
+        let of_number: Vec<_> = of_number.collect();
+        let Some(taken) = of_number.iter().rfind(|record| record.error.is_none()) else {
+            return View::unused(&self.endpoint, sequence);
+        };
+        View {
+            sequence: Some(sequence),
+            attempt_count: of_number.len(),
+            error: None,
+            status: taken.status,
+            last_attempt_at: Some(taken.at),
+            next_attempt_at: None,
+            ..self.view(Outcome::Delivered)
+        }
     }
 
     /// Says what became of it; none where that is no longer known.
@@ -393,6 +418,7 @@ async fn by_sequence(
     let (from, to) = (filter.from_sequence, filter.to_sequence);
     let (count_max, of) = (filter.looks_at(page), Arc::clone(endpoint));
     let numbers = call.look_up(move |log| Numbers::read(log, &of, from, to, direction, after, count_max)).await?;
+    let Read(status) = status_of(call, endpoint).await?;
     let (mut items, mut last, mut patience) = (Vec::new(), None, PATIENCE);
     for some in numbers.items.chunks(PAIRS_AT_ONCE) {
         let given = some.iter().filter_map(|(_, offset)| *offset);
@@ -400,6 +426,12 @@ async fn by_sequence(
         let mut views = look_at(call, &pairs, &mut patience).await?.into_iter();
         for (sequence, offset) in some {
             let view = match offset {
+                // What had this number has got another since.
+                Some(offset) if *sequence < status.first_sequence && *offset > status.ledger.since.offset => {
+                    views.next();
+                    let (of, offset) = (Arc::clone(endpoint), *offset);
+                    Some(call.look_up(move |log| Pair::read(log, &of, offset)).await?.view_of_old(*sequence))
+                }
                 Some(_) => views.next().and_then(|(_, view)| view),
                 None => Some(View::unused(endpoint, *sequence)),
             };

@@ -247,33 +247,43 @@ async fn write(
 
 /// Finds the last event before the first of a new endpoint; none where that is the head when it is made.
 async fn start_after(call: &Call, account: &Account, start: Option<&StartAt>) -> Result<Option<Offset>, Problem> {
+    let Some(start) = start.filter(|start| **start != StartAt::Now) else { return Ok(None) };
+    first_at(call, account, start, "/startAt").await.map(|first| Some(first.previous()))
+}
+
+/// Finds the event at which an endpoint begins; `pointer` is where the place stands in the request.
+pub(super) async fn first_at(
+    call: &Call,
+    account: &Account,
+    start: &StartAt,
+    pointer: &str,
+) -> Result<Offset, Problem> {
     let id = account.id;
-    let first = match start {
-        None | Some(StartAt::Now) => return Ok(None),
-        Some(StartAt::Earliest) => call.look_up(move |log| log.oldest_offset(id).map_err(of_log)).await?,
-        Some(StartAt::Offset(offset)) => {
+    Ok(match start {
+        StartAt::Now => call.api.log.account_head(id).next(),
+        StartAt::Earliest => call.look_up(move |log| log.oldest_offset(id).map_err(of_log)).await?,
+        StartAt::Offset(offset) => {
             let offset = *offset;
             if offset == Offset(0) || offset > call.api.log.account_head(id).next() {
                 let detail = format!("must be 1 to {}, which is the next event", call.api.log.account_head(id).next());
-                return Err(invalid("/startAt/offset", &detail));
+                return Err(invalid(&format!("{pointer}/offset"), &detail));
             }
             let stretch = call.look_up(move |log| Stretch::resolve(log, id, Some(Point::Offset(offset)), None)).await?;
             stretch.from
         }
-        Some(StartAt::Time(time)) => {
+        StartAt::Time(time) => {
             let time = *time;
             call.look_up(move |log| Stretch::resolve(log, id, Some(Point::Time(time)), None)).await?.from
         }
-        Some(StartAt::Endpoint(other)) => {
+        StartAt::Endpoint(other) => {
             let other = account
                 .endpoints
                 .get(other)
-                .ok_or_else(|| invalid("/startAt/endpoint", "names no endpoint of this account"))?;
+                .ok_or_else(|| invalid(&format!("{pointer}/endpoint"), "names no endpoint of this account"))?;
             let Read(status) = status_of(call, other).await?;
             status.cursor.next()
         }
-    };
-    Ok(Some(first.previous()))
+    })
 }
 
 /// Looks where a new URL leads at present: nowhere that may be sent to is refused, nowhere at all is a warning.

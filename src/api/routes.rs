@@ -150,6 +150,12 @@ fn endpoint_routes() -> Vec<Route> {
             .says("Events wait; nothing is lost."),
         Route::writes(Method::POST, at!(E "/resume"), SETTINGS, "Go on sending to an endpoint", conduct::resume)
             .says("From where it stands: everything that waits is delivered, in order."),
+        Route::writes(Method::POST, at!(E "/seek"), SETTINGS, "Move an endpoint to another place", conduct::seek)
+            .says(
+                "From there on everything is delivered, also what was delivered before: as soon as nothing is in \
+                 flight, with new sequence numbers and a ledger that begins anew. What waited below is skipped.",
+            )
+            .fails_with(&[Code::RangeExpired, Code::InvalidRequest]),
         Route::writes(Method::POST, at!(E "/retry"), SETTINGS, "Send one request at once", conduct::retry)
             .says("For an endpoint in trouble, whose next probe would come later."),
         Route::reads(at!(E "/secret"), SECRETS, "Return the keys that requests are signed with", secret::get),

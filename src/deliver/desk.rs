@@ -37,6 +37,8 @@ pub enum Granted {
     NotGivenUp,
     /// Too many of the endpoint's events wait outside their lanes.
     NoRoom,
+    /// It lies before the event at which the endpoint was told to begin anew.
+    BeforeBeginning,
 }
 
 /// A wish that waits for its turn or for its answer.
@@ -71,6 +73,8 @@ pub(super) struct Desk {
     unanswered: Option<Unanswered>,
     /// How much was written when the rows were looked for.
     looked_at: u64,
+    /// How often the endpoint had been moved by then.
+    moves: u64,
 }
 
 struct Unanswered {
@@ -101,6 +105,7 @@ impl Desk {
         let next = self.queue.pop_front()?;
         self.is_looking = true;
         self.looked_at = machine.covering_ticket();
+        self.moves = machine.moves();
         Some(next)
     }
 
@@ -108,6 +113,11 @@ impl Desk {
     pub(super) fn looked(&mut self, looked: Looked, machine: &Machine) -> Orders {
         self.is_looking = false;
         let Looked { mut wanted, letters } = looked;
+        if machine.moves() != self.moves {
+            // The rows may be of events that have begun anew since.
+            self.queue.push_front(wanted);
+            return Orders::default();
+        }
         let whereabouts_of = |offset| machine.whereabouts(CourseId::Live, offset).unwrap_or(Whereabouts::Settled);
         let is_missing = |offset: &Offset| {
             let has_letter = letters.as_ref().is_ok_and(|letters| letters.contains_key(offset));
@@ -145,6 +155,9 @@ impl Desk {
                 (_, Whereabouts::InFlight, _) => Granted::InFlight,
                 (_, Whereabouts::Unread, _) => Granted::Unread,
                 (_, Whereabouts::Settled, None) => Granted::NotGivenUp,
+                (Wish::Redeliver, Whereabouts::Settled, Some(_)) if offset <= machine.since().offset => {
+                    Granted::BeforeBeginning
+                }
                 (Wish::Redeliver, Whereabouts::Settled, Some(_)) if room == 0 => Granted::NoRoom,
                 (Wish::Redeliver, Whereabouts::Settled, Some(Found { aside, event, .. })) => {
                     room -= 1;

@@ -14,17 +14,18 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
+use super::anew;
 use super::attempt::AttemptRecord;
 use super::desk::{self, Desk, Looked, Orders, Wanted};
 use super::line::{Attempted, Errand, Line};
 use super::machine::{
-    Action, AsideChange, AsideEvent, Boot, CourseId, Decision, Input, Machine, Now, Order, Policy, ReplayId, Saved,
-    Since, Skip, Start, State, Whereabouts,
+    Action, AsideChange, AsideEvent, Boot, CourseId, Decision, Input, Machine, Move, Now, Order, Outlook, Policy,
+    ReplayId, Saved, Since, Start, State, Target, Whereabouts,
 };
 use super::registry::{Mailbox, Shared};
 use super::source::{DecidedEvent, Undecided};
 use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem};
-use crate::accounts::{self, Endpoint, Halt, JobState, OnFilterError, Skipped};
+use crate::accounts::{self, Endpoint, Halt, JobState, OnFilterError, Skipped, Sought};
 use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Aside, Attempt, Offset, Position, Sequence, Timestamp};
 use crate::runtime::{Crew, Random, blocking};
@@ -52,6 +53,8 @@ pub(super) enum Message {
     Status(oneshot::Sender<EndpointStatus>),
     /// Say where an event is.
     Whereabouts { offset: Offset, reply: oneshot::Sender<Option<Whereabouts>> },
+    /// Say what a seek to an event would do.
+    Outlook { first: Offset, reply: oneshot::Sender<Outlook> },
     /// A test has ended; History is to have it.
     Tested(Box<AttemptRecord>),
     /// The endpoint was deleted.
@@ -103,7 +106,7 @@ impl Loaded {
         let settings = &endpoint.settings.value;
         let saved = match log.cursor(endpoint.id, Course::Live)? {
             Some(bytes) => Saved::decode(bytes).map_err(|problem| unreadable(&endpoint, &problem))?,
-            None => Saved::new(boot, Since { offset: settings.after, time: endpoint.settings.at }),
+            None => Saved::new(boot, Since::beginning(settings.after, endpoint.settings.at)),
         };
         // What was decided and not written down is decided once more, by what holds now.
         let settled = saved.live.cursor.highest();
@@ -164,7 +167,7 @@ pub(super) async fn run(mut loaded: Box<Loaded>, mailbox: Arc<Mailbox>, mut mess
     let mut waits = Waits { attempts: Crew::new(), reads: FuturesUnordered::new(), look: None, write: None };
     let mut actions = Vec::new();
     let mut is_draining = false;
-    loaded.skip(&mut actions);
+    loaded.make_moves(&mut actions);
     loaded.take(Input::Wake, &mut actions);
     loaded.start_replay(&mut actions);
     loop {
@@ -252,11 +255,17 @@ impl Loaded {
                         (course, offset, attempted)
                     });
                 }
-                Action::Write { ticket, saved, sequences, asides, given_up: _, is_sync } => {
+                Action::Write { ticket, saved, sequences, anew_from, asides, given_up: _, is_sync } => {
                     let mut rows = self.progress_rows(&saved, sequences);
+                    if let Some(first) = anew_from {
+                        self.parked.forget_from(first);
+                    }
                     self.add_asides(asides, &mut rows);
                     self.forget_settled(&saved);
-                    waits.write = Some(self.write(Some(ticket), rows, is_sync));
+                    waits.write = Some(match anew_from {
+                        Some(first) => self.write_anew(ticket, first, rows),
+                        None => self.write(Some(ticket), rows, is_sync),
+                    });
                 }
                 Action::Changed(state) => {
                     tracing::debug!(account = %self.endpoint.account_name, endpoint = %self.endpoint.name, ?state, "endpoint state");
@@ -281,14 +290,23 @@ impl Loaded {
     }
 
     fn write(&self, ticket: Option<u64>, rows: Vec<OutcomeRow>, is_sync: bool) -> Boxed<Written> {
-        let log = self.shared.parts.log.clone();
+        Box::pin(write(self.shared.parts.log.clone(), ticket, rows, is_sync))
+    }
+
+    /// Writes after the rows are gone that spoke of events from an offset on as they were before a move.
+    fn write_anew(&self, ticket: u64, first: Offset, rows: Vec<OutcomeRow>) -> Boxed<Written> {
+        let (log, endpoint) = (self.shared.parts.log.clone(), self.endpoint.id);
         Box::pin(async move {
-            loop {
-                match log.write_outcomes(rows.clone(), is_sync).await {
-                    // Progress has a reserve of its own on the disk; when that is full too it waits for room.
-                    Err(log::Error::DiskFull { .. }) => tokio::time::sleep(DISK_FULL_WAIT).await,
-                    answer => return (ticket, answer),
+            let cleared = {
+                let log = log.clone();
+                blocking(move || anew::clear(&log, endpoint, first)).await
+            };
+            match cleared {
+                Ok(mut all) => {
+                    all.extend(rows);
+                    write(log, Some(ticket), all, true).await
                 }
+                Err(problem) => (Some(ticket), Err(problem)),
             }
         })
     }
@@ -430,6 +448,7 @@ impl Loaded {
             Message::Whereabouts { offset, reply } => {
                 answer(reply, self.machine.whereabouts(CourseId::Live, offset));
             }
+            Message::Outlook { first, reply } => answer(reply, self.machine.outlook(first)),
             Message::Tested(record) => {
                 self.tests = Attempt(self.tests.0.saturating_add(1));
                 self.rows.push(OutcomeRow::Test {
@@ -455,18 +474,28 @@ impl Loaded {
         self.endpoint = endpoint;
         self.take(Input::PolicyChanged(self.shared.policy(&self.endpoint)), actions);
         // Before anything goes on: what is passed over is not sent first.
-        self.skip(actions);
+        self.make_moves(actions);
         self.switch(actions);
     }
 
-    /// Passes over what a person has said is to be passed over, unless that was done already.
-    fn skip(&mut self, actions: &mut Vec<Action>) {
-        let Some(Skipped { number, to, position, who }) = self.endpoint.settings.value.skip.clone() else { return };
-        if number <= self.machine.skips() {
-            return;
+    /// Makes the moves that a person has asked for, unless they were made already.
+    fn make_moves(&mut self, actions: &mut Vec<Action>) {
+        let settings = &self.endpoint.settings.value;
+        let skip = settings.skip.clone().map(|Skipped { number, to, position, who }| {
+            let who = who.into();
+            (Some((to, position)), Move { number, target: Target::Past(to), who })
+        });
+        let seek = settings.seek.clone().map(|Sought { number, first, before, at, who }| {
+            let who = who.into();
+            (before.map(|before| (first.previous(), before)), Move { number, target: Target::Anew { first, at }, who })
+        });
+        let mut moves: Vec<_> = skip.into_iter().chain(seek).collect();
+        moves.retain(|(_, one)| one.number > self.machine.moves());
+        moves.sort_by_key(|(_, one)| one.number);
+        for (position, one) in moves {
+            self.parked.add(position.into_iter());
+            self.take(Input::Move(one), actions);
         }
-        self.parked.add([(to, position)].into_iter());
-        self.take(Input::Skip(Skip { number, to, who: who.into() }), actions);
     }
 
     /// Takes over what the settings say, and lets nothing begin any more by what they said before.
@@ -513,6 +542,7 @@ impl Loaded {
             parked: status.ledger.waiting.parked,
             ledger: LedgerView::new(status.ledger_since, &status.ledger),
             replay: replay.map(|(id, ledger)| ReplayProgress::new(id.0, &ledger)),
+            first_sequence: self.machine.since().sequence,
             waits_from: self.machine.waits_from(),
         }
     }
@@ -633,9 +663,23 @@ impl Positions {
         self.0.remove(&offset);
     }
 
+    fn forget_from(&mut self, first: Offset) {
+        self.0.split_off(&first);
+    }
+
     fn forget_to(&mut self, low: Offset) {
         if self.0.first_key_value().is_some_and(|(first, _)| *first <= low) {
             self.0 = self.0.split_off(&low.next());
+        }
+    }
+}
+
+async fn write(log: log::Handle, ticket: Option<u64>, rows: Vec<OutcomeRow>, is_sync: bool) -> Written {
+    loop {
+        match log.write_outcomes(rows.clone(), is_sync).await {
+            // Progress has a reserve of its own on the disk; when that is full too it waits for room.
+            Err(log::Error::DiskFull { .. }) => tokio::time::sleep(DISK_FULL_WAIT).await,
+            answer => return (ticket, answer),
         }
     }
 }

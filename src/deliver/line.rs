@@ -145,7 +145,7 @@ impl Line {
             endpoint: self.endpoint.id,
             offset,
             course: match course {
-                CourseId::Live => Course::Live,
+                CourseId::Live => self.live_course(),
                 CourseId::Replay(replay) => Course::Replay(replay.0),
             },
             attempt,
@@ -153,6 +153,12 @@ impl Line {
             value: AttemptRecord::new(ended.at, ended.duration, sent, ended.outcome).encode(),
         });
         Attempted { result, row, failure }
+    }
+
+    /// Which live work the requests belong to: they are counted anew where the endpoint has begun anew.
+    fn live_course(&self) -> Course {
+        let seek = self.endpoint.settings.value.seek.as_ref();
+        seek.map_or(Course::Live, |seek| Course::Sought(seek.number))
     }
 
     /// Says that nothing can be sent: the endpoint's trouble, not the event's, and no request was made.

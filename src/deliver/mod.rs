@@ -11,6 +11,7 @@
 
 pub mod machine;
 
+mod anew;
 mod desk;
 mod endpoint;
 mod endpoint_test;
@@ -26,7 +27,7 @@ pub mod send;
 
 pub use self::desk::{Granted, Wish};
 pub use self::endpoint_test::{StageName, TestError, TestReport, TestRequest, TestStage};
-pub use self::machine::{AsideEvent, Cause, Decision, FilteredBy, Outcome, State, Whereabouts};
+pub use self::machine::{AsideEvent, Cause, Decision, FilteredBy, Outcome, Outlook, State, Whereabouts};
 pub use self::registry::{Handle, Options, Parts};
 pub use self::source::{Body, DecidedEvent, Made, Occasion, Source, Undecided};
 pub use self::status::{

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use super::desk::{Granted, Wanted, Wish};
 use super::endpoint::{Loaded, Message, run};
 use super::endpoint_test::{self, TestError, TestReport, TestRequest};
-use super::machine::{Decision, Whereabouts};
+use super::machine::{Decision, Outlook, Whereabouts};
 use super::outcome::Failure;
 use super::send::Sender;
 use super::source::Source;
@@ -186,6 +186,11 @@ impl Handle {
     /// None where the endpoint is not loaded, or where its rows cannot be read.
     pub async fn wish(&self, endpoint: EndpointId, wish: Wish, offsets: Vec<Offset>) -> Option<Vec<Granted>> {
         self.ask(endpoint, |reply| Message::Wish(Wanted { wish, offsets, reply, is_second_look: false })).await
+    }
+
+    /// Says what a seek to an event would do; none where the endpoint is not loaded.
+    pub async fn outlook(&self, endpoint: EndpointId, first: Offset) -> Option<Outlook> {
+        self.ask(endpoint, |reply| Message::Outlook { first, reply }).await
     }
 
     /// Says where an event of an endpoint is; none where it is not loaded.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::machine::{Ledger, Since, State};
-use crate::model::{Offset, Timestamp};
+use crate::model::{Offset, Sequence, Timestamp};
 
 /// In one word.
 #[derive(
@@ -182,6 +182,9 @@ pub struct EndpointStatus {
     pub ledger: LedgerView,
     /// The replay that runs.
     pub replay: Option<ReplayProgress>,
+    /// The first number that an event can have got since the ledger began.
+    #[serde(skip)]
+    pub first_sequence: Sequence,
     /// No event below this one waits.
     #[serde(skip)]
     pub(super) waits_from: Offset,

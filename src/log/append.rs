@@ -123,8 +123,10 @@ pub struct Place {
 /// Which work of an endpoint a row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Course {
-    /// Events as they come.
+    /// Events as they come, since the endpoint's beginning.
     Live,
+    /// Events as they come, since somebody has moved the endpoint by the move of this number.
+    Sought(u64),
     /// The replay of this number.
     Replay(u64),
 }
@@ -133,6 +135,7 @@ impl Course {
     pub(super) const fn number(self) -> u64 {
         match self {
             Self::Live => 0,
+            Self::Sought(number) => SOUGHT | number,
             Self::Replay(job) => job,
         }
     }
@@ -140,10 +143,14 @@ impl Course {
     pub(super) const fn from_number(number: u64) -> Self {
         match number {
             0 => Self::Live,
+            sought if sought & SOUGHT != 0 => Self::Sought(sought & !SOUGHT),
             job => Self::Replay(job),
         }
     }
 }
+
+/// Sets the live work since a move apart from replays, and behind them: rows of one event stay in order.
+const SOUGHT: u64 = 1 << 63;
 
 /// A row that says how delivery goes. The values of cursors, attempts and asides are `deliver`'s.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,6 +231,13 @@ pub enum OutcomeRow {
         aside: Aside,
         /// The event.
         offset: Offset,
+    },
+    /// No event from an offset on is set aside any more.
+    NotAsideFrom {
+        /// At which endpoint.
+        endpoint: EndpointId,
+        /// The first of the events.
+        first: Offset,
     },
 }
 

@@ -217,6 +217,11 @@ impl Batch<'_> {
         self.rows.delete_cf(self.store.family(family), key);
     }
 
+    /// Deletes from a key, included, to another, excluded.
+    pub(super) fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]) {
+        self.rows.delete_range_cf(self.store.family(family), from, to);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

@@ -22,7 +22,7 @@ use super::shared::{AccountHead, Shared};
 use super::store::Batch;
 use super::{Durability, Error, settings};
 use crate::model::{
-    AccountId, Capture, EventType, Header, Kind, Offset, Position, Record, Timestamp, TypeNumber, commitment,
+    AccountId, Aside, Capture, EventType, Header, Kind, Offset, Position, Record, Timestamp, TypeNumber, commitment,
     spell_type,
 };
 use crate::runtime::{Clock, Monotonic};
@@ -426,6 +426,12 @@ impl<'a> Plan<'a> {
             }
             OutcomeRow::NotAside { endpoint, aside, offset } => {
                 self.batch.delete(Family::Outcomes, keys::outcome(endpoint, aside.code(), offset));
+            }
+            OutcomeRow::NotAsideFrom { endpoint, first } => {
+                for aside in Aside::ALL {
+                    let key = |offset| keys::outcome(endpoint, aside.code(), offset);
+                    self.batch.delete_range(Family::Outcomes, &key(first), &key(Offset(u64::MAX)));
+                }
             }
         }
     }

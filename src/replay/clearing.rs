@@ -122,7 +122,7 @@ fn event_type(log: &log::Handle, row: &AsideRow) -> Result<Option<EventType>, lo
 /// Returns why the last request of an event failed.
 fn last_error(log: &log::Handle, endpoint: EndpointId, offset: Offset) -> Result<Option<AttemptError>, log::Error> {
     let attempts = log.attempts(endpoint, offset, usize::MAX)?;
-    let last = attempts.into_iter().rfind(|(course, ..)| *course == Course::Live);
+    let last = attempts.into_iter().rfind(|(course, ..)| !matches!(course, Course::Replay(_)));
     let Some((_, Attempt(number), bytes)) = last else { return Ok(None) };
     let record = AttemptRecord::decode(bytes).map_err(|problem| {
         log::Error::Inconsistent(format!("request {number} of offset {offset} cannot be read: {problem}"))

@@ -4,6 +4,7 @@ mod dead_letters;
 mod document;
 mod endpoint_test;
 mod going_on;
+mod seeking;
 mod history;
 mod manners;
 mod permissions;

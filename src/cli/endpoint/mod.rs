@@ -3,6 +3,7 @@
 //! Not the settings themselves (see `setting`) nor their secrets (see `secret`).
 
 mod secret;
+mod seek;
 mod setting;
 
 use clap::Subcommand;
@@ -131,6 +132,7 @@ enum Verb {
         #[command(flatten)]
         rehearsal: Rehearsal,
     },
+    Seek(seek::Seek),
     /// Send one request at once to an endpoint in trouble, instead of waiting for its next probe
     #[command(after_help = "Examples:\n  hooklog endpoint retry acme/crm")]
     Retry {
@@ -195,6 +197,7 @@ impl Arguments {
                 let request = Request::post(format!("{}/resume", endpoint.path()), body);
                 change(&mut client, context, rehearsal, request, &format!("{endpoint} {told}")).await
             }
+            Verb::Seek(seek) => seek.run(&mut client, context).await,
             Verb::Retry { endpoint, rehearsal } => {
                 let request = Request::post(format!("{}/retry", endpoint.path()), json!({}));
                 change(&mut client, context, rehearsal, request, &format!("{endpoint} is tried at once")).await

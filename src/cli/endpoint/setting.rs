@@ -159,7 +159,7 @@ impl FromStr for Age {
 
 /// Where a new endpoint begins, as the API reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct StartAt(Value);
+pub(super) struct StartAt(pub(super) Value);
 
 impl FromStr for StartAt {
     type Err = String;

@@ -48,6 +48,8 @@ pub enum Action {
         saved: Box<Saved>,
         /// Rows of `sequences`, to be added.
         sequences: Vec<(Sequence, Offset)>,
+        /// The event at which the endpoint begins anew: rows that set it or a later one aside go first.
+        anew_from: Option<Offset>,
         /// Rows of live events that were set aside, or are so no more.
         asides: Vec<AsideChange>,
         /// Events that a replay has given up, to be added to its list.

@@ -28,7 +28,7 @@ use super::trial::Trial;
 pub(super) struct Course {
     pub(super) id: CourseId,
     /// The last offset before the first event.
-    start: Offset,
+    pub(super) start: Offset,
     /// The last event there is: the account's head, or the end of the stretch.
     pub(super) end: Offset,
     pub(super) cursor: Cursor,
@@ -465,6 +465,25 @@ impl Course {
         self.fault_row = FaultRow::default();
         self.read_to = self.cursor.low();
         self.settled_ahead = u64::from(self.cursor.settled_above());
+    }
+
+    /// Begins anew behind an offset, and returns the first number that an event can get.
+    ///
+    /// Nothing may be in flight, and nothing may wait up to there.
+    pub(super) fn begin_anew(&mut self, before: Offset) -> Sequence {
+        assert!(self.flights.is_empty(), "a course begins anew only when nothing is in flight");
+        self.lanes = Lanes::new(self.lanes.order());
+        self.parking.begin_anew(before.next());
+        self.trials.clear();
+        self.faults.clear();
+        self.fault_row = FaultRow::default();
+        self.tally = Tally::default();
+        self.start = before;
+        self.cursor = Cursor::at(before);
+        self.read_to = before;
+        self.settled_ahead = 0;
+        self.is_dirty = true;
+        self.sequences.as_mut().map_or(Sequence(1), Sequences::begin_anew)
     }
 
     /// Where an event is in its lane, or outside it.

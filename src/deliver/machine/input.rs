@@ -85,8 +85,8 @@ pub enum Input {
     Resumed,
     /// Send one request now, whatever is waited for.
     Retry,
-    /// Pass over everything that waits up to an offset. Ignored where it was done already.
-    Skip(Skip),
+    /// Go on at another place. Ignored where it was done already.
+    Move(Move),
     /// Deliver events after all that were given up.
     Redeliver(Vec<Letter>),
     /// Try an event at once that waits for its next try.
@@ -117,15 +117,30 @@ pub enum Input {
     Draining,
 }
 
-/// A person passes over what waits.
+/// A person says where an endpoint is to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skip {
-    /// The how-manyth time this is, from 1.
+pub struct Move {
+    /// The how-manyth move of the endpoint this is, from 1.
     pub number: u64,
-    /// The last event that is passed over.
-    pub to: Offset,
+    /// Where it goes on.
+    pub target: Target,
     /// Who said so.
     pub who: ByteString,
+}
+
+/// Where an endpoint goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Behind this event: what waits up to it is passed over, the ledger goes on.
+    Past(Offset),
+    /// At this event, whatever became of those from there on: the ledger begins anew, and they get new numbers.
+    /// What waits below is passed over.
+    Anew {
+        /// The first event; at most one above the head.
+        first: Offset,
+        /// When that was decided.
+        at: Timestamp,
+    },
 }
 
 /// An event that was given up, as it is kept.

@@ -5,7 +5,7 @@
 
 use super::input::FilteredBy;
 use crate::model::codec::{Reader, Writer};
-use crate::model::{CodecError, Offset, Timestamp};
+use crate::model::{CodecError, Offset, Sequence, Timestamp};
 
 /// How the settled events of a course were settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -99,6 +99,16 @@ pub struct Since {
     pub offset: Offset,
     /// When that was decided.
     pub time: Timestamp,
+    /// The first number that an event can have got since.
+    pub sequence: Sequence,
+}
+
+impl Since {
+    /// The ledger of an endpoint that has got nothing yet.
+    #[must_use]
+    pub const fn beginning(offset: Offset, time: Timestamp) -> Self {
+        Self { offset, time, sequence: Sequence(1) }
+    }
 }
 
 /// Where the events that wait are waiting.

@@ -26,7 +26,7 @@ mod lanes;
 mod trial;
 mod aside;
 mod parking;
-mod skipping;
+mod moving;
 mod sequence;
 mod circuit;
 mod window;
@@ -40,6 +40,8 @@ mod number_map;
 mod tests;
 #[cfg(test)]
 mod simulation;
+
+use std::collections::VecDeque;
 
 use crate::model::{Offset, Sequence, Timestamp};
 use crate::runtime::{Monotonic, Random};
@@ -55,9 +57,10 @@ pub use action::{Action, GivenUp, State};
 pub use aside::{AsideChange, AsideEvent, Cause};
 pub use cursor::{Cursor, SPAN};
 pub use input::{
-    AttemptResult, CourseId, Decision, FilteredBy, Input, Letter, Now, Order, Outcome, Policy, ReplayId, Skip,
+    AttemptResult, CourseId, Decision, FilteredBy, Input, Letter, Move, Now, Order, Outcome, Policy, ReplayId, Target,
 };
 pub use ledger::{Ledger, LedgerMismatch, Since, Tally, Waiting};
+pub use moving::Outlook;
 pub use saved::{Boot, RETRIES_MAX, Saved, SavedCourse, SavedReplay, SavedRetry};
 pub use sequence::SavedSequences;
 pub use status::{Status, Whereabouts};
@@ -77,9 +80,9 @@ pub struct Machine {
     orphans: Vec<(CourseId, Offset)>,
     circuit: Circuit,
     window: Window,
-    /// How often a person has passed over what waited, and the skip that waits for requests under way.
-    skips: u64,
-    skip: Option<Skip>,
+    /// The number of the last move that a person has made, and those that wait for requests under way.
+    moves: u64,
+    moves_asked: VecDeque<Move>,
     /// Different events refused since the last success, each with the steps it had used up before.
     refused_in_row: Vec<(CourseId, Offset, u32)>,
     /// How many requests have succeeded since the start.
@@ -142,8 +145,8 @@ impl Machine {
             orphans: Vec::new(),
             circuit: Circuit::default(),
             window: Window::new(policy.in_flight_max),
-            skips: saved.skips,
-            skip: None,
+            moves: saved.moves,
+            moves_asked: VecDeque::new(),
             refused_in_row: Vec::new(),
             successes: 0,
             rights: 0,
@@ -188,7 +191,7 @@ impl Machine {
             Input::Paused => self.is_paused = true,
             Input::Resumed => self.is_paused = false,
             Input::Retry => self.retry(now.monotonic),
-            Input::Skip(skip) => self.ask_to_skip(skip),
+            Input::Move(asked) => self.ask_to_move(asked),
             Input::Redeliver(letters) => self.redeliver(letters, now),
             Input::TryNow(offset) => self.try_now(offset),
             Input::Discard { offset, letter, who } => self.discard(offset, letter, &who, now),
@@ -213,7 +216,7 @@ impl Machine {
 
     /// Does whatever can be done now. Every input ends here, so that no order of inputs leaves work undone.
     fn go_on(&mut self, now: Now, actions: &mut Vec<Action>) {
-        self.skip_if_asked(now);
+        self.move_if_asked(now);
         if self.is_moving() {
             self.change_order();
             self.wake_due(now.monotonic);
@@ -252,7 +255,7 @@ impl Machine {
     }
 
     fn send(&mut self, now: Monotonic, actions: &mut Vec<Action>) {
-        if self.is_between_orders() || self.skip.is_some() {
+        if self.is_between_orders() || !self.moves_asked.is_empty() {
             return;
         }
         let (mut in_flight, rights) = (self.in_flight(), self.rights);
@@ -342,7 +345,7 @@ impl Machine {
     /// The next moment at which something begins by itself.
     fn next_move(&self) -> Option<Monotonic> {
         let is_ready = self.courses().any(|course| course.lanes.has_ready());
-        let waits = self.is_between_orders() || self.skip.is_some();
+        let waits = self.is_between_orders() || !self.moves_asked.is_empty();
         let has_room = self.in_flight() < self.window.max() as usize && !waits;
         let probe = self.circuit.probe_at().filter(|_| is_ready && has_room);
         let timers = self.courses().flat_map(|course| [course.lanes.next_timer(), course.reading.again_at()]);

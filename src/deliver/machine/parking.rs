@@ -28,6 +28,8 @@ pub(super) struct Parking {
     changed: BTreeSet<Offset>,
     /// Rows of what ended, and of what began again, since the last write.
     ends: Vec<AsideChange>,
+    /// From where rows of what was set aside before are to go, in the next write.
+    pub(super) anew_from: Option<Offset>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +79,11 @@ impl Parking {
         self.ends.len()
     }
 
+    /// Returns whether rows of what ended are not as they are to be.
+    pub(super) const fn has_unwritten_ends(&self) -> bool {
+        !self.ends.is_empty() || self.anew_from.is_some()
+    }
+
     /// Returns the lowest of them.
     pub(super) fn first(&self) -> Option<Offset> {
         self.events.first_key_value().map(|(first, _)| *first)
@@ -93,6 +100,19 @@ impl Parking {
     /// Whether its lane went on without an event.
     pub(super) fn is_late(&self, offset: Offset) -> bool {
         !self.events.is_empty() && self.events.get(&offset).is_some_and(|parked| parked.is_late)
+    }
+
+    /// Returns how many of them lie below an offset.
+    pub(super) fn count_below(&self, offset: Offset) -> usize {
+        self.events.range(..offset).count()
+    }
+
+    /// Forgets what was set aside from an offset on; the rows go with the next write.
+    pub(super) fn begin_anew(&mut self, first: Offset) {
+        self.events.split_off(&first);
+        self.changed.split_off(&first);
+        self.ends.retain(|end| end.offset < first);
+        self.anew_from = Some(self.anew_from.map_or(first, |before| before.min(first)));
     }
 
     /// Hears that what is kept of a parked event is another thing now.

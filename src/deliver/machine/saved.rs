@@ -4,8 +4,8 @@
 //! batch. A machine started from it goes on as if nothing had been, but may send again what was in flight or
 //! settled since.
 //!
-//! Layout 3: layout (1) · boot (16) · since: offset (8), time (8) · numbers: next, ceiling, floor (8 each) ·
-//! skips (8) · live course · whether there is a replay (1), and then: job, from, to (8 each), course. A course: tally
+//! Layout 4: layout (1) · boot (16) · since: offset (8), time (8), number (8) · numbers: next, ceiling, floor (8 each) ·
+//! moves (8) · live course · whether there is a replay (1), and then: job, from, to (8 each), course. A course: tally
 //! (6 × 8) · cursor · number of retries (4), each offset (8), attempts (4), refusals (4), due (8).
 
 use bytes::Bytes;
@@ -31,8 +31,8 @@ pub struct Saved {
     pub since: Since,
     /// The numbers.
     pub sequences: SavedSequences,
-    /// How often a person has passed over what waited.
-    pub skips: u64,
+    /// The number of the last move that a person has made.
+    pub moves: u64,
     /// Where the live course stands.
     pub live: SavedCourse,
     /// The replay that runs, or whose end is not on record yet.
@@ -87,7 +87,7 @@ impl Saved {
             boot,
             since,
             sequences: SavedSequences::NONE,
-            skips: 0,
+            moves: 0,
             live: SavedCourse::at(since.offset),
             replay: None,
         }
@@ -101,10 +101,11 @@ impl Saved {
         writer.fixed(self.boot.0);
         writer.fixed(self.since.offset.0.to_be_bytes());
         writer.fixed(self.since.time.0.to_be_bytes());
+        writer.fixed(self.since.sequence.0.to_be_bytes());
         writer.fixed(self.sequences.next.0.to_be_bytes());
         writer.fixed(self.sequences.ceiling.0.to_be_bytes());
         writer.fixed(self.sequences.floor.0.to_be_bytes());
-        writer.fixed(self.skips.to_be_bytes());
+        writer.fixed(self.moves.to_be_bytes());
         self.live.encode(&mut writer);
         writer.fixed([u8::from(self.replay.is_some())]);
         if let Some(replay) = &self.replay {
@@ -123,19 +124,22 @@ impl Saved {
     pub fn decode(bytes: Bytes) -> Result<Self, CodecError> {
         let mut reader = Reader::new(bytes);
         let layout = reader.u8()?;
-        // Layout 1 did not count apart what the catalogue does not know, layout 2 knew no skips.
+        // Layout 1 did not count apart what the catalogue does not know, layout 2 knew no moves, layout 3 none but over
+        // what waits.
         if !(1..=LAYOUT).contains(&layout) {
             return Err(CodecError::Unknown(u32::from(layout)));
         }
         let has_unknown = layout > 1;
         let boot = Boot(reader.fixed()?);
-        let since = Since { offset: offset(&mut reader)?, time: Timestamp(reader.i64()?) };
+        let (since_offset, since_time) = (offset(&mut reader)?, Timestamp(reader.i64()?));
+        let since_number = if layout > 3 { sequence(&mut reader)? } else { Sequence(1) };
+        let since = Since { offset: since_offset, time: since_time, sequence: since_number };
         let sequences = SavedSequences {
             next: sequence(&mut reader)?,
             ceiling: sequence(&mut reader)?,
             floor: sequence(&mut reader)?,
         };
-        let skips = if layout > 2 { u64::from_be_bytes(reader.fixed()?) } else { 0 };
+        let moves = if layout > 2 { u64::from_be_bytes(reader.fixed()?) } else { 0 };
         let live = SavedCourse::decode(&mut reader, has_unknown)?;
         let replay = match reader.u8()? {
             0 => None,
@@ -148,7 +152,7 @@ impl Saved {
             unknown => return Err(CodecError::Unknown(u32::from(unknown))),
         };
         reader.end()?;
-        Ok(Self { boot, since, sequences, skips, live, replay })
+        Ok(Self { boot, since, sequences, moves, live, replay })
     }
 }
 
@@ -199,7 +203,7 @@ fn sequence(reader: &mut Reader) -> Result<Sequence, CodecError> {
     reader.fixed().map(u64::from_be_bytes).map(Sequence)
 }
 
-const LAYOUT: u8 = 3;
+const LAYOUT: u8 = 4;
 /// No instant that anybody waits for.
 const NOT_DUE: i64 = i64::MIN;
 
@@ -235,10 +239,10 @@ mod tests {
             course,
         });
         (any::<([u8; 16], u64, i64, [u64; 4])>(), any_course(), proptest::option::of(replay)).prop_map(
-            |((boot, offset, time, [next, ceiling, floor, skips]), live, replay)| Saved {
-                skips,
+            |((boot, offset, time, [next, ceiling, floor, moves]), live, replay)| Saved {
+                moves,
                 boot: Boot(boot),
-                since: Since { offset: Offset(offset), time: Timestamp(time) },
+                since: Since { offset: Offset(offset), time: Timestamp(time), sequence: Sequence(next / 2) },
                 sequences: SavedSequences { next: Sequence(next), ceiling: Sequence(ceiling), floor: Sequence(floor) },
                 live,
                 replay,
@@ -275,9 +279,9 @@ mod tests {
         (11..140).step_by(2).for_each(|offset| assert!(dense.settle(Offset(offset))));
         Saved {
             boot: Boot(*b"0123456789abcdef"),
-            since: Since { offset: Offset(90), time: Timestamp(1_772_442_000_000) },
+            since: Since::beginning(Offset(90), Timestamp(1_772_442_000_000)),
             sequences: SavedSequences { next: Sequence(51), ceiling: Sequence(10_000), floor: Sequence(40) },
-            skips: 0,
+            moves: 0,
             live: SavedCourse { cursor, tally, retries: vec![retry, later] },
             replay: Some(SavedReplay {
                 replay: ReplayId(6),
@@ -308,23 +312,30 @@ mod tests {
     fn later_layouts_add_what_they_say_they_add() {
         let mut saved = example();
         saved.live.tally.withheld_unknown = 0x77;
-        saved.skips = 0x66;
+        saved.moves = 0x66;
+        saved.since.sequence = Sequence(0x55);
         let (old, new) = (example().encode(), saved.encode());
-        // The layout, one count in each course's tally, and the skips are all that differs from layout 1.
-        assert_eq!((new[0], new.len()), (3, GOLDEN.len() / 2 + 16 + 8));
-        assert_eq!(old.iter().zip(&new).filter(|(one, other)| one != other).count(), 2);
+        // The layout, one count in each course's tally, moves and a number are all that differs from layout 1.
+        assert_eq!((new[0], new.len()), (4, GOLDEN.len() / 2 + 16 + 8 + 8));
+        assert_eq!(old.iter().zip(&new).filter(|(one, other)| one != other).count(), 3);
+        assert_eq!(new[SINCE_NUMBER..SINCE_NUMBER + 8], [0, 0, 0, 0, 0, 0, 0, 0x55]);
         assert_eq!(new[LIVE_TALLY - 8..LIVE_TALLY], [0, 0, 0, 0, 0, 0, 0, 0x66]);
         assert_eq!(new[LIVE_TALLY + 5 * 8..LIVE_TALLY + 6 * 8], [0, 0, 0, 0, 0, 0, 0, 0x77]);
-        // Layout 2 is the same without the skips.
-        let mut second = new.to_vec();
-        second[0] = 2;
-        second.drain(LIVE_TALLY - 8..LIVE_TALLY);
-        saved.skips = 0;
-        assert_eq!(Saved::decode(second.into()), Ok(saved));
+        // Layout 3 is the same without the number, layout 2 without the moves too.
+        let mut third = new.to_vec();
+        third[0] = 3;
+        third.drain(SINCE_NUMBER..SINCE_NUMBER + 8);
+        saved.since.sequence = Sequence(1);
+        assert_eq!(Saved::decode(third.clone().into()), Ok(saved.clone()));
+        third[0] = 2;
+        third.drain(LIVE_TALLY - 16..LIVE_TALLY - 8);
+        saved.moves = 0;
+        assert_eq!(Saved::decode(third.into()), Ok(saved));
     }
 
-    /// Where the tally of the live course stands: behind layout, boot, since, numbers and skips.
-    const LIVE_TALLY: usize = 1 + 16 + 16 + 24 + 8;
+    const SINCE_NUMBER: usize = 1 + 16 + 16;
+    /// Where the tally of the live course stands: behind layout, boot, since, numbers and moves.
+    const LIVE_TALLY: usize = SINCE_NUMBER + 8 + 24 + 8;
     const GOLDEN: &str = concat!(
         "0130313233343536373839616263646566000000000000005a0000019cadc69a800000000000000033000000000000271000",
         "0000000000002800000000000000010000000000000002000000000000000300000000000000040000000000000005000000",

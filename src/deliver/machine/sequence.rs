@@ -24,7 +24,7 @@ pub(super) struct Sequences {
     unwritten: VecDeque<(u64, EntryId)>,
     /// Numbers of events that are not settled and not in a lane, by offset.
     known: NumberMap<u64>,
-    /// Every unsettled event's number is above this one.
+    /// Every number that an unsettled event keeps is above this one.
     floor: u64,
     /// The number at which it is worth looking for a higher floor.
     raise_floor_at: u64,
@@ -37,7 +37,7 @@ pub struct SavedSequences {
     pub next: Sequence,
     /// No number above this one was ever given.
     pub ceiling: Sequence,
-    /// Rows up to this number speak of settled events only; a start reads those above.
+    /// Rows up to this number speak of settled events, or of those that get another; a start reads those above.
     pub floor: Sequence,
 }
 
@@ -104,6 +104,14 @@ impl Sequences {
     /// Keeps the number of an event that leaves its lane unsettled.
     pub(super) fn keep(&mut self, offset: Offset, sequence: Sequence) {
         self.known.insert(offset.0, sequence.0);
+    }
+
+    /// Gives every event a new number from now on, and returns the first of them.
+    pub(super) fn begin_anew(&mut self) -> Sequence {
+        self.known.clear();
+        self.unwritten.clear();
+        self.floor = self.next - 1;
+        Sequence(self.next)
     }
 
     pub(super) const fn is_written(&self, sequence: Sequence) -> bool {

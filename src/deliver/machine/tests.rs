@@ -1,7 +1,7 @@
 //! The rules of delivery, one by one, on a machine whose clock is moved by hand.
 
 mod parking;
-mod skipping;
+mod moving;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,12 +24,14 @@ struct Rig {
     saved: Saved,
     rows: Vec<(Sequence, Offset)>,
     asides: BTreeMap<(Aside, u64), AsideEvent>,
+    /// From where an endpoint has begun anew last.
+    anew_from: Option<Offset>,
     head: u64,
 }
 
 const TROUBLE: AttemptResult = AttemptResult::Trouble { retry_after: None };
 const REFUSED: AttemptResult = AttemptResult::Refused { status: 422, retry_after: None };
-const SINCE: Since = Since { offset: Offset(0), time: Timestamp(0) };
+const SINCE: Since = Since::beginning(Offset(0), Timestamp(0));
 
 fn policy(order: Order, in_flight_max: u32) -> Policy {
     let schedule = [5, 300, 1_800].map(Duration::from_secs);
@@ -82,7 +84,8 @@ impl Rig {
         };
         let now = Now { wall: Timestamp(0), monotonic: Monotonic(0) };
         let machine = Machine::start(start, now);
-        let mut rig = Self { machine, at: Duration::ZERO, actions: Vec::new(), saved, rows, asides, head };
+        let mut rig =
+            Self { machine, at: Duration::ZERO, actions: Vec::new(), saved, rows, asides, anew_from: None, head };
         rig.tell(Input::Wake);
         rig
     }
@@ -102,8 +105,12 @@ impl Rig {
         }
         for action in actions {
             match action {
-                Action::Write { ticket, saved, sequences, asides, .. } => {
+                Action::Write { ticket, saved, sequences, anew_from, asides, .. } => {
                     self.saved = *saved;
+                    if let Some(first) = anew_from {
+                        self.asides.retain(|(_, offset), _| *offset < first.0);
+                        self.anew_from = anew_from;
+                    }
                     for change in asides {
                         let key = (change.aside, change.offset.0);
                         match change.event {
@@ -127,6 +134,16 @@ impl Rig {
         let from = Offset(self.head + 1);
         self.head += decisions.len() as u64;
         self.tell(Input::Offered { from, decisions: decisions.to_vec() });
+    }
+
+    /// Answers the read that was asked for last.
+    fn decide(&mut self, decisions: &[Decision]) {
+        let asked = self.actions.iter().rev().find_map(|action| match action {
+            Action::Read { from, .. } => Some(*from),
+            _ => None,
+        });
+        let from = asked.expect("something is read");
+        self.tell(Input::Decided { course: CourseId::Live, from, decisions: decisions.to_vec() });
     }
 
     fn end(&mut self, offset: u64, result: AttemptResult) {

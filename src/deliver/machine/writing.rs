@@ -48,7 +48,7 @@ impl Machine {
     /// Returns whether rows of given up events are not as the events are.
     #[must_use]
     pub fn has_unwritten_ends(&self) -> bool {
-        self.live.parking.unwritten_ends() > 0
+        self.live.parking.has_unwritten_ends()
             || self.writing.under_way.as_ref().is_some_and(|under_way| under_way.has_ends)
     }
 
@@ -66,7 +66,7 @@ impl Machine {
 
     pub(super) fn write(&mut self, now: Now, actions: &mut Vec<Action>) {
         // Whoever reads that an event was given up finds its row a moment later.
-        let is_urgent = self.writing.is_urgent || self.live.parking.unwritten_ends() > 0;
+        let is_urgent = self.writing.is_urgent || self.live.parking.has_unwritten_ends();
         let is_due = self.is_draining || is_urgent || now.monotonic >= self.writing.not_before;
         if self.writing.under_way.is_some() || !(self.has_rows() || self.has_progress() && is_due) {
             return;
@@ -88,11 +88,12 @@ impl Machine {
             boot: self.boot,
             since: self.since,
             sequences: numbers.saved,
-            skips: self.skips,
+            moves: self.moves,
             live: self.live.saved(now),
             replay: self.replay.as_ref().map(|replaying| replaying.saved(now)),
         };
-        let has_ends = self.live.parking.unwritten_ends() > 0;
+        let has_ends = self.live.parking.has_unwritten_ends();
+        let anew_from = self.live.parking.anew_from.take();
         let asides = self.live.take_asides(now);
         self.courses_mut().for_each(|course| course.is_dirty = false);
         let given_up = std::mem::take(&mut self.writing.given_up);
@@ -113,6 +114,7 @@ impl Machine {
             ticket,
             saved: Box::new(saved),
             sequences: numbers.rows,
+            anew_from,
             asides,
             given_up,
             is_sync,

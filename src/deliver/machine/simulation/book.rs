@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Aside, Offset, Sequence};
 
 use super::super::{
-    Action, AsideChange, AttemptResult, CourseId, FilteredBy, Input, Machine, Order, Outcome, Policy, Saved, State,
-    Tally,
+    Action, AsideChange, AttemptResult, CourseId, FilteredBy, Input, Machine, Move, Order, Outcome, Policy, Saved,
+    State, Tally, Target,
 };
 use super::disk::{Asides, Disk, Found};
 use super::log::Log;
@@ -23,6 +23,8 @@ pub(super) struct Book {
     pub(super) is_paused: bool,
     pub(super) is_draining: bool,
     head: Offset,
+    /// The last event that the ledger does not count.
+    since: Offset,
     tally: Tally,
     /// What the receiver has taken, ever.
     pub(super) taken: BTreeSet<(CourseId, Offset)>,
@@ -47,6 +49,7 @@ impl Book {
             is_paused: false,
             is_draining: false,
             head: Offset(0),
+            since: Offset(0),
             tally: Tally::default(),
             taken: BTreeSet::new(),
             known_taken: BTreeSet::new(),
@@ -76,6 +79,7 @@ impl Book {
         let lost = settled.checked_sub(counted).expect("what is written down as settled is counted once") as u64;
         assert!(lost <= gone_to.0, "{lost} settled events are nowhere, {gone_to} are gone");
         self.head = head;
+        self.since = saved.since.offset;
         self.tally = saved.live.tally;
         self.tally.expired += lost;
         self.is_draining = false;
@@ -115,7 +119,13 @@ impl Book {
             Input::Decided { course: CourseId::Live, from, decisions } => {
                 self.decided(*from, decisions.iter().map(|decision| decision.outcome), was_settled, machine);
             }
-            Input::Skip(skip) => self.head = self.head.max(skip.to),
+            Input::Move(Move { target, .. }) => {
+                let last = match target {
+                    Target::Past(last) => *last,
+                    Target::Anew { first, .. } => first.previous(),
+                };
+                self.head = self.head.max(last);
+            }
             Input::Head(head) => self.head = self.head.max(*head),
             Input::AttemptEnded { course, offset, result } => self.ended(*course, *offset, *result),
             Input::PolicyChanged(policy) => self.set_policy(policy),
@@ -159,6 +169,17 @@ impl Book {
     pub(super) fn skipped(&mut self, to: Offset, machine: &Machine) {
         self.tally.skipped = machine.live.tally().skipped;
         self.attempts.retain(|(course, offset), _| *course != CourseId::Live || *offset > to);
+    }
+
+    /// The endpoint begins anew: what the receiver has taken from there on, it is to take again.
+    pub(super) fn began_anew(&mut self, first: Offset) {
+        self.since = first.previous();
+        self.tally = Tally::default();
+        self.attempts.retain(|(course, _), _| *course != CourseId::Live);
+        let is_behind = |(course, offset): &(CourseId, Offset)| *course != CourseId::Live || *offset < first;
+        self.taken.retain(is_behind);
+        self.known_taken.retain(is_behind);
+        self.numbers.clear();
     }
 
     fn decided(
@@ -324,7 +345,7 @@ impl Book {
         machine.check_ledger().expect("the ledger adds up");
         let ledger = machine.ledger();
         assert_eq!(ledger.tally, self.tally, "what became of the events");
-        assert_eq!(ledger.accepted, self.head.0, "the head is what was told");
-        assert_eq!(ledger.waiting.total(), self.head.0 - self.tally.settled(), "what waits");
+        assert_eq!(ledger.accepted, self.head.0 - self.since.0, "the head is what was told");
+        assert_eq!(ledger.waiting.total(), ledger.accepted - self.tally.settled(), "what waits");
     }
 }

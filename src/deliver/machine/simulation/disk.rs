@@ -14,6 +14,7 @@ struct Batch {
     ticket: u64,
     saved: Bytes,
     rows: Vec<(Sequence, Offset)>,
+    anew_from: Option<Offset>,
     asides: Vec<AsideChange>,
     given_up: Vec<GivenUp>,
     is_sync: bool,
@@ -46,16 +47,19 @@ pub(super) struct Found {
 
 impl Disk {
     pub(super) fn hand_over(&mut self, write: Action) {
-        let Action::Write { ticket, saved, sequences: rows, asides, given_up, is_sync } = write else {
+        let Action::Write { ticket, saved, sequences: rows, anew_from, asides, given_up, is_sync } = write else {
             panic!("{write:?} is no write")
         };
         assert!(self.on_its_way.is_none(), "one write at a time");
         let mut after = self.asides.clone();
-        change(&mut after, &asides);
+        change(&mut after, anew_from, &asides);
+        let since = saved.since.offset;
         let letters = after.keys().filter(|(aside, _)| matches!(aside, Aside::DeadLetter | Aside::Discarded));
-        let letters = letters.map(|(_, offset)| *offset).collect::<std::collections::BTreeSet<_>>();
+        let letters = letters.map(|(_, offset)| *offset).filter(|offset| *offset > since);
+        let letters = letters.collect::<std::collections::BTreeSet<_>>();
         assert_eq!(letters.len() as u64, saved.live.tally.given_up, "every event that was given up has its row");
-        let skipped = after.iter().filter(|((aside, _), _)| *aside == Aside::Skipped);
+        let skipped = after.iter().filter(|((aside, offset), _)| *aside == Aside::Skipped && *offset > since);
+        let skipped = skipped.inspect(|((_, last), event)| assert!(!event.tells_of(*last, since), "of one ledger"));
         let skipped = skipped.map(|((_, offset), event)| event.count(*offset));
         assert_eq!(skipped.sum::<u64>(), saved.live.tally.skipped, "rows tell of every event that was passed over");
         for ((aside, offset), event) in &after {
@@ -63,7 +67,7 @@ impl Disk {
             let is_parked_too = *aside != Aside::Parked && after.contains_key(&(Aside::Parked, *offset));
             assert!(!is_parked_too, "{offset} is parked and {aside:?}: {event:?}");
         }
-        let batch = Batch { ticket, saved: saved.encode(), rows, asides, given_up, is_sync };
+        let batch = Batch { ticket, saved: saved.encode(), rows, anew_from, asides, given_up, is_sync };
         self.on_its_way = Some(batch);
     }
 
@@ -75,7 +79,7 @@ impl Disk {
 
     fn keep(&mut self, batch: Batch) {
         self.rows.extend(batch.rows.iter().copied());
-        change(&mut self.asides, &batch.asides);
+        change(&mut self.asides, batch.anew_from, &batch.asides);
         let is_sync = batch.is_sync;
         let ceiling = Saved::decode(batch.saved.clone()).expect("what was written can be read").sequences.ceiling;
         self.written.push(batch);
@@ -103,7 +107,7 @@ impl Disk {
         self.synced = self.written.len();
         self.rows = self.written.iter().flat_map(|batch| batch.rows.iter().copied()).collect();
         self.asides.clear();
-        self.written.iter().for_each(|batch| change(&mut self.asides, &batch.asides));
+        self.written.iter().for_each(|batch| change(&mut self.asides, batch.anew_from, &batch.asides));
     }
 
     /// What a start finds; rows of events up to `gone_to` are hidden by retention.
@@ -114,7 +118,11 @@ impl Disk {
             |batch| Saved::decode(batch.saved.clone()).expect("what was written can be read"),
         );
         for (sequence, offset) in self.rows.range(..=saved.sequences.floor) {
-            assert!(saved.live.cursor.is_settled(*offset), "row {sequence} of unsettled {offset} is below the floor");
+            let is_old = *sequence < saved.since.sequence;
+            assert!(
+                is_old || saved.live.cursor.is_settled(*offset),
+                "row {sequence} of unsettled {offset} is below the floor"
+            );
         }
         let rows =
             self.rows.range(saved.sequences.floor.next()..).map(|(sequence, offset)| (*sequence, *offset)).collect();
@@ -146,7 +154,14 @@ impl Disk {
     }
 }
 
-fn change(asides: &mut Asides, changes: &[AsideChange]) {
+fn change(asides: &mut Asides, anew_from: Option<Offset>, changes: &[AsideChange]) {
+    if let Some(first) = anew_from {
+        let reaches_in = asides.range((Aside::Skipped, first)..).next();
+        let reaches_in = reaches_in.filter(|((_, last), event)| event.tells_of(*last, first.previous()));
+        let cut = reaches_in.map(|((aside, _), event)| ((*aside, first.previous()), event.clone()));
+        asides.retain(|(_, offset), _| *offset < first);
+        asides.extend(cut);
+    }
     for AsideChange { offset, aside, event } in changes {
         match event {
             Some(event) => {

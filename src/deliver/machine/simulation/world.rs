@@ -10,8 +10,8 @@ use crate::model::{Aside, Offset, Timestamp};
 use crate::runtime::{Monotonic, Random};
 
 use super::super::{
-    Action, AttemptResult, Boot, CourseId, Decision, Input, Letter, Machine, Now, Order, Outcome, Policy, ReplayId,
-    Saved, Since, Skip, Start,
+    Action, AttemptResult, Boot, CourseId, Decision, Input, Letter, Machine, Move, Now, Order, Outcome, Policy,
+    ReplayId, Saved, Since, Start, Target,
 };
 use super::book::Book;
 use super::disk::Disk;
@@ -43,8 +43,8 @@ pub(super) struct World {
     is_enabled: bool,
     is_paused: bool,
     policy: Policy,
-    /// The last skip that was commanded.
-    skip: Option<Skip>,
+    /// The moves that were commanded; after a start only the last of each kind is known.
+    moves: Vec<Move>,
     job: Option<Job>,
     last_job: u64,
     /// How many more outside events there are before everything is mended.
@@ -91,7 +91,7 @@ impl World {
         let policy = any_policy(&mut random);
         let log = Log::new(&mut random);
         let boot = Boot([0; 16]);
-        let since = Since { offset: Offset(0), time: Timestamp(0) };
+        let since = Since::beginning(Offset(0), Timestamp(0));
         let machine = Machine::start(
             Start {
                 saved: Saved::new(boot, since),
@@ -123,7 +123,7 @@ impl World {
             is_enabled: true,
             is_paused: false,
             policy,
-            skip: None,
+            moves: Vec::new(),
             job: None,
             last_job: 0,
             trials_left: 5 + random.below(80),
@@ -233,7 +233,7 @@ impl World {
         let cursor = self.machine.live.cursor.clone();
         let parked: BTreeSet<Offset> = self.machine.live.parking.offsets().collect();
         let ends = self.machine.live.parking.pending().len();
-        let skips = self.machine.skips;
+        let moves = self.machine.moves;
         self.log.now = self.at;
         let mut actions = Vec::new();
         let told = input.clone();
@@ -247,10 +247,20 @@ impl World {
         }
         let was_settled = |offset| cursor.is_settled(offset) && !parked.contains(&offset);
         self.book.told(&told, was_settled, &self.machine);
-        if let Some(skip) = self.skip.as_ref().filter(|_| self.machine.skips > skips) {
-            self.book.skipped(skip.to, &self.machine);
+        let made = self.moves.iter().filter(|one| one.number > moves && one.number <= self.machine.moves);
+        let mut began_anew = false;
+        for Move { target, .. } in made {
+            match target {
+                Target::Past(last) => self.book.skipped(*last, &self.machine),
+                Target::Anew { first, .. } => {
+                    self.book.began_anew(*first);
+                    began_anew = true;
+                }
+            }
         }
-        self.book.gave_up(ends, &self.machine, &actions);
+        if !began_anew {
+            self.book.gave_up(ends, &self.machine, &actions);
+        }
         self.book.asked(&actions, &self.machine, &self.log, &self.disk);
         self.book.check(&self.machine);
         // Counting everything anew costs as much as a hundred steps where much waits.
@@ -391,10 +401,16 @@ impl World {
             23 | 24 => self.want(true),
             25 => self.want(false),
             26 if self.random.chance(0.3) => {
-                let number = self.skip.as_ref().map_or(0, |skip| skip.number) + 1;
-                let skip = Skip { number, to: self.log.head(), who: "someone".into() };
-                self.skip = Some(skip.clone());
-                self.command(Input::Skip(skip));
+                let number = self.moves.last().map_or(0, |last| last.number) + 1;
+                let head = self.log.head();
+                let target = if self.random.chance(0.4) {
+                    Target::Past(head)
+                } else {
+                    Target::Anew { first: Offset(1 + self.random.below(head.0 + 1)), at: self.now().wall }
+                };
+                let one = Move { number, target, who: "someone".into() };
+                self.moves.push(one.clone());
+                self.command(Input::Move(one));
             }
             22 => self.drift_ms += i64::try_from(self.random.below(7_200_000)).expect("hours") - 3_600_000,
             _ => {}
@@ -417,6 +433,7 @@ impl World {
             Aside::Parked | Aside::Expired | Aside::Skipped => false,
         });
         let letters: Vec<Letter> = letters
+            .filter(|((_, offset), _)| *offset > self.machine.since.offset)
             .map(|((aside, offset), event)| Letter { offset: *offset, aside: *aside, event: event.clone() })
             .collect();
         let any = Offset(1 + self.random.below(head));
@@ -502,7 +519,7 @@ impl World {
         self.process += 1;
         self.began_at = self.at;
         let boot = Boot([self.boot; 16]);
-        let found = self.disk.find(boot, Since { offset: Offset(0), time: Timestamp(0) }, self.log.gone_to);
+        let found = self.disk.find(boot, Since::beginning(Offset(0), Timestamp(0)), self.log.gone_to);
         let is_same_boot = found.saved.boot == boot;
         self.book.killed(self.disk.highest_row(boot));
         self.book.started(&found, self.log.head(), matches!(ending, Ending::Clean), is_same_boot);
@@ -524,8 +541,12 @@ impl World {
         if let Some(trace) = &self.trace {
             trace.borrow_mut().push_back(format!("{:>12.3} {ending:?}", self.at as f64 / 1e9));
         }
-        if let Some(skip) = self.skip.clone() {
-            self.tell(Input::Skip(skip));
+        let is_anew = |one: &Move| matches!(one.target, Target::Anew { .. });
+        let last_of = |kind| self.moves.iter().rev().find(|one| is_anew(one) == kind).map(|last| last.number);
+        let kept = [last_of(false), last_of(true)];
+        self.moves.retain(|one| kept.contains(&Some(one.number)));
+        for one in self.moves.clone() {
+            self.tell(Input::Move(one));
         }
         self.tell(Input::Wake);
         if let Some(Job { replay, from, to, is_recorded }) = self.job {

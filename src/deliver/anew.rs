@@ -1,0 +1,26 @@
+//! What an endpoint that begins anew takes back of what is on record of it.
+//!
+//! Not the requests that were made: those stay in History. Rows that set events aside from there on go, and
+//! what was decided of them before is decided no more.
+
+use super::machine::AsideEvent;
+use crate::log::{self, OutcomeRow};
+use crate::model::{Aside, EndpointId, Offset};
+
+/// Returns the rows that put it right, to be written before all others. Blocks.
+pub(super) fn clear(log: &log::Handle, endpoint: EndpointId, first: Offset) -> Result<Vec<OutcomeRow>, log::Error> {
+    let before = first.previous();
+    let mut rows = vec![OutcomeRow::NotAsideFrom { endpoint, first }];
+    // One row may tell of many that were passed over: what it tells of those before stays.
+    if let Some(row) = log.asides(endpoint, Aside::Skipped, first..Offset(u64::MAX), 1)?.into_iter().next() {
+        let event = AsideEvent::decode(row.value.clone())
+            .map_err(|problem| log::Error::Inconsistent(format!("what endpoint {endpoint} skipped: {problem}")))?;
+        if event.tells_of(row.offset, before) {
+            let (aside, position, value) = (Aside::Skipped, row.position, row.value);
+            rows.push(OutcomeRow::Aside { endpoint, aside, offset: before, position, value });
+        }
+    }
+    let decided = log.decided(endpoint)?.into_iter().filter(|(_, to)| *to > before);
+    rows.extend(decided.map(|(change, _)| OutcomeRow::Decided { endpoint, change, to: before }));
+    Ok(rows)
+}
