@@ -4,9 +4,9 @@
 //! batch. A machine started from it goes on as if nothing had been, but may send again what was in flight or
 //! settled since.
 //!
-//! Layout 4: layout (1) · boot (16) · since: offset (8), time (8), number (8) · numbers: next, ceiling, floor (8 each) ·
-//! moves (8) · live course · whether there is a replay (1), and then: job, from, to (8 each), course. A course: tally
-//! (6 × 8) · cursor · number of retries (4), each offset (8), attempts (4), refusals (4), due (8).
+//! Layout 4: layout (1) · boot (16) · since: offset (8), time (8), number (8) · numbers: next, ceiling, floor
+//! (8 each) · moves (8) · live course · whether there is a replay (1), and then: job, from, to (8 each), course. A
+//! course: tally (6 × 8) · cursor · number of retries (4), each offset (8), attempts (4), refusals (4), due (8).
 
 use bytes::Bytes;
 
