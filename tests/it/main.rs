@@ -20,5 +20,6 @@ mod operation;
 mod peers;
 mod readme;
 mod refused;
+mod seek;
 mod replay;
 mod rights;

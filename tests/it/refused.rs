@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,14 +18,6 @@ fn start(directory: &Path) -> Server {
         .env("HOOKLOG_DELIVER__LANE_HOLD", "100ms")
         .env("HOOKLOG_DELIVER__REFUSALS_IN_A_ROW", "1000");
     Server::start_with(command, directory)
-}
-
-/// Runs a command of `hooklog` against the server of a directory.
-fn hooklog(server: &Server, directory: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hooklog"));
-    command.env_clear().env("HOOKLOG_URL", format!("http://{}", server.admin));
-    let token = std::fs::read_to_string(directory.join("data/operator.token")).unwrap();
-    command.env("HOOKLOG_TOKEN", token.trim()).args(arguments).output().unwrap()
 }
 
 fn event(number: u64) -> Value {
@@ -98,16 +89,16 @@ async fn poison_events_are_parked_and_given_up_through_kills_and_everything_else
     }
 
     is_mended.store(true, Ordering::Release);
-    let listed = hooklog(&server, directory.path(), &["dead-letter", "list", "acme/crm", "--all", "-o", "ndjson"]);
+    let listed = server.hooklog(directory.path(), &["dead-letter", "list", "acme/crm", "--all", "-o", "ndjson"]);
     assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), poison.len(), "{listed:?}");
-    let one = hooklog(&server, directory.path(), &["delivery", "redeliver", "acme/crm/7", "-o", "json"]);
+    let one = server.hooklog(directory.path(), &["delivery", "redeliver", "acme/crm/7", "-o", "json"]);
     assert!(one.status.success(), "{one:?}");
-    let discarded = hooklog(&server, directory.path(), &["delivery", "discard", "acme/crm/14", "--yes", "-o", "json"]);
+    let discarded = server.hooklog(directory.path(), &["delivery", "discard", "acme/crm/14", "--yes", "-o", "json"]);
     let discarded: Value = serde_json::from_slice(&discarded.stdout).unwrap();
     assert_eq!(discarded["outcome"], "discarded");
-    let refused = hooklog(&server, directory.path(), &["delivery", "discard", "acme/crm/21"]);
+    let refused = server.hooklog(directory.path(), &["delivery", "discard", "acme/crm/21"]);
     assert!(!refused.status.success(), "without a terminal it takes --yes");
-    let rest = hooklog(&server, directory.path(), &["dead-letter", "redeliver", "acme/crm", "--wait", "-o", "json"]);
+    let rest = server.hooklog(directory.path(), &["dead-letter", "redeliver", "acme/crm", "--wait", "-o", "json"]);
     let rest: Value = serde_json::from_slice(&rest.stdout).unwrap_or_else(|_| panic!("{rest:?}"));
     assert_eq!((&rest["state"], &rest["counts"]["done"]), (&json!("completed"), &json!(count - 2)), "{rest}");
     let status = server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 299).await;

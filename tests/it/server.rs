@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -32,6 +32,14 @@ pub(crate) fn command(directory: &Path) -> Command {
 }
 
 impl Server {
+    /// Runs a command of `hooklog` against the server of a directory.
+    pub(crate) fn hooklog(&self, directory: &Path, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hooklog"));
+        command.env_clear().env("HOOKLOG_URL", format!("http://{}", self.admin));
+        let token = std::fs::read_to_string(directory.join("data/operator.token")).unwrap();
+        command.env("HOOKLOG_TOKEN", token.trim()).args(arguments).output().unwrap()
+    }
+
     pub(crate) fn start(directory: &Path) -> Self {
         Self::start_with(command(directory), directory)
     }
