@@ -252,6 +252,7 @@ impl Book {
                     assert_eq!(attempt.0, before + 1, "attempts of {offset} are counted");
                     assert_eq!(sequence.is_some(), *course == CourseId::Live, "live events have numbers");
                     if let Some(sequence) = sequence {
+                        assert!(*sequence >= machine.since.sequence, "{offset} keeps number {sequence} over a seek");
                         self.check_number(*sequence, *offset, disk);
                     }
                     if *is_probe {
