@@ -1,5 +1,6 @@
 //! The rows, each a function that measures it; what its ledger says decides whether it counts.
 
+mod dead;
 mod delivery;
 mod filter;
 mod footprint;
@@ -25,6 +26,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "deliver_one_endpoint", measure: delivery::one_endpoint },
     Row { name: "filter_rights", measure: filter::rights },
     Row { name: "latency_p95_ms", measure: latency::accepted_to_first_byte },
+    Row { name: "dead_endpoints", measure: dead::endpoints },
     Row { name: "start_1m_records_ms", measure: start::records_1m },
     Row { name: "rss_idle_mb", measure: footprint::idle_memory },
     Row { name: "rss_10k_accounts_mb", measure: footprint::many_accounts },

@@ -93,9 +93,24 @@ impl Server {
         self.ask("POST", &format!("{ENDPOINT}/resume"), Some(&json!({ "from": "cursor" }))).map(drop)
     }
 
+    /// Makes an account with an endpoint for each URL: `to-0`, `to-1` and so on.
+    pub(crate) fn make_account_with(&self, account: &str, urls: &[String]) -> anyhow::Result<()> {
+        let path = format!("/api/v1/accounts/{account}");
+        self.ask("PUT", &path, Some(&json!({})))?;
+        for (number, url) in urls.iter().enumerate() {
+            self.ask("PUT", &format!("{path}/endpoints/to-{number}"), Some(&json!({ "url": url })))?;
+        }
+        Ok(())
+    }
+
     /// Returns the load that posts events to the account.
     pub(crate) fn load(&self, content_type: &'static str, connections: usize) -> Load {
-        let path = format!("/v1/accounts/{ACCOUNT}/events");
+        self.load_of(ACCOUNT, content_type, connections)
+    }
+
+    /// Returns the load that posts events to an account.
+    pub(crate) fn load_of(&self, account: &str, content_type: &'static str, connections: usize) -> Load {
+        let path = format!("/v1/accounts/{account}/events");
         Load { address: self.ingest, path, content_type, connections, taken: accepted }
     }
 
@@ -109,9 +124,14 @@ impl Server {
 
     /// Waits until the endpoint's ledger says that so many events are delivered and nothing else; it has to add up.
     pub(crate) fn check_ledger(&self, events: usize) -> anyhow::Result<()> {
+        self.check_ledger_of(ENDPOINT, events)
+    }
+
+    /// The same for the endpoint of this path.
+    pub(crate) fn check_ledger_of(&self, endpoint: &str, events: usize) -> anyhow::Result<()> {
         let deadline = Instant::now() + LEDGER_PATIENCE;
         loop {
-            let status = self.ask("GET", &format!("{ENDPOINT}/status"), None)?;
+            let status = self.ask("GET", &format!("{endpoint}/status"), None)?;
             let ledger = status.get("ledger").context("a status has a ledger")?;
             let of = |part: &str| ledger.get(part).and_then(Value::as_u64).context("a ledger's part is a number");
             let mut sum = 0;
