@@ -7,6 +7,17 @@ use super::machine::AsideEvent;
 use crate::log::{self, OutcomeRow};
 use crate::model::{Aside, EndpointId, Offset};
 
+/// Lets rows that are still to be written say no more than what is still decided.
+///
+/// The move itself is a change of settings, which notes how far everything was decided before it.
+pub(super) fn hold_back(rows: &mut [OutcomeRow], first: Offset) {
+    for row in rows {
+        if let OutcomeRow::Decided { to, .. } = row {
+            *to = (*to).min(first.previous());
+        }
+    }
+}
+
 /// Returns the rows that put it right, to be written before all others. Blocks.
 pub(super) fn clear(log: &log::Handle, endpoint: EndpointId, first: Offset) -> Result<Vec<OutcomeRow>, log::Error> {
     let before = first.previous();
@@ -23,4 +34,18 @@ pub(super) fn clear(log: &log::Handle, endpoint: EndpointId, first: Offset) -> R
     let decided = log.decided(endpoint)?.into_iter().filter(|(_, to)| *to > before);
     rows.extend(decided.map(|(change, _)| OutcomeRow::Decided { endpoint, change, to: before }));
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Position;
+
+    #[test]
+    fn what_begins_anew_was_decided_by_no_settings_before() {
+        let decided = |to| OutcomeRow::Decided { endpoint: EndpointId(1), change: Position(9), to: Offset(to) };
+        let mut rows = [decided(3), decided(80)];
+        hold_back(&mut rows, Offset(41));
+        assert_eq!(rows, [decided(3), decided(40)]);
+    }
 }

@@ -259,6 +259,7 @@ impl Loaded {
                     let mut rows = self.progress_rows(&saved, sequences);
                     if let Some(first) = anew_from {
                         self.parked.forget_from(first);
+                        anew::hold_back(&mut rows, first);
                     }
                     self.add_asides(asides, &mut rows);
                     self.forget_settled(&saved);
