@@ -94,7 +94,7 @@ pub(super) struct View {
 pub(super) struct Whole {
     #[serde(flatten)]
     view: View,
-    /// Every request, in the order of their numbers, those of replays last.
+    /// Every request, in the order of their numbers; behind them those of replays, and those since a move.
     attempts: Vec<AttemptView>,
 }
 
@@ -419,19 +419,19 @@ async fn by_sequence(
     let (count_max, of) = (filter.looks_at(page), Arc::clone(endpoint));
     let numbers = call.look_up(move |log| Numbers::read(log, &of, from, to, direction, after, count_max)).await?;
     let Read(status) = status_of(call, endpoint).await?;
+    // What had such a number has got another since the endpoint was moved back over it.
+    let is_old = |sequence, offset| sequence < status.first_sequence && offset > status.ledger.since.offset;
     let (mut items, mut last, mut patience) = (Vec::new(), None, PATIENCE);
     for some in numbers.items.chunks(PAIRS_AT_ONCE) {
-        let given = some.iter().filter_map(|(_, offset)| *offset);
-        let pairs: Vec<Cursor> = given.map(|offset| Cursor { offset, endpoint: Arc::clone(endpoint) }).collect();
+        let given = some.iter().filter_map(|(sequence, offset)| Some((*sequence, (*offset)?)));
+        let (old, present): (Vec<_>, Vec<_>) = given.partition(|(sequence, offset)| is_old(*sequence, *offset));
+        let cursor = |(_, offset)| Cursor { offset, endpoint: Arc::clone(endpoint) };
+        let pairs: Vec<Cursor> = present.into_iter().map(cursor).collect();
         let mut views = look_at(call, &pairs, &mut patience).await?.into_iter();
+        let mut old_views = views_of_old(call, endpoint, old).await?.into_iter();
         for (sequence, offset) in some {
             let view = match offset {
-                // What had this number has got another since.
-                Some(offset) if *sequence < status.first_sequence && *offset > status.ledger.since.offset => {
-                    views.next();
-                    let (of, offset) = (Arc::clone(endpoint), *offset);
-                    Some(call.look_up(move |log| Pair::read(log, &of, offset)).await?.view_of_old(*sequence))
-                }
+                Some(offset) if is_old(*sequence, *offset) => old_views.next(),
                 Some(_) => views.next().and_then(|(_, view)| view),
                 None => Some(View::unused(endpoint, *sequence)),
             };
@@ -444,6 +444,20 @@ async fn by_sequence(
         }
     }
     Ok(List { items, next: last.filter(|_| numbers.has_more) })
+}
+
+/// Says how events stand under numbers that they have no more.
+async fn views_of_old(
+    call: &Call,
+    endpoint: &Arc<Endpoint>,
+    old: Vec<(Sequence, Offset)>,
+) -> Result<Vec<View>, Problem> {
+    if old.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of = Arc::clone(endpoint);
+    let view = move |log: &Handle, (sequence, offset)| Ok(Pair::read(log, &of, offset)?.view_of_old(sequence));
+    call.look_up(move |log| old.into_iter().map(|pair| view(log, pair)).collect()).await
 }
 
 /// Finds out what became of some pairs; nothing of those that are no longer known.

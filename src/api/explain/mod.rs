@@ -52,7 +52,7 @@ struct EndpointExplained {
     fields: Vec<TouchedField>,
     /// How many more they touched, which the catalogue does not know.
     unknown_fields: usize,
-    /// Every request, in the order of their numbers, those of replays last.
+    /// Every request, in the order of their numbers; behind them those of replays, and those since a move.
     attempts: Vec<AttemptView>,
 }
 

@@ -36,9 +36,10 @@ pub(super) struct Seek {
 impl Seek {
     pub(super) async fn run(self, client: &mut Client, context: &mut Context) -> Result<Exit, Failure> {
         let Self { endpoint, to: StartAt(to), dry_run, agreement } = self;
-        let request =
-            |is_dry| Request::post(format!("{}/seek", endpoint.path()), json!({ "to": to.clone(), "dryRun": is_dry }));
-        let outlook = client.send(&request(true)).await?;
+        let request = |to: Value, is_dry| {
+            Request::post(format!("{}/seek", endpoint.path()), json!({ "to": to, "dryRun": is_dry }))
+        };
+        let outlook = client.send(&request(to, true)).await?;
         if dry_run {
             context.console.item(SOUGHT, &outlook)?;
             return Ok(Exit::Done);
@@ -53,7 +54,8 @@ impl Seek {
             );
             context.console.confirm(&what, agreement.yes)?;
         }
-        let sought = client.send(&request(false)).await?;
+        // What was agreed on, also where more has come in since.
+        let sought = client.send(&request(json!({ "offset": number("offset") }), false)).await?;
         if context.console.format() == Format::Table {
             context.console.note(&format!("{endpoint} goes on at offset {}", number("offset")));
         } else {

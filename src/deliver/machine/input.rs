@@ -143,6 +143,17 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// Returns the last event that lies behind the endpoint then.
+    #[must_use]
+    pub const fn last_behind(self) -> Offset {
+        match self {
+            Self::Past(last) => last,
+            Self::Anew { first, .. } => first.previous(),
+        }
+    }
+}
+
 /// An event that was given up, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {

@@ -43,10 +43,7 @@ impl Machine {
 
     /// Takes a move in, unless it was made already.
     pub(super) fn ask_to_move(&mut self, asked: Move) {
-        self.live.head_moved(match asked.target {
-            Target::Past(last) => last,
-            Target::Anew { first, .. } => first.previous(),
-        });
+        self.live.head_moved(asked.target.last_behind());
         let newest = self.moves_asked.back().map_or(self.moves, |pending| pending.number);
         if asked.number > newest {
             self.moves_asked.push_back(asked);
@@ -58,17 +55,13 @@ impl Machine {
         while self.live.in_flight() == 0
             && let Some(Move { number, target, who }) = self.moves_asked.pop_front()
         {
-            let to = match target {
-                Target::Past(last) => last,
-                Target::Anew { first, .. } => first.previous(),
-            };
+            let (to, begins_anew) = (target.last_behind(), matches!(target, Target::Anew { .. }));
             self.live.skip_to(to, &who, now.wall);
-            self.refused_in_row.retain(|(course, offset, _)| *course != self.live.id || *offset > to);
             if let Target::Anew { at, .. } = target {
-                let sequence = self.live.begin_anew(to);
-                self.since = Since { offset: to, time: at, sequence };
-                self.refused_in_row.retain(|(course, ..)| *course != self.live.id);
+                self.since = Since { offset: to, time: at, sequence: self.live.begin_anew(to) };
             }
+            let is_over = |offset| begins_anew || offset <= to;
+            self.refused_in_row.retain(|(course, offset, _)| *course != self.live.id || !is_over(*offset));
             self.moves = number;
             self.writing.is_urgent = true;
         }

@@ -8,7 +8,7 @@ use crate::model::{Aside, Offset, Sequence};
 
 use super::super::{
     Action, AsideChange, AttemptResult, CourseId, FilteredBy, Input, Machine, Move, Order, Outcome, Policy, Saved,
-    State, Tally, Target,
+    State, Tally,
 };
 use super::disk::{Asides, Disk, Found};
 use super::log::Log;
@@ -120,11 +120,7 @@ impl Book {
                 self.decided(*from, decisions.iter().map(|decision| decision.outcome), was_settled, machine);
             }
             Input::Move(Move { target, .. }) => {
-                let last = match target {
-                    Target::Past(last) => *last,
-                    Target::Anew { first, .. } => first.previous(),
-                };
-                self.head = self.head.max(last);
+                self.head = self.head.max(target.last_behind());
             }
             Input::Head(head) => self.head = self.head.max(*head),
             Input::AttemptEnded { course, offset, result } => self.ended(*course, *offset, *result),

@@ -1,4 +1,4 @@
-//! A person passes over what waits, one rule at a time.
+//! A person moves the endpoint, one rule at a time.
 
 use super::super::{Cause, Move, Outlook, Tally, Target};
 use super::*;
