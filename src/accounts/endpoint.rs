@@ -4,6 +4,7 @@
 //! what it leaves out stays, but never follows to another scheme, host or port by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
@@ -158,6 +159,9 @@ pub struct EndpointDraft {
     /// Requests under way at once, 1 to 256.
     #[serde(default = "default_max_in_flight")]
     pub max_in_flight: u32,
+    /// Requests a second at most, spaced evenly, retries and replays among them; no limit where left out.
+    #[serde(default)]
+    pub rate_per_second: Option<u32>,
     /// How long a receiver may take to answer, in milliseconds, 1,000 to 60,000; the operator's where left out.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
@@ -269,6 +273,9 @@ pub struct EndpointSettings {
     pub format: Format,
     /// Requests under way at once.
     pub max_in_flight: u32,
+    /// Requests a second at most; no limit where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<NonZeroU32>,
     /// How long a receiver may take to answer; the operator's where there is none.
     pub timeout_ms: Option<u64>,
     /// Headers sent with every request.
@@ -372,6 +379,10 @@ impl EndpointDraft {
         if !(1..=IN_FLIGHT_MAX).contains(&self.max_in_flight) {
             let detail = format!("maxInFlight is 1 to {IN_FLIGHT_MAX}");
             return Err(Error::invalid("/maxInFlight", detail));
+        }
+        if self.rate_per_second == Some(0) {
+            let detail = "a rate is at least 1; leave it out for none, or pause the endpoint".to_owned();
+            return Err(Error::invalid("/ratePerSecond", detail));
         }
         if self.timeout_ms.is_some_and(|ms| !(TIMEOUT_MS_MIN..=TIMEOUT_MS_MAX).contains(&ms)) {
             let detail = format!("timeoutMs is {TIMEOUT_MS_MIN} to {TIMEOUT_MS_MAX}");
@@ -570,6 +581,8 @@ mod tests {
     fn a_draft_is_checked_place_by_place() {
         check(r#"{"url": "https://x"}"#, Ok(()));
         check(r#"{"url": "https://x", "maxInFlight": 0}"#, Err("/maxInFlight"));
+        check(r#"{"url": "https://x", "ratePerSecond": 0}"#, Err("/ratePerSecond"));
+        check(r#"{"url": "https://x", "ratePerSecond": 1}"#, Ok(()));
         check(r#"{"url": "https://x", "timeoutMs": 999}"#, Err("/timeoutMs"));
         check(r#"{"url": "https://x", "maxAgeMs": 999}"#, Err("/maxAgeMs"));
         check(r#"{"url": "https://x", "maxAgeMs": 60000, "startAt": {"offset": 4}}"#, Ok(()));

@@ -3,6 +3,7 @@
 //! One at a time: validate against the state, keep secrets, append, fold, tell the observer and wait for its
 //! nod, acknowledge. Not a queue: whoever asks waits for the turn, and for the disk.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -190,6 +191,7 @@ impl Accounts {
             order: draft.order,
             format: draft.format,
             max_in_flight: draft.max_in_flight,
+            rate_per_second: draft.rate_per_second.and_then(NonZeroU32::new),
             timeout_ms: draft.timeout_ms,
             headers: draft.headers,
             after: kept.map(|kept| kept.after).or(draft.after).unwrap_or_else(|| self.0.log.account_head(account.id)),

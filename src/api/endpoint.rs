@@ -5,6 +5,7 @@
 //! keeps it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -67,6 +68,8 @@ pub(super) struct Shown {
     format: Format,
     /// Requests under way at once, at most.
     max_in_flight: u32,
+    /// Requests a second, at most; null where there is no limit.
+    rate_per_second: Option<u32>,
     /// How long a receiver may take to answer; null where the operator's setting holds.
     timeout_ms: Option<u64>,
     /// Headers sent with every request beside hooklog's own.
@@ -126,6 +129,7 @@ impl Shown {
             order: settings.order,
             format: settings.format,
             max_in_flight: settings.max_in_flight,
+            rate_per_second: settings.rate_per_second.map(NonZeroU32::get),
             timeout_ms: settings.timeout_ms,
             headers: settings.headers.clone(),
             types: settings.types.as_ref().map(|types| types.iter().map(|name| name.as_str().to_owned()).collect()),

@@ -242,14 +242,16 @@ impl Loaded {
             match action {
                 Action::Read { course, from, limit } => {
                     let (source, endpoint) = (Arc::clone(&self.shared.parts.source), Arc::clone(&self.endpoint));
+                    let readers = Arc::clone(&self.shared.readers);
                     waits.reads.push(Box::pin(async move {
+                        let _turn = readers.acquire_owned().await;
                         let answer = blocking(move || source.decide(&endpoint, from, limit, course.occasion())).await;
                         (course, from, answer)
                     }));
                 }
-                Action::Attempt { course, offset, attempt, sequence, is_late, is_redelivery, is_probe: _ } => {
+                Action::Attempt { course, offset, attempt, sequence, is_late, is_redelivery, share } => {
                     let line = Arc::clone(&self.line);
-                    let errand = Errand { course, offset, attempt, sequence, is_late, is_redelivery };
+                    let errand = Errand { course, offset, attempt, sequence, is_late, is_redelivery, share };
                     waits.attempts.start(async move {
                         let attempted = line.attempt(errand).await;
                         (course, offset, attempted)
@@ -605,6 +607,7 @@ impl Shared {
             in_flight_max: settings
                 .max_in_flight
                 .min(u32::try_from(self.options.in_flight_max / 4).unwrap_or(u32::MAX)),
+            rate_per_second: settings.rate_per_second,
             refusals_in_a_row_max: self.options.refusals_in_a_row_max,
             retry_schedule: Arc::clone(&self.options.retry_schedule),
             lane_hold: self.options.lane_hold,

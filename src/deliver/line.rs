@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytestring::ByteString;
-use tokio::sync::Semaphore;
 
 use super::attempt::{AttemptRecord, Sent, body_hash};
-use super::machine::{AttemptResult, CourseId};
+use super::machine::{AttemptResult, CourseId, Share};
 use super::outcome::{AttemptError, AttemptOutcome, Failure, Verdict};
+use super::places::Places;
 use super::registry::Shared;
 use super::send::{Credentials, InvalidRoute, Message, Route, RouteSettings, SigningKey};
 use super::source::{Body, Made, Occasion, Source};
@@ -59,7 +59,7 @@ pub(super) struct Line {
     /// Or why nothing can be sent: the operator's rules may have changed since the settings were saved.
     route: Result<Route, Failure>,
     source: Arc<dyn Source>,
-    in_flight: Arc<Semaphore>,
+    places: Places,
     clock: Clock,
     /// Whether another line has taken its place: nothing begins on it any more.
     is_retired: AtomicBool,
@@ -74,6 +74,7 @@ pub(super) struct Errand {
     pub(super) sequence: Option<Sequence>,
     pub(super) is_late: bool,
     pub(super) is_redelivery: bool,
+    pub(super) share: Share,
 }
 
 /// What came of an attempt.
@@ -92,7 +93,7 @@ impl Line {
             endpoint: Arc::clone(endpoint),
             route: route(shared, endpoint).map_err(|problem| problem.explain()),
             source: Arc::clone(&shared.parts.source),
-            in_flight: Arc::clone(&shared.in_flight),
+            places: shared.places.clone(),
             clock: shared.parts.clock.clone(),
             is_retired: AtomicBool::new(false),
         }
@@ -105,9 +106,9 @@ impl Line {
 
     /// Makes one request of an event, if there is something to send.
     pub(super) async fn attempt(&self, errand: Errand) -> Attempted {
-        let Errand { course, offset, attempt, sequence, is_redelivery, .. } = errand;
+        let Errand { course, offset, attempt, sequence, is_redelivery, share, .. } = errand;
         // The whole process sends so many at once; whoever waits here has not begun.
-        let Ok(_permit) = self.in_flight.acquire().await else { return without_request(AttemptResult::Cancelled) };
+        let _place = self.places.take(self.endpoint.account, self.endpoint.id, share).await;
         if self.is_retired.load(Ordering::Acquire) {
             return without_request(AttemptResult::Cancelled);
         }
@@ -218,7 +219,7 @@ impl From<accounts::Credentials> for Credentials {
 }
 
 fn message(made: Made, errand: Errand) -> Message {
-    let Errand { course, offset, attempt, sequence, is_late, is_redelivery } = errand;
+    let Errand { course, offset, attempt, sequence, is_late, is_redelivery, share: _ } = errand;
     Message {
         id: made.id,
         event_type: made.event_type,

@@ -16,6 +16,7 @@ mod desk;
 mod endpoint;
 mod endpoint_test;
 mod line;
+mod places;
 mod registry;
 mod source;
 mod status;

@@ -16,6 +16,7 @@ use super::endpoint::{Loaded, Message, run};
 use super::endpoint_test::{self, TestError, TestReport, TestRequest};
 use super::machine::{Decision, Outlook, Whereabouts};
 use super::outcome::Failure;
+use super::places::Places;
 use super::send::Sender;
 use super::source::Source;
 use super::status::EndpointStatus;
@@ -67,7 +68,9 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) parts: Parts,
     pub(super) boot: [u8; 16],
-    pub(super) in_flight: Arc<Semaphore>,
+    pub(super) places: Places,
+    /// Endpoints that may read their past at once.
+    pub(super) readers: Arc<Semaphore>,
     /// Tests that may run at once.
     tests: Semaphore,
     random: std::sync::Mutex<Random>,
@@ -106,12 +109,13 @@ impl Handle {
     /// Makes ready to load endpoints.
     #[must_use]
     pub fn new(options: Options, parts: Parts, boot: [u8; 16], random: Random) -> Self {
-        let in_flight = Arc::new(Semaphore::new(options.in_flight_max));
+        let places = Places::new(options.in_flight_max, parts.metrics.waiting.clone());
         Self(Arc::new(Shared {
             options,
             parts,
             boot,
-            in_flight,
+            places,
+            readers: Arc::new(Semaphore::new(READERS_MAX)),
             tests: Semaphore::new(TESTS_MAX),
             random: std::sync::Mutex::new(random),
             loops: Tasks::new(),
@@ -415,6 +419,8 @@ impl Shared {
     }
 }
 
+/// Each may hold a few megabytes; whoever waits for its turn is served in the order of coming.
+const READERS_MAX: usize = 64;
 /// Each test may hold eight sockets while it connects.
 const TESTS_MAX: usize = 32;
 /// Messages that may wait for one loop.

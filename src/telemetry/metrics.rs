@@ -72,6 +72,8 @@ pub struct DeliverMetrics {
     pub seconds: Histogram,
     /// Requests under way.
     pub in_flight: Gauge,
+    /// Requests that wait until others have ended.
+    pub waiting: Gauge,
     /// Events that were set aside, by what became of them.
     pub set_aside: Family<OutcomeLabel, Counter>,
     /// Endpoints whose ledger did not add up when it was compared.
@@ -151,6 +153,7 @@ impl Metrics {
             attempts: Family::default(),
             seconds: seconds(),
             in_flight: Gauge::default(),
+            waiting: Gauge::default(),
             set_aside: Family::default(),
             ledger_mismatches: Counter::default(),
         };
@@ -162,6 +165,11 @@ impl Metrics {
             deliver.seconds.clone(),
         );
         registry.register("deliver_in_flight", "Requests to receivers under way", deliver.in_flight.clone());
+        registry.register(
+            "deliver_waiting",
+            "Requests to receivers that wait until others have ended",
+            deliver.waiting.clone(),
+        );
         registry.register(
             "deliver_set_aside",
             "Events not simply delivered: parked, given up, discarded, too old, passed over",

@@ -111,6 +111,7 @@ async fn what_is_wrong_with_an_endpoint_is_named() {
         (json!({ "url": "https://x.example/", "order": "random" }), "invalid_request", "/order"),
         (json!({ "url": "https://x.example/", "maxAgeMs": 10 }), "invalid_request", "/maxAgeMs"),
         (json!({ "url": "https://x.example/", "maxInFlight": 0 }), "invalid_request", "/maxInFlight"),
+        (json!({ "url": "https://x.example/", "ratePerSecond": 0 }), "invalid_request", "/ratePerSecond"),
         (json!({ "url": "https://x.example/", "auth": { "type": "magic" } }), "invalid_request", "/auth/type"),
     ] {
         let problem = acme.put(CRM, settings.clone()).await.refused(422, code);

@@ -269,6 +269,7 @@ const SETTINGS: &[Column] = &[
     text("ORDER", "/order"),
     text("FORMAT", "/format"),
     count("IN FLIGHT", "/maxInFlight"),
+    count("RATE/S", "/ratePerSecond"),
     ms("TIMEOUT", "/timeoutMs"),
     time("UPDATED", "/updatedAt"),
     text("BY", "/updatedBy"),

@@ -71,12 +71,15 @@ pub(super) struct Settings {
     /// How many requests may be under way at once
     #[arg(long, value_name = "N")]
     max_in_flight: Option<u64>,
+    /// How many requests it is sent a second, spaced evenly; any for no such limit
+    #[arg(long, value_name = "N")]
+    rate_per_second: Option<OrAny<u64>>,
     /// How long the receiver may take to answer, such as 15s
     #[arg(long, value_name = "SPAN")]
     timeout: Option<Span>,
     /// Do not send what is older than this when its turn comes, such as 10m; any for no such limit
     #[arg(long, value_name = "SPAN")]
-    max_age: Option<Age>,
+    max_age: Option<OrAny<Span>>,
     /// The same for a type or a family (may be repeated), such as call.*=30s
     #[arg(long = "max-age-of", value_name = "TYPE=SPAN")]
     max_ages: Vec<Assignment>,
@@ -145,15 +148,15 @@ impl Auth {
     }
 }
 
-/// How old an event may be: a stretch of time, or any.
+/// A limit, or none where the word is `any`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Age(Option<Span>);
+struct OrAny<T>(Option<T>);
 
-impl FromStr for Age {
-    type Err = String;
+impl<T: FromStr> FromStr for OrAny<T> {
+    type Err = T::Err;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "any" { Ok(Self(None)) } else { text.parse().map(|span| Self(Some(span))) }
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        if text == "any" { Ok(Self(None)) } else { text.parse().map(|limit| Self(Some(limit))) }
     }
 }
 
@@ -207,8 +210,9 @@ impl Settings {
             ("format", self.format.clone().map(Value::from)),
             ("types", (self.all_types || !self.types.is_empty()).then(|| json!(self.asked_types()))),
             ("maxInFlight", self.max_in_flight.map(Value::from)),
+            ("ratePerSecond", self.rate_per_second.map(|OrAny(rate)| json!(rate))),
             ("timeoutMs", self.timeout.map(|span| Value::from(span.ms()))),
-            ("maxAgeMs", self.max_age.map(|Age(span)| json!(span.map(|span| span.ms())))),
+            ("maxAgeMs", self.max_age.map(|OrAny(span)| json!(span.map(|span| span.ms())))),
             ("maxAgeByType", merge_values(ages(&self.max_ages)?.into_iter(), &self.removed_max_ages)),
             ("onFilterError", self.on_filter_error.clone().map(Value::from)),
             ("resumeFrom", self.resume_from.clone().map(Value::from)),

@@ -139,6 +139,8 @@ async fn an_endpoint_is_set_from_flags_over_a_file() {
         &file,
         "--max-in-flight",
         "2",
+        "--rate-per-second",
+        "20",
         "--timeout",
         "5s",
         "--auth",
@@ -153,8 +155,8 @@ async fn an_endpoint_is_set_from_flags_over_a_file() {
     let asked = &server.asked()[0];
     assert_eq!(asked.line(), "PUT /api/v1/accounts/acme/endpoints/crm");
     assert_eq!(asked.headers["if-match"], "\"r1\"");
-    let expected = json!({"url": "https://a.example/x", "order": "strict", "maxInFlight": 2, "timeoutMs": 5000,
-        "auth": {"type": "bearer", "token": "t"}, "headers": {"x-a": "1"}});
+    let expected = json!({"url": "https://a.example/x", "order": "strict", "maxInFlight": 2, "ratePerSecond": 20,
+        "timeoutMs": 5000, "auth": {"type": "bearer", "token": "t"}, "headers": {"x-a": "1"}});
     assert_eq!(asked.json(), expected);
 }
 

@@ -36,8 +36,8 @@ pub enum Action {
         is_late: bool,
         /// Whether a person has asked for it after it was given up.
         is_redelivery: bool,
-        /// Whether it is the one request by which an endpoint in trouble is tried.
-        is_probe: bool,
+        /// Out of which share of all places it goes.
+        share: Share,
     },
     /// Write down where things stand, all in one batch, and answer with `Input::Written`. At most one at a
     /// time.
@@ -69,6 +69,17 @@ pub enum Action {
         /// What became of its events.
         tally: Tally,
     },
+}
+
+/// What is known of a receiver, and so how much of all that may be in flight it may take up with others like it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Share {
+    /// It has taken something within the last minute.
+    Answering,
+    /// It has not: there was nothing to send, or it did not answer.
+    Silent,
+    /// It is in trouble, or was when the process before this one ended: this is the one request by which it is tried.
+    InTrouble,
 }
 
 /// An event that a replay has given up.

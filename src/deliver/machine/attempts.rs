@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::model::Offset;
+use crate::runtime::Monotonic;
 
 use super::Machine;
 use super::action::{Action, GivenUp};
@@ -39,7 +40,7 @@ impl Machine {
         }
         let ended = Ended { course, flight, is_probe };
         match result {
-            AttemptResult::Delivered => self.delivered(ended),
+            AttemptResult::Delivered => self.delivered(ended, now.monotonic),
             AttemptResult::Trouble { retry_after } => self.trouble(ended, retry_after, now),
             AttemptResult::Refused { status, retry_after } => self.refused(ended, status, retry_after, now),
             AttemptResult::Aborted { status } => self.aborted(ended, status, now),
@@ -53,9 +54,9 @@ impl Machine {
         }
     }
 
-    fn delivered(&mut self, ended: Ended) {
+    fn delivered(&mut self, ended: Ended, now: Monotonic) {
         self.circuit.success();
-        self.window.widen();
+        self.window.succeeded(now);
         self.refused_in_row.clear();
         self.successes += 1;
         if let Some((course, flight)) = self.landed(ended) {

@@ -3,6 +3,7 @@
 //! Not what it does about it: that is `action`. Every input is a fact that has already happened or a wish
 //! that has already been recorded; the machine never refuses one, it ignores what no longer fits.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -254,6 +255,8 @@ pub struct Policy {
     pub order: Order,
     /// Requests at the same time at most; 0 is taken as 1.
     pub in_flight_max: u32,
+    /// Requests a second at most, spaced evenly; no limit where there is none.
+    pub rate_per_second: Option<NonZeroU32>,
     /// How many different events refused in a row, with no success between, are the endpoint's trouble.
     pub refusals_in_a_row_max: u32,
     /// How long to wait after the first, second, … refusal of an event; after the last try it is given up.

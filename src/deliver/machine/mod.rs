@@ -30,6 +30,7 @@ mod moving;
 mod sequence;
 mod circuit;
 mod window;
+mod pace;
 mod backoff;
 mod attempts;
 mod writing;
@@ -48,12 +49,13 @@ use crate::runtime::{Monotonic, Random};
 
 use circuit::Circuit;
 use course::{Course, Stretch};
+use pace::Pace;
 use replaying::Replaying;
 use sequence::Sequences;
 use window::{Turn, Window};
 use writing::Writing;
 
-pub use action::{Action, GivenUp, State};
+pub use action::{Action, GivenUp, Share, State};
 pub use aside::{AsideChange, AsideEvent, Cause};
 pub use cursor::{Cursor, SPAN};
 pub use input::{
@@ -80,6 +82,9 @@ pub struct Machine {
     orphans: Vec<(CourseId, Offset)>,
     circuit: Circuit,
     window: Window,
+    /// Whether the endpoint was in trouble when the process before this one ended.
+    was_in_trouble: bool,
+    pace: Pace,
     /// The number of the last move that a person has made, and those that wait for requests under way.
     moves: u64,
     moves_asked: VecDeque<Move>,
@@ -127,6 +132,7 @@ impl Machine {
     pub fn start(start: Start, now: Now) -> Self {
         let Start { saved, sequences, parked, boot, head, policy, is_enabled, is_paused, random } = start;
         let stretch = Stretch { start: saved.since.offset, end: head };
+        let was_in_trouble = saved.live.is_in_trouble();
         let mut live = Course::start(CourseId::Live, stretch, saved.live, policy.order, now);
         let is_settled = |offset| live.cursor.is_settled(offset);
         live.sequences = Some(Sequences::start(saved.sequences, &sequences, saved.boot == boot, is_settled));
@@ -145,6 +151,8 @@ impl Machine {
             orphans: Vec::new(),
             circuit: Circuit::default(),
             window: Window::new(policy.in_flight_max),
+            was_in_trouble,
+            pace: Pace::new(policy.rate_per_second),
             moves: saved.moves,
             moves_asked: VecDeque::new(),
             refused_in_row: Vec::new(),
@@ -165,7 +173,7 @@ impl Machine {
             Input::Wake => {}
             Input::Head(head) => self.live.head_moved(head),
             Input::Offered { from, decisions } if self.is_moving() => {
-                self.live.offer(from, &decisions, self.queue_max(), now);
+                self.live.offer(from, &decisions, self.queue_max(now.monotonic), now);
             }
             Input::Offered { from, decisions } => {
                 let count = u64::try_from(decisions.len()).unwrap_or(0);
@@ -180,6 +188,7 @@ impl Machine {
             Input::Written { ticket } => self.written(ticket),
             Input::PolicyChanged(policy) => {
                 self.window.resize(policy.in_flight_max);
+                self.pace.change(policy.rate_per_second);
                 // A replay waits: whoever looks after it can mend the chain, or cancel.
                 self.live.give_up_faults(policy.gives_up_faults);
                 self.live.lane_hold = policy.lane_hold;
@@ -260,6 +269,11 @@ impl Machine {
         }
         let (mut in_flight, rights) = (self.in_flight(), self.rights);
         let is_probe = self.circuit.is_open();
+        let share = self.share(now);
+        if share == Share::Silent && in_flight == 0 {
+            // What it could bear before it fell silent says nothing of now.
+            self.window.close();
+        }
         while let Some(turn) = self.next_turn(in_flight, now) {
             let course = match (turn, &mut self.replay) {
                 (Turn::Replay, Some(replaying)) => &mut replaying.course,
@@ -272,13 +286,17 @@ impl Machine {
                 self.circuit.probing(course, departure.offset);
             }
             in_flight += 1;
+            self.pace.went(now);
             let course::Departure { offset, attempt, sequence, is_late, is_redelivery } = departure;
-            actions.push(Action::Attempt { course, offset, attempt, sequence, is_late, is_redelivery, is_probe });
+            actions.push(Action::Attempt { course, offset, attempt, sequence, is_late, is_redelivery, share });
         }
     }
 
     /// Says which course sends the next request, if one may be sent.
     fn next_turn(&mut self, in_flight: usize, now: Monotonic) -> Option<Turn> {
+        if self.pace.free_from() > now {
+            return None;
+        }
         let live = self.live.lanes.has_ready();
         let replay = self.replay.as_ref().is_some_and(|replaying| replaying.course.lanes.has_ready());
         if !self.circuit.is_open() {
@@ -296,7 +314,7 @@ impl Machine {
     }
 
     fn read(&mut self, now: Monotonic, actions: &mut Vec<Action>) {
-        let queue_max = self.queue_max();
+        let queue_max = self.queue_max(now);
         for course in self.courses_mut() {
             if let Some((from, limit)) = course.next_read(queue_max, now) {
                 actions.push(Action::Read { course: course.id, from, limit });
@@ -317,7 +335,7 @@ impl Machine {
 
     fn tell_state(&mut self, now: Now, actions: &mut Vec<Action>) {
         let unread = self.live.unread();
-        self.is_catching_up = unread > if self.is_catching_up { 0 } else { self.queue_max() };
+        self.is_catching_up = unread > if self.is_catching_up { 0 } else { self.queue_proven() };
         let state = self.state();
         if self.told.is_none_or(|(told, _)| told != state) {
             self.told = Some((state, now.wall));
@@ -346,14 +364,40 @@ impl Machine {
     fn next_move(&self) -> Option<Monotonic> {
         let is_ready = self.courses().any(|course| course.lanes.has_ready());
         let waits = self.is_between_orders() || !self.moves_asked.is_empty();
-        let has_room = self.in_flight() < self.window.max() as usize && !waits;
-        let probe = self.circuit.probe_at().filter(|_| is_ready && has_room);
+        let (is_open, in_flight) = (self.circuit.is_open(), self.in_flight());
+        let places = if is_open { self.window.max() } else { self.window.size() };
+        let may_send = is_ready && !waits && in_flight < places as usize;
+        let sends_from = if is_open { self.circuit.probe_at() } else { Some(Monotonic(0)) };
+        // With the circuit closed, whoever is ready and has a place is sent at once but for the pace.
+        let sends_at = sends_from.filter(|_| may_send).map(|from| from.max(self.pace.free_from()));
         let timers = self.courses().flat_map(|course| [course.lanes.next_timer(), course.reading.again_at()]);
-        timers.chain([probe]).flatten().min()
+        timers.chain([sends_at]).flatten().min()
     }
 
-    /// How many events may wait in lanes that are free to go: a few windows' worth.
-    fn queue_max(&self) -> u64 {
+    /// What is known of the receiver.
+    fn share(&self, now: Monotonic) -> Share {
+        if self.circuit.is_open() || self.was_in_trouble && self.window.is_new() {
+            Share::InTrouble
+        } else if self.window.is_silent(now) {
+            Share::Silent
+        } else {
+            Share::Answering
+        }
+    }
+
+    /// How many events may wait in lanes that are free to go.
+    ///
+    /// Whoever is sent one request at a time, and may not take even that, reads no further than it needs to try
+    /// several lanes.
+    fn queue_max(&self, now: Monotonic) -> u64 {
+        match self.share(now) {
+            Share::Answering => self.queue_proven(),
+            Share::Silent | Share::InTrouble => QUEUE_UNPROVEN,
+        }
+    }
+
+    /// A few windows' worth.
+    fn queue_proven(&self) -> u64 {
         (u64::from(self.window.max()) * QUEUE_WINDOWS).max(QUEUE_MIN)
     }
 
@@ -385,4 +429,6 @@ impl Machine {
 const QUEUE_WINDOWS: u64 = 4;
 /// Enough for one read to be worth its trouble, where the window is small.
 const QUEUE_MIN: u64 = 512;
+/// The heads of eight lanes at least, because of each lane only its first four count.
+const QUEUE_UNPROVEN: u64 = 32;
 const TRIM_AFTER: std::time::Duration = std::time::Duration::from_secs(10);

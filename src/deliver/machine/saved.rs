@@ -167,6 +167,12 @@ impl SavedCourse {
         }
     }
 
+    /// Returns whether the endpoint has failed on some event that it has not taken since.
+    #[must_use]
+    pub fn is_in_trouble(&self) -> bool {
+        self.retries.iter().any(|retry| retry.refusals == 0 && retry.attempts > 0)
+    }
+
     fn encode(&self, writer: &mut Writer) {
         self.tally.encode(writer);
         self.cursor.encode(writer);

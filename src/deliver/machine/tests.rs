@@ -1,6 +1,7 @@
 //! The rules of delivery, one by one, on a machine whose clock is moved by hand.
 
 mod faults;
+mod pacing;
 mod parking;
 mod moving;
 
@@ -39,6 +40,7 @@ fn policy(order: Order, in_flight_max: u32) -> Policy {
     Policy {
         order,
         in_flight_max,
+        rate_per_second: None,
         refusals_in_a_row_max: 10,
         retry_schedule: Arc::from(schedule),
         lane_hold: Duration::from_secs(30),

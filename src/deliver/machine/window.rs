@@ -1,8 +1,12 @@
 //! How many requests an endpoint gets at once, and whose turn is next.
 //!
 //! Not who is ready: it says how many and which course. The window opens at one request and doubles with
-//! each round of successes up to the endpoint's limit; live work goes first, but of every ten requests one
-//! is the replay's, if it has one to make.
+//! each round of successes up to the endpoint's limit; who has had none for a minute begins at one again. Live
+//! work goes first, but of every ten requests one is the replay's, if it has one to make.
+
+use std::time::Duration;
+
+use crate::runtime::Monotonic;
 
 /// The number of requests that may be in flight.
 #[derive(Debug)]
@@ -10,6 +14,7 @@ pub(super) struct Window {
     size: u32,
     max: u32,
     live_in_a_row: u32,
+    last_success: Option<Monotonic>,
 }
 
 /// Whose turn it is.
@@ -21,7 +26,7 @@ pub(super) enum Turn {
 
 impl Window {
     pub(super) fn new(max: u32) -> Self {
-        Self { size: 1, max: max.max(1), live_in_a_row: 0 }
+        Self { size: 1, max: max.max(1), live_in_a_row: 0, last_success: None }
     }
 
     /// Changes the limit; a smaller one holds for what is sent from now on.
@@ -38,12 +43,23 @@ impl Window {
         self.max
     }
 
-    /// Widens by one: a round of as many successes as the window has places doubles it.
-    pub(super) fn widen(&mut self) {
+    /// Hears of a success and widens by one: a round of as many as the window has places doubles it.
+    pub(super) fn succeeded(&mut self, now: Monotonic) {
+        self.last_success = Some(now);
         self.size = (self.size + 1).min(self.max);
     }
 
-    /// Closes down to one request, because the endpoint is in trouble.
+    /// Returns whether there was no success yet.
+    pub(super) const fn is_new(&self) -> bool {
+        self.last_success.is_none()
+    }
+
+    /// Returns whether there was no success in the last minute, so that nothing is known of the receiver.
+    pub(super) fn is_silent(&self, now: Monotonic) -> bool {
+        self.last_success.is_none_or(|at| now.since(at) >= SILENT_AFTER)
+    }
+
+    /// Closes down to one request, because the endpoint is in trouble or was silent for long.
     pub(super) const fn close(&mut self) {
         self.size = 1;
     }
@@ -65,6 +81,7 @@ impl Window {
     }
 }
 
+const SILENT_AFTER: Duration = Duration::from_secs(60);
 /// Nine for live and one for the replay: "at least a tenth".
 const LIVE_IN_A_ROW_MAX: u32 = 9;
 
@@ -77,13 +94,22 @@ mod tests {
         let mut window = Window::new(12);
         for expected in [1, 2, 4, 8, 12, 12] {
             assert_eq!(window.size(), expected);
-            (0..window.size()).for_each(|_| window.widen());
+            (0..window.size()).for_each(|_| window.succeeded(Monotonic(0)));
         }
         window.resize(5);
         assert_eq!(window.size(), 5);
         window.close();
         assert_eq!(window.size(), 1);
         assert_eq!(Window::new(0).size(), 1);
+    }
+
+    #[test]
+    fn an_endpoint_is_silent_until_its_first_success_and_a_minute_after_its_last() {
+        let mut window = Window::new(12);
+        assert!(window.is_silent(Monotonic(0)));
+        window.succeeded(Monotonic(1));
+        assert!(!window.is_silent(Monotonic(60_000_000_000)));
+        assert!(window.is_silent(Monotonic(60_000_000_001)));
     }
 
     #[test]

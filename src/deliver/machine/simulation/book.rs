@@ -8,10 +8,12 @@ use crate::model::{Aside, Offset, Sequence};
 
 use super::super::{
     Action, AsideChange, AttemptResult, CourseId, FilteredBy, Input, Machine, Move, Order, Outcome, Policy, Saved,
-    State, Tally,
+    Share, State, Tally,
 };
 use super::disk::{Asides, Disk, Found};
 use super::log::Log;
+use super::traffic::Traffic;
+use crate::runtime::Monotonic;
 
 #[derive(Debug)]
 pub(super) struct Book {
@@ -38,12 +40,14 @@ pub(super) struct Book {
     /// The number that the next row must have; `None` where a boot has just begun.
     next_row: Option<Sequence>,
     state: Option<State>,
+    traffic: Traffic,
 }
 
 impl Book {
     pub(super) fn new(policy: Policy) -> Self {
         Self {
             is_by_key: policy.order == Order::ByKey,
+            traffic: Traffic::new(policy.rate_per_second),
             policy,
             is_enabled: true,
             is_paused: false,
@@ -66,6 +70,7 @@ impl Book {
     /// The machine is told of the endpoint's settings.
     pub(super) fn set_policy(&mut self, policy: &Policy) {
         self.is_by_key &= policy.order == Order::ByKey;
+        self.traffic.set_rate(policy.rate_per_second);
         self.policy = policy.clone();
     }
 
@@ -91,6 +96,7 @@ impl Book {
         self.in_flight.clear();
         self.probe = None;
         self.state = None;
+        self.traffic.began(&saved.live);
         let replay = saved.replay.iter().map(|replay| (CourseId::Replay(replay.replay), &replay.course));
         let courses = [(CourseId::Live, &saved.live)].into_iter().chain(replay);
         self.attempts = courses
@@ -104,7 +110,13 @@ impl Book {
     }
 
     /// Takes note of an input that was handled, and of how the machine stood before it.
-    pub(super) fn told(&mut self, input: &Input, was_settled: impl Fn(Offset) -> bool, machine: &Machine) {
+    pub(super) fn told(
+        &mut self,
+        input: &Input,
+        was_settled: impl Fn(Offset) -> bool,
+        machine: &Machine,
+        now: Monotonic,
+    ) {
         match input {
             Input::Redeliver(letters) => {
                 for letter in letters {
@@ -123,7 +135,12 @@ impl Book {
                 self.head = self.head.max(target.last_behind());
             }
             Input::Head(head) => self.head = self.head.max(*head),
-            Input::AttemptEnded { course, offset, result } => self.ended(*course, *offset, *result),
+            Input::AttemptEnded { course, offset, result } => {
+                if *result == AttemptResult::Delivered {
+                    self.traffic.succeeded(now);
+                }
+                self.ended(*course, *offset, *result);
+            }
             Input::PolicyChanged(policy) => self.set_policy(policy),
             Input::Enabled => self.is_enabled = true,
             Input::Disabled => self.is_enabled = false,
@@ -235,14 +252,15 @@ impl Book {
     }
 
     /// Looks at the actions that came out of one input.
-    pub(super) fn asked(&mut self, actions: &[Action], machine: &Machine, log: &Log, disk: &Disk) {
+    pub(super) fn asked(&mut self, actions: &[Action], machine: &Machine, log: &Log, disk: &Disk, now: Monotonic) {
+        self.traffic.check(actions, self.in_flight.len(), machine.circuit.is_open(), now);
         if !machine.circuit.is_open() {
             // What was a probe is one request among others, now that all may flow.
             self.probe = None;
         }
         for action in actions {
             match action {
-                Action::Attempt { course, offset, attempt, sequence, is_late, is_probe, .. } => {
+                Action::Attempt { course, offset, attempt, sequence, is_late, share, .. } => {
                     self.check_attempt(*course, *offset, *is_late, machine, log);
                     let before = self.attempts.get(&(*course, *offset)).copied().unwrap_or(0);
                     assert_eq!(attempt.0, before + 1, "attempts of {offset} are counted");
@@ -251,11 +269,12 @@ impl Book {
                         assert!(*sequence >= machine.since.sequence, "{offset} keeps number {sequence} over a seek");
                         self.check_number(*sequence, *offset, disk);
                     }
-                    if *is_probe {
+                    let is_probe = *share == Share::InTrouble;
+                    if is_probe {
                         assert_eq!(self.probe.replace((*course, *offset)), None, "one probe at a time");
                     }
                     let is_in_trouble = self.state == Some(State::BackingOff) && machine.circuit.is_open();
-                    assert!(*is_probe || !is_in_trouble, "an endpoint in trouble is only probed");
+                    assert!(is_probe || !is_in_trouble, "an endpoint in trouble is only probed");
                 }
                 Action::Write { sequences, saved, asides, .. } => {
                     self.check_rows(sequences);

@@ -8,6 +8,7 @@ mod book;
 mod disk;
 mod log;
 mod receiver;
+mod traffic;
 mod world;
 
 use std::cell::RefCell;

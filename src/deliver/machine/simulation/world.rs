@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -246,7 +247,7 @@ impl World {
             }
         }
         let was_settled = |offset| cursor.is_settled(offset) && !parked.contains(&offset);
-        self.book.told(&told, was_settled, &self.machine);
+        self.book.told(&told, was_settled, &self.machine, now.monotonic);
         let made = self.moves.iter().filter(|one| one.number > moves && one.number <= self.machine.moves);
         let mut began_anew = false;
         for Move { target, .. } in made {
@@ -261,7 +262,7 @@ impl World {
         if !began_anew {
             self.book.gave_up(ends, &self.machine, &actions);
         }
-        self.book.asked(&actions, &self.machine, &self.log, &self.disk);
+        self.book.asked(&actions, &self.machine, &self.log, &self.disk, now.monotonic);
         self.book.check(&self.machine);
         // Counting everything anew costs as much as a hundred steps where much waits.
         let is_small = self.machine.live.lanes.waiting().total() < 20;
@@ -624,9 +625,11 @@ fn any_policy(random: &mut Random) -> Policy {
         2 => Order::Strict,
         _ => Order::None,
     };
+    let any_rate = [1, 3, 50, 2_000].into_iter().nth(random.below(4) as usize).expect("four");
     Policy {
         order,
         in_flight_max: u32::try_from(random.below(12)).expect("few"),
+        rate_per_second: if random.chance(0.2) { NonZeroU32::new(any_rate) } else { None },
         refusals_in_a_row_max: 3 + u32::try_from(random.below(8)).expect("few"),
         retry_schedule: Arc::from([5, 300, 1_800, 7_200].map(Duration::from_secs)),
         lane_hold: Duration::from_secs(random.below(60)),

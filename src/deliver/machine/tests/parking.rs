@@ -1,5 +1,6 @@
 //! What becomes of a refused event, one rule at a time.
 
+use super::super::lanes::Standing;
 use super::super::{Cause, Letter};
 use super::*;
 
@@ -25,8 +26,16 @@ fn requests(rig: &mut Rig) -> Vec<(u64, u32, bool, bool)> {
 fn give_up(rig: &mut Rig, offset: u64) {
     for _ in 0..4 {
         rig.end(offset, REFUSED);
+        let_pass(rig, offset);
         rig.pass(Duration::from_secs(3_000));
     }
+}
+
+/// Lets everything that is in flight be taken but one event.
+fn let_pass(rig: &mut Rig, but: u64) {
+    let in_flight = rig.machine.live.lanes.entries().filter(|entry| entry.standing == Standing::InFlight);
+    let others: Vec<u64> = in_flight.map(|entry| entry.offset.0).filter(|offset| *offset != but).collect();
+    others.into_iter().for_each(|offset| rig.end(offset, AttemptResult::Delivered));
 }
 
 /// The row of an event, as a person's wish brings it.
@@ -72,6 +81,7 @@ fn after_its_last_try_an_event_is_a_dead_letter_and_its_row_says_why() {
         for step in 1..=4 {
             assert_eq!(whereabouts(&rig, 8), Whereabouts::InFlight, "{order:?}: try {step}");
             rig.end(8, REFUSED);
+            let_pass(&mut rig, 8);
             rig.pass(Duration::from_secs(3_000));
         }
         assert_eq!(whereabouts(&rig, 8), Whereabouts::Settled);
@@ -79,7 +89,7 @@ fn after_its_last_try_an_event_is_a_dead_letter_and_its_row_says_why() {
         let expected = (Sequence(8), 4, Cause::Refused, Some(422));
         assert_eq!((event.sequence, event.attempts, event.cause, event.status), expected, "{order:?}");
         assert_eq!((rig.asides.len(), rig.machine.ledger().tally.given_up), (1, 1));
-        assert_eq!(whereabouts(&rig, 9), Whereabouts::InFlight, "{order:?}: the next one has gone");
+        assert_eq!(whereabouts(&rig, 9), Whereabouts::Settled, "{order:?}: the next one has gone");
     }
 }
 
