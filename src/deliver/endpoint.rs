@@ -251,12 +251,14 @@ impl Loaded {
                 }
                 Action::Attempt { course, offset, attempt, sequence, is_late, is_redelivery, share } => {
                     let line = Arc::clone(&self.line);
-                    let errand = Errand { course, offset, attempt, sequence, is_late, is_redelivery, share };
+                    let recalls = line.recalls();
+                    let errand = Errand { course, offset, attempt, sequence, is_late, is_redelivery, share, recalls };
                     waits.attempts.start(async move {
                         let attempted = line.attempt(errand).await;
                         (course, offset, attempted)
                     });
                 }
+                Action::Recall => self.line.recall(),
                 Action::Write { ticket, saved, sequences, anew_from, asides, given_up: _, is_sync } => {
                     let mut rows = self.progress_rows(&saved, sequences);
                     if let Some(first) = anew_from {
@@ -503,7 +505,7 @@ impl Loaded {
 
     /// Takes over what the settings say, and lets nothing begin any more by what they said before.
     fn switch(&mut self, actions: &mut Vec<Action>) {
-        self.line.retire();
+        self.line.recall();
         self.line = Arc::new(Line::new(&self.shared, &self.endpoint));
         let enabled = if self.shared.is_enabled(&self.endpoint) { Input::Enabled } else { Input::Disabled };
         let paused = if is_paused(&self.endpoint) { Input::Paused } else { Input::Resumed };
@@ -603,10 +605,7 @@ impl Shared {
                 accounts::Order::Strict => Order::Strict,
                 accounts::Order::None => Order::None,
             },
-            // However slow its receiver is, one endpoint leaves most of what may be in flight to the others.
-            in_flight_max: settings
-                .max_in_flight
-                .min(u32::try_from(self.options.in_flight_max / 4).unwrap_or(u32::MAX)),
+            in_flight_max: settings.max_in_flight,
             rate_per_second: settings.rate_per_second,
             refusals_in_a_row_max: self.options.refusals_in_a_row_max,
             retry_schedule: Arc::clone(&self.options.retry_schedule),

@@ -4,9 +4,9 @@
 //! one they began with. The body is asked for at every attempt and never kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytestring::ByteString;
+use tokio::sync::watch;
 
 use super::attempt::{AttemptRecord, Sent, body_hash};
 use super::machine::{AttemptResult, CourseId, Share};
@@ -61,8 +61,8 @@ pub(super) struct Line {
     source: Arc<dyn Source>,
     places: Places,
     clock: Clock,
-    /// Whether another line has taken its place: nothing begins on it any more.
-    is_retired: AtomicBool,
+    /// How often everything that had not begun was taken back.
+    recalls: watch::Sender<u64>,
 }
 
 /// Which request is to be made.
@@ -75,6 +75,8 @@ pub(super) struct Errand {
     pub(super) is_late: bool,
     pub(super) is_redelivery: bool,
     pub(super) share: Share,
+    /// What [`Line::recalls`] said when it was given.
+    pub(super) recalls: u64,
 }
 
 /// What came of an attempt.
@@ -95,21 +97,30 @@ impl Line {
             source: Arc::clone(&shared.parts.source),
             places: shared.places.clone(),
             clock: shared.parts.clock.clone(),
-            is_retired: AtomicBool::new(false),
+            recalls: watch::Sender::new(0),
         }
     }
 
-    /// Lets nothing begin on it any more: whoever still waits for leave to send is told to come again.
-    pub(super) fn retire(&self) {
-        self.is_retired.store(true, Ordering::Release);
+    /// How often everything that had not begun was taken back: an errand carries the number it was given under.
+    pub(super) fn recalls(&self) -> u64 {
+        *self.recalls.borrow()
+    }
+
+    /// Lets nothing begin that was asked for until now: whoever still waits for a place is told to come again.
+    pub(super) fn recall(&self) {
+        self.recalls.send_modify(|recalls| *recalls += 1);
     }
 
     /// Makes one request of an event, if there is something to send.
     pub(super) async fn attempt(&self, errand: Errand) -> Attempted {
-        let Errand { course, offset, attempt, sequence, is_redelivery, share, .. } = errand;
+        let Errand { course, offset, attempt, sequence, is_redelivery, share, recalls, .. } = errand;
         // The whole process sends so many at once; whoever waits here has not begun.
-        let _place = self.places.take(self.endpoint.account, self.endpoint.id, share).await;
-        if self.is_retired.load(Ordering::Acquire) {
+        let _place = tokio::select! {
+            biased;
+            place = self.places.take(self.endpoint.account, self.endpoint.id, share) => place,
+            () = self.is_recalled(recalls) => return without_request(AttemptResult::Cancelled),
+        };
+        if self.recalls() != recalls {
             return without_request(AttemptResult::Cancelled);
         }
         let route = match &self.route {
@@ -119,7 +130,7 @@ impl Line {
         let occasion = if is_redelivery { Occasion::Asked } else { course.occasion() };
         let body = self.source.body(&self.endpoint, offset, occasion).await;
         // Settings may have changed while the body was made.
-        if self.is_retired.load(Ordering::Acquire) {
+        if self.recalls() != recalls {
             return without_request(AttemptResult::Cancelled);
         }
         let made = match body {
@@ -154,6 +165,12 @@ impl Line {
             value: AttemptRecord::new(ended.at, ended.duration, sent, ended.outcome).encode(),
         });
         Attempted { result, row, failure }
+    }
+
+    /// Waits until an errand that was given under this number is taken back.
+    async fn is_recalled(&self, recalls: u64) {
+        // The line outlives its errands, and so does what is waited on.
+        drop(self.recalls.subscribe().wait_for(|now| *now != recalls).await);
     }
 
     /// Which live work the requests belong to: they are counted anew where the endpoint has begun anew.
@@ -219,7 +236,7 @@ impl From<accounts::Credentials> for Credentials {
 }
 
 fn message(made: Made, errand: Errand) -> Message {
-    let Errand { course, offset, attempt, sequence, is_late, is_redelivery, share: _ } = errand;
+    let Errand { course, offset, attempt, sequence, is_late, is_redelivery, share: _, recalls: _ } = errand;
     Message {
         id: made.id,
         event_type: made.event_type,

@@ -39,6 +39,8 @@ pub enum Action {
         /// Out of which share of all places it goes.
         share: Share,
     },
+    /// End with `AttemptResult::Cancelled` whatever was asked for and has not begun: the endpoint is in trouble.
+    Recall,
     /// Write down where things stand, all in one batch, and answer with `Input::Written`. At most one at a
     /// time.
     Write {

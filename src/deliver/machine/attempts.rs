@@ -215,6 +215,7 @@ impl Machine {
     /// The endpoint is in trouble from now on: what waits because of its trouble waits for the probe instead.
     fn opened(&mut self) {
         self.window.close();
+        self.is_recalling = self.in_flight() > 0;
         self.courses_mut().for_each(|course| course.lanes.wake_where(|_, reason| reason == Reason::Trouble));
     }
 

@@ -85,6 +85,8 @@ pub struct Machine {
     /// Whether the endpoint was in trouble when the process before this one ended.
     was_in_trouble: bool,
     pace: Pace,
+    /// Whether what was asked for and has not begun is to be taken back.
+    is_recalling: bool,
     /// The number of the last move that a person has made, and those that wait for requests under way.
     moves: u64,
     moves_asked: VecDeque<Move>,
@@ -153,6 +155,7 @@ impl Machine {
             window: Window::new(policy.in_flight_max),
             was_in_trouble,
             pace: Pace::new(policy.rate_per_second),
+            is_recalling: false,
             moves: saved.moves,
             moves_asked: VecDeque::new(),
             refused_in_row: Vec::new(),
@@ -225,6 +228,9 @@ impl Machine {
 
     /// Does whatever can be done now. Every input ends here, so that no order of inputs leaves work undone.
     fn go_on(&mut self, now: Now, actions: &mut Vec<Action>) {
+        if std::mem::take(&mut self.is_recalling) {
+            actions.push(Action::Recall);
+        }
         self.move_if_asked(now);
         if self.is_moving() {
             self.change_order();

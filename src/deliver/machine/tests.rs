@@ -124,7 +124,8 @@ impl Rig {
                     self.rows.extend(sequences);
                     self.tell(Input::Written { ticket });
                 }
-                Action::Read { .. }
+                Action::Recall
+                | Action::Read { .. }
                 | Action::Attempt { .. }
                 | Action::Changed(_)
                 | Action::Disable

@@ -3,6 +3,8 @@
 //! Who is next is decided in `allotment`; here is the waiting. One lock, held for a few steps of counting.
 
 mod allotment;
+#[cfg(test)]
+mod town;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -84,7 +86,7 @@ impl Drop for Place {
         };
         for (call, claim) in calls {
             // One that has just gone away gives the place back by dropping it.
-            drop(call.send(Place { places: self.places.clone(), claim }));
+            drop(call.send(Self { places: self.places.clone(), claim }));
         }
     }
 }

@@ -282,7 +282,7 @@ impl Book {
                 }
                 Action::Changed(state) => self.state = Some(*state),
                 Action::Disable => self.is_enabled = false,
-                Action::Read { .. } | Action::ReplayEnded { .. } => {}
+                Action::Recall | Action::Read { .. } | Action::ReplayEnded { .. } => {}
             }
         }
     }

@@ -306,7 +306,8 @@ impl World {
                 self.soon(after, Happening::Tell(process, Input::Decided { course, from, decisions }));
             }
             Action::Attempt { course, offset, .. } => {
-                let after = self.random.below(5);
+                // Now and then a place is long in coming.
+                let after = if self.random.chance(0.05) { self.random.below(20_000) } else { self.random.below(5) };
                 self.soon(after, Happening::Body(process, course, offset));
             }
             Action::Write { ticket, is_sync, .. } => {
@@ -315,12 +316,27 @@ impl World {
                 self.soon(after, Happening::Written(process, ticket));
             }
             Action::Changed(_) => {}
+            Action::Recall => self.recall(),
             Action::Disable => {
                 self.is_enabled = false;
                 let after = self.random.below(100);
                 self.soon(after, Happening::Tell(process, Input::Disabled));
             }
             Action::ReplayEnded { replay, tally } => self.replay_ended(replay, tally.settled()),
+        }
+    }
+
+    /// Whatever has not begun is told to come again, but for what is just beginning.
+    fn recall(&mut self) {
+        let waiting = self.agenda.iter().filter_map(|(at, happening)| match happening {
+            Happening::Body(process, course, offset) if *process == self.process => Some((*at, *course, *offset)),
+            _ => None,
+        });
+        for (at, course, offset) in waiting.collect::<Vec<_>>() {
+            if self.random.chance(0.8) {
+                self.agenda.remove(&at);
+                self.command(Input::AttemptEnded { course, offset, result: AttemptResult::Cancelled });
+            }
         }
     }
 
@@ -625,11 +641,15 @@ fn any_policy(random: &mut Random) -> Policy {
         2 => Order::Strict,
         _ => Order::None,
     };
-    let any_rate = [1, 3, 50, 2_000].into_iter().nth(random.below(4) as usize).expect("four");
     Policy {
         order,
         in_flight_max: u32::try_from(random.below(12)).expect("few"),
-        rate_per_second: if random.chance(0.2) { NonZeroU32::new(any_rate) } else { None },
+        rate_per_second: match random.below(16) {
+            0 => NonZeroU32::new(1),
+            1 => NonZeroU32::new(50),
+            2 => NonZeroU32::new(2_000),
+            _ => None,
+        },
         refusals_in_a_row_max: 3 + u32::try_from(random.below(8)).expect("few"),
         retry_schedule: Arc::from([5, 300, 1_800, 7_200].map(Duration::from_secs)),
         lane_hold: Duration::from_secs(random.below(60)),
