@@ -15,6 +15,7 @@ mod bad_input;
 mod crash;
 mod delivery;
 mod explain;
+mod fairness;
 mod filters;
 mod operation;
 mod peers;

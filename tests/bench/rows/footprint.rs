@@ -50,10 +50,10 @@ fn hooklog_at_rest() -> anyhow::Result<u64> {
 }
 
 /// Resident memory with ten thousand accounts that have an endpoint each and nothing to do: made in this start, and
-/// after another one.
+/// after another one; and what such a process takes of a processor.
 pub(super) fn many_accounts(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     let accounts = rounds.events(ACCOUNTS);
-    let (mut values, mut made_here) = (Vec::new(), Vec::new());
+    let (mut values, mut made_here, mut idle_cpu) = (Vec::new(), Vec::new(), Vec::new());
     // Making them takes longer than all else; memory does not vary.
     for round in 0..rounds.count.min(2) {
         let directory = directory()?;
@@ -67,8 +67,14 @@ pub(super) fn many_accounts(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
         let server = Server::start(directory.path())?;
         std::thread::sleep(REST);
         let value = mebibytes(server.resident_bytes()?);
+        let before = server.cpu()?;
+        std::thread::sleep(IDLE);
+        let cpu = (server.cpu()? - before).as_secs_f64() * 1_000.0 / IDLE.as_secs_f64();
         server.stop()?;
-        eprintln!("   {round}: {value:.1} MB, {made:.1} MB in the start that made them");
+        eprintln!(
+            "   {round}: {value:.1} MB, {made:.1} MB in the start that made them; {cpu:.1} ms of processor a second"
+        );
+        idle_cpu.push(cpu);
         values.push(value);
         made_here.push(made);
     }
@@ -81,6 +87,13 @@ pub(super) fn many_accounts(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
             values: made_here,
             ceilings: Vec::new(),
             goal: Goal::Beside,
+        },
+        Figure {
+            name: "cpu_10k_accounts",
+            unit: "ms/s",
+            values: idle_cpu,
+            ceilings: Vec::new(),
+            goal: Goal::AtMost(5.0),
         },
     ])
 }
@@ -124,6 +137,8 @@ fn mebibytes(bytes: u64) -> f64 {
 }
 
 const REST: Duration = Duration::from_secs(2);
+/// Long enough for what the kernel counts in hundredths of a second.
+const IDLE: Duration = Duration::from_secs(10);
 const EVENTS_BEFORE_REST: usize = 1_000;
 const ACCOUNTS: usize = 10_000;
 const DISK_EVENTS: usize = 200_000;

@@ -1,0 +1,112 @@
+//! What one endpoint takes of what all share: how many requests at once, and how fast.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
+
+use crate::receiver::Receiver;
+use crate::server::Server;
+
+fn events(count: u64) -> Value {
+    let event = |number: u64| {
+        json!({
+            "id": format!("evt_{number:06}"), "type": "call.ended", "occurredAt": "2026-03-02T09:14:07.512Z",
+            "actor": { "kind": "USER", "userId": "u_1" }, "data": { "interaction": { "id": format!("i_{number}") } },
+        })
+    };
+    Value::Array((0..count).map(event).collect())
+}
+
+/// Takes every connection, reads and never answers.
+struct Hanging {
+    url: String,
+    /// How many connections are open, and how many were at most.
+    open: watch::Receiver<(usize, usize)>,
+}
+
+impl Hanging {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/in", listener.local_addr().unwrap());
+        let (counts, open) = watch::channel((0, 0));
+        tokio::spawn(async move {
+            let counts = Arc::new(counts);
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let counts = Arc::clone(&counts);
+                counts.send_modify(|(open, most)| (*open, *most) = (*open + 1, (*most).max(*open + 1)));
+                tokio::spawn(async move {
+                    let mut bytes = [0; 1_024];
+                    while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
+                    counts.send_modify(|(open, _)| *open -= 1);
+                });
+            }
+        });
+        Self { url, open }
+    }
+}
+
+#[tokio::test]
+async fn receivers_that_never_answer_take_a_quarter_and_keep_nobody_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = crate::server::command(directory.path());
+    command.env("HOOKLOG_DELIVER__IN_FLIGHT_MAX", "16");
+    let server = Server::start_with(command, directory.path());
+    let receiver = Receiver::start().await;
+    let mut hanging = Hanging::start().await;
+    for account in ["acme", "globex"] {
+        server.account(account).await;
+        server.endpoint(account, "crm", json!({ "url": receiver.url() })).await;
+        server.post(account, events(1)).await;
+    }
+    receiver.wait_for(2).await;
+    for number in 0..19 {
+        let settings = json!({ "url": hanging.url, "timeoutMs": 60_000 });
+        server.endpoint("acme", &format!("hanging-{number}"), settings).await;
+    }
+    // While none of the nineteen has run into its time-out, the others of its account and of another get all.
+    for account in ["acme", "globex"] {
+        let many: Vec<Value> = events(501).as_array().unwrap()[1..].to_vec();
+        server.post(account, Value::Array(many)).await;
+    }
+    for account in ["acme", "globex"] {
+        server.status_when(account, "crm", |status| status["ledger"]["delivered"] == 501).await;
+    }
+    for number in 0..19 {
+        server.status_when("acme", &format!("hanging-{number}"), |status| status["inFlight"] == 1).await;
+    }
+    let open = hanging.open.wait_for(|(open, _)| *open >= 4);
+    let open = tokio::time::timeout(Duration::from_secs(10), open).await.expect("four are tried").unwrap().1;
+    assert_eq!(open, 4, "a quarter of sixteen");
+    let metrics = server.api().get("/metrics").await;
+    let text = String::from_utf8_lossy(&metrics.body).into_owned();
+    assert!(text.contains("hooklog_deliver_waiting 15\n"), "the rest waits: {text}");
+}
+
+#[tokio::test]
+async fn a_rate_spaces_the_requests_that_a_receiver_sees() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let seen = Arc::clone(&times);
+    receiver.answer_with(move |_| {
+        seen.lock().unwrap().push(Instant::now());
+        204
+    });
+    server.account("acme").await;
+    let made = server.endpoint("acme", "crm", json!({ "url": receiver.url(), "ratePerSecond": 20 })).await;
+    assert_eq!(made["ratePerSecond"], 20);
+    server.post("acme", events(31)).await;
+    receiver.wait_for(31).await;
+    let times = times.lock().unwrap().clone();
+    let took = *times.last().unwrap() - times[0];
+    assert!(took >= Duration::from_millis(1_450), "31 requests, of which 30 wait 50 ms each, took {took:?}");
+    // Without a rate the next ones come as they are taken.
+    server.endpoint("acme", "crm", json!({ "url": receiver.url(), "ratePerSecond": null })).await;
+    let many: Vec<Value> = events(531).as_array().unwrap()[31..].to_vec();
+    server.post("acme", Value::Array(many)).await;
+    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 531).await;
+}
