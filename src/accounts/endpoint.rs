@@ -15,17 +15,34 @@ use super::keystore::KeyId;
 use super::rights::{RightsDraft, RightsSettings, TypeName, pointer};
 use crate::model::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_PER_ENDPOINT_MAX, TYPES_PER_ENDPOINT_MAX};
 use crate::model::{EndpointId, EndpointName, Offset, Position, Timestamp};
-use crate::security::Secret;
+use crate::security::{Secret, SignatureScheme, Signer};
 
 /// How requests are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Signing {
-    /// Standard Webhooks, HMAC-SHA256.
+    /// Standard Webhooks, HMAC-SHA256: the receiver has the same secret.
     #[default]
     V1,
+    /// Standard Webhooks, Ed25519: the receiver has a public key, which cannot sign.
+    V1a,
+    /// With a signature of each.
+    Both,
     /// Not at all.
     None,
+}
+
+impl Signing {
+    /// Returns the schemes of a request's signatures, in the order in which they stand in the header.
+    #[must_use]
+    pub const fn schemes(self) -> &'static [SignatureScheme] {
+        match self {
+            Self::V1 => &[SignatureScheme::V1],
+            Self::V1a => &[SignatureScheme::V1a],
+            Self::Both => &[SignatureScheme::V1, SignatureScheme::V1a],
+            Self::None => &[],
+        }
+    }
 }
 
 /// Which deliveries keep their order.
@@ -239,10 +256,22 @@ impl Auth {
 pub struct SigningKey {
     /// Where the secret is.
     pub id: KeyId,
+    /// What it is for.
+    #[serde(default)]
+    pub scheme: SignatureScheme,
     /// Since when it is used.
     pub created_at: Timestamp,
-    /// Until when it is used beside a newer one; none for the newest.
+    /// Until when it is used beside a newer one of the same scheme; none for the newest.
     pub valid_until: Option<Timestamp>,
+}
+
+/// The key that takes the place of another.
+#[derive(Debug)]
+pub enum NewKey {
+    /// One to be made.
+    Made(SignatureScheme),
+    /// This one.
+    Given(Signer),
 }
 
 /// Why nothing is sent though the endpoint is enabled, or why it is not.

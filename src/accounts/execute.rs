@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::account::{AccountSettings, StoredAccount};
 use super::endpoint::{
-    Auth, EndpointDraft, EndpointSettings, Halt, ResumeFrom, Signing, SigningKey, Skipped, Sought, StoredEndpoint,
+    Auth, EndpointDraft, EndpointSettings, Halt, NewKey, ResumeFrom, SigningKey, Skipped, Sought, StoredEndpoint,
 };
 use super::job::{JobState, ReplaySettings};
 use super::state::{Account, COMMAND_VERSION, Endpoint, Revised};
@@ -26,7 +26,7 @@ use crate::model::{
     Who,
 };
 use crate::runtime::Random;
-use crate::security::{ApiToken, Secret, SigningSecret, TokenId, TokenKind};
+use crate::security::{ApiToken, Secret, Signer, TokenId, TokenKind};
 
 /// What must be so for a write to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,11 +176,13 @@ impl Accounts {
             return Err(Error::Forbidden { missing: Permission::Rights, detail: detail.to_owned() });
         }
         let auth = self.keep_auth(&mut turn, &draft, kept, may.move_secrets)?;
-        let keys = match kept {
-            Some(kept) if !kept.keys.is_empty() || draft.signing == Signing::None => kept.keys.clone(),
-            None if draft.signing == Signing::None => Vec::new(),
-            Some(_) | None => vec![self.make_key(&mut turn, None)?],
-        };
+        let mut keys = kept.map(|kept| kept.keys.clone()).unwrap_or_default();
+        for scheme in draft.signing.schemes() {
+            if !keys.iter().any(|key| key.scheme == *scheme && key.valid_until.is_none()) {
+                let signer = Signer::make(*scheme, &mut turn.random);
+                keys.push(self.keep_key(&mut turn, &signer)?);
+            }
+        }
         // Enabling by hand is a person's word against whatever halted the endpoint but a pause.
         let halt = kept.and_then(|kept| kept.halt.clone()).filter(|(halt, _)| *halt == Halt::Paused || !draft.enabled);
         let settings = EndpointSettings {
@@ -336,7 +338,7 @@ impl Accounts {
         Ok(row.map(|row| Skipped { number, to, position: row.position, who: who.label() }))
     }
 
-    /// Gives an endpoint a new key to sign with; the ones before it stay valid for `overlap`.
+    /// Gives an endpoint a new key to sign with; those of its scheme before it stay valid for `overlap`.
     ///
     /// # Errors
     /// `AccountNotFound`, `EndpointNotFound`; `Log` and `Keystore` where it could not be kept.
@@ -345,7 +347,7 @@ impl Accounts {
         account: &AccountName,
         name: &EndpointName,
         overlap: Duration,
-        secret: Option<SigningSecret>,
+        new: NewKey,
         who: &Who,
     ) -> Result<Arc<Endpoint>, Error> {
         let mut turn = self.0.turn.lock().await;
@@ -353,17 +355,19 @@ impl Accounts {
         let mut settings = endpoint.settings.value.clone();
         let now = self.now();
         let until = now.plus(overlap);
-        settings.keys.retain(|key| key.valid_until.is_none_or(|until| until > now));
-        for key in &mut settings.keys {
+        let signer = match new {
+            NewKey::Made(scheme) => Signer::make(scheme, &mut turn.random),
+            NewKey::Given(signer) => signer,
+        };
+        let scheme = signer.scheme();
+        for key in settings.keys.iter_mut().filter(|key| key.scheme == scheme) {
             key.valid_until = Some(key.valid_until.map_or(until, |before| before.min(until)));
         }
-        if overlap.is_zero() {
-            settings.keys.clear();
+        settings.keys.retain(|key| key.valid_until.is_none_or(|until| until > now));
+        if settings.keys.iter().filter(|key| key.scheme == scheme).count() >= KEYS_MAX {
+            return Err(Error::Limit { what: "signing keys of one scheme valid at once", limit: KEYS_MAX });
         }
-        if settings.keys.len() >= KEYS_MAX {
-            return Err(Error::Limit { what: "signing keys valid at once", limit: KEYS_MAX });
-        }
-        let key = self.make_key(&mut turn, secret)?;
+        let key = self.keep_key(&mut turn, &signer)?;
         settings.keys.insert(0, key);
         self.store_endpoint(&mut turn, endpoint.account, name, endpoint.id, settings, who).await
     }
@@ -382,15 +386,14 @@ impl Accounts {
         let mut turn = self.0.turn.lock().await;
         let endpoint = self.endpoint(account, name)?;
         let mut settings = endpoint.settings.value.clone();
-        let before = settings.keys.len();
-        settings.keys.retain(|key| key.id != id);
-        if settings.keys.len() == before {
+        let Some(key) = settings.keys.iter().find(|key| key.id == id) else {
             return Err(Error::NotFound { what: "signing key", id: id.to_string() });
-        }
-        if !settings.keys.iter().any(|key| key.valid_until.is_none()) {
+        };
+        if key.valid_until.is_none() && settings.signing.schemes().contains(&key.scheme) {
             let detail = "this is the newest key: rotate it instead, with overlapMs 0 if it must go at once";
             return Err(Error::NotNow(detail.to_owned()));
         }
+        settings.keys.retain(|key| key.id != id);
         self.store_endpoint(&mut turn, endpoint.account, name, endpoint.id, settings, who).await.map(drop)
     }
 
@@ -624,10 +627,9 @@ impl Accounts {
         self.check_url(url).ok().map(|target| (target.scheme(), format!("{}:{}", target.authority(), target.port())))
     }
 
-    fn make_key(&self, turn: &mut Executor, secret: Option<SigningSecret>) -> Result<SigningKey, Error> {
-        let secret = secret.unwrap_or_else(|| SigningSecret::make(&mut turn.random));
-        let id = self.keep_secret(turn, secret.expose_bytes().to_vec())?;
-        Ok(SigningKey { id, created_at: self.now(), valid_until: None })
+    fn keep_key(&self, turn: &mut Executor, signer: &Signer) -> Result<SigningKey, Error> {
+        let id = self.keep_secret(turn, signer.expose_bytes().to_vec())?;
+        Ok(SigningKey { id, scheme: signer.scheme(), created_at: self.now(), valid_until: None })
     }
 
     fn keep_secret(&self, turn: &mut Executor, secret: Vec<u8>) -> Result<KeyId, Error> {

@@ -40,14 +40,14 @@ use crate::log;
 use crate::model::{AccountId, AccountName, EndpointId, EndpointName, Permissions, Position, Timestamp, Who};
 use crate::runtime::{Clock, Random};
 use crate::security::{
-    AddressRules, InvalidRevision, PseudonymKeys, RevisionCipher, Secret, SigningSecret, Target, TokenHash, TokenId,
+    AddressRules, InvalidRevision, PseudonymKeys, RevisionCipher, Secret, Signer, Target, TokenHash, TokenId,
 };
 
 pub use self::account::{AccountSettings, Language};
 pub use self::build::{AsOf, Build};
 pub use self::catalogs::{CurrentCatalog, OwnFile};
 pub use self::endpoint::{
-    Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, OnFilterError, Order, ResumeFrom, Signing,
+    Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, NewKey, OnFilterError, Order, ResumeFrom, Signing,
     SigningKey, Skipped, Sought, StartAt,
 };
 pub use self::error::Error;
@@ -340,22 +340,24 @@ impl Accounts {
     ///
     /// # Errors
     /// `NotFound` where the keystore does not have what the settings name.
-    pub fn signing_secrets(
+    pub fn signers(&self, settings: &EndpointSettings, now: Timestamp) -> Result<Vec<(SigningKey, Signer)>, Error> {
+        self.signers_for(settings.signing, &settings.keys, now)
+    }
+
+    /// Returns those of an endpoint's keys that are valid at an instant and fit how requests are signed.
+    fn signers_for(
         &self,
-        settings: &EndpointSettings,
+        signing: Signing,
+        keys: &[SigningKey],
         now: Timestamp,
-    ) -> Result<Vec<(SigningKey, SigningSecret)>, Error> {
-        if settings.signing == Signing::None {
-            return Ok(Vec::new());
-        }
-        settings
-            .keys
-            .iter()
-            .filter(|key| key.valid_until.is_none_or(|until| until > now))
+    ) -> Result<Vec<(SigningKey, Signer)>, Error> {
+        let schemes = signing.schemes();
+        keys.iter()
+            .filter(|key| schemes.contains(&key.scheme) && key.valid_until.is_none_or(|until| until > now))
             .map(|key| {
                 let bytes = self.secret(key.id)?;
-                let secret = SigningSecret::from_bytes(bytes.expose()).map_err(|_| missing(key.id))?;
-                Ok((*key, secret))
+                let signer = Signer::from_bytes(key.scheme, bytes.expose()).ok_or_else(|| missing(key.id))?;
+                Ok((*key, signer))
             })
             .collect()
     }

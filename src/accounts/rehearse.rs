@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use super::endpoint::{Auth, EndpointDraft, Format, Signing};
+use super::endpoint::{Auth, EndpointDraft, Format};
 use super::{Accounts, Credentials, Endpoint, Error};
 use crate::model::{Permission, Timestamp};
-use crate::security::{Secret, SigningSecret, Target};
+use crate::security::{Secret, Signer, Target};
 
 /// What a test request depends on.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub struct Rehearsal {
     /// Headers sent beside hooklog's own.
     pub headers: std::collections::BTreeMap<String, String>,
     /// The keys it is signed with; none where it is not signed, or the endpoint has none yet.
-    pub signing: Vec<SigningSecret>,
+    pub signing: Vec<Signer>,
     /// How long the receiver may take, in milliseconds.
     pub timeout_ms: Option<u64>,
 }
@@ -34,13 +34,13 @@ impl Accounts {
     /// `Url` where the operator's rules forbid the address by now; `NotFound` where a secret is missing.
     pub fn rehearse_saved(&self, endpoint: &Endpoint, now: Timestamp) -> Result<Rehearsal, Error> {
         let settings = &endpoint.settings.value;
-        let secrets = self.signing_secrets(settings, now)?;
+        let signers = self.signers(settings, now)?;
         Ok(Rehearsal {
             target: self.check_url(&settings.url)?,
             credentials: self.credentials(settings)?,
             format: settings.format,
             headers: settings.headers.clone(),
-            signing: secrets.into_iter().map(|(_, secret)| secret).collect(),
+            signing: signers.into_iter().map(|(_, signer)| signer).collect(),
             timeout_ms: settings.timeout_ms,
         })
     }
@@ -75,18 +75,14 @@ impl Accounts {
                 self.credentials(kept)?
             }
         };
-        let signing = match (draft.signing, kept) {
-            (Signing::None, _) | (Signing::V1, None) => Vec::new(),
-            (Signing::V1, Some(kept)) => {
-                self.signing_secrets(kept, now)?.into_iter().map(|(_, secret)| secret).collect()
-            }
-        };
+        let keys = kept.map(|kept| kept.keys.as_slice()).unwrap_or_default();
+        let signers = self.signers_for(draft.signing, keys, now)?;
         Ok(Rehearsal {
             target,
             credentials,
             format: draft.format,
             headers: draft.headers.clone(),
-            signing,
+            signing: signers.into_iter().map(|(_, signer)| signer).collect(),
             timeout_ms: draft.timeout_ms,
         })
     }

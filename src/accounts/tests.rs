@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::log::{Durability, Log, Retention};
 use crate::model::Permission;
+use crate::security::SignatureScheme::{V1, V1a};
 use crate::telemetry::Metrics;
 
 struct Opened {
@@ -87,7 +88,7 @@ async fn settings_are_there_after_a_restart_as_they_were_written() {
         .await
         .unwrap();
     assert!(is_new);
-    let secrets = opened.accounts.signing_secrets(&written.settings.value, Timestamp(0)).unwrap();
+    let secrets = opened.accounts.signers(&written.settings.value, Timestamp(0)).unwrap();
     opened.log.close().await.unwrap();
     drop(opened.accounts);
 
@@ -97,9 +98,9 @@ async fn settings_are_there_after_a_restart_as_they_were_written() {
     let credentials = opened.accounts.credentials(&read.settings.value).unwrap();
     let expected = Credentials::Basic { username: "u".to_owned(), password: Secret::new("swordfish".to_owned()) };
     assert_eq!(credentials, expected);
-    let again = opened.accounts.signing_secrets(&read.settings.value, Timestamp(0)).unwrap();
+    let again = opened.accounts.signers(&read.settings.value, Timestamp(0)).unwrap();
     assert_eq!(again.len(), 1);
-    assert_eq!(again[0].1.expose(), secrets[0].1.expose());
+    assert_eq!(again[0].1.expose_bytes(), secrets[0].1.expose_bytes());
     for file in ["keystore", "log"] {
         assert!(!holds(&directory.path().join(file), b"swordfish"), "{file} shows a secret");
     }
@@ -203,9 +204,9 @@ async fn keys_are_rotated_with_an_overlap() {
     let (first, _) = opened.put(r#"{"url": "https://example.com/"}"#).await.unwrap();
     let (account, name) = (account_name("acme"), endpoint_name("crm"));
     let hour = Duration::from_secs(3600);
-    let second = opened.accounts.rotate_key(&account, &name, hour, None, &Who::Operator).await.unwrap();
+    let second = opened.accounts.rotate_key(&account, &name, hour, NewKey::Made(V1), &Who::Operator).await.unwrap();
     let ids = |settings: &EndpointSettings, ms| {
-        let secrets = opened.accounts.signing_secrets(settings, Timestamp(ms)).unwrap();
+        let secrets = opened.accounts.signers(settings, Timestamp(ms)).unwrap();
         secrets.iter().map(|(key, _)| key.id).collect::<Vec<_>>()
     };
     let (old, new) = (first.settings.value.keys[0].id, second.settings.value.keys[0].id);
@@ -215,8 +216,46 @@ async fn keys_are_rotated_with_an_overlap() {
     let refused = opened.accounts.delete_key(&account, &name, new, &Who::Operator).await;
     assert!(matches!(refused, Err(Error::NotNow(_))), "{refused:?}");
     opened.accounts.delete_key(&account, &name, old, &Who::Operator).await.unwrap();
-    let third = opened.accounts.rotate_key(&account, &name, Duration::ZERO, None, &Who::Operator).await.unwrap();
+    let third =
+        opened.accounts.rotate_key(&account, &name, Duration::ZERO, NewKey::Made(V1), &Who::Operator).await.unwrap();
     assert_eq!(third.settings.value.keys.len(), 1, "at once means at once");
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn each_scheme_has_keys_of_its_own_and_only_what_is_signed_with_is_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path()).await;
+    opened.put_account("acme").await;
+    let (account, name) = (account_name("acme"), endpoint_name("crm"));
+    let used = |endpoint: &Endpoint| {
+        let signers = opened.accounts.signers(&endpoint.settings.value, Timestamp(1_000_000)).unwrap();
+        signers.iter().map(|(key, signer)| (key.id, signer.scheme())).collect::<Vec<_>>()
+    };
+    let put = async |signing: &str| {
+        let draft = format!(r#"{{"url": "https://example.com/", "signing": "{signing}"}}"#);
+        used(&opened.put(&draft).await.unwrap().0)
+    };
+    let [(first, V1)] = put("v1").await[..] else { panic!("one key") };
+    let both = put("both").await;
+    let [(_, V1), (pair, V1a)] = both[..] else { panic!("a key for each: {both:?}") };
+    assert_eq!(both[0].0, first, "the one that was there stays");
+    assert_eq!(put("v1a").await, [(pair, V1a)]);
+    assert_eq!(put("none").await, []);
+    assert_eq!(put("both").await, both, "what is not used is kept");
+    // One scheme's rotation leaves the other as it is.
+    let hour = Duration::from_secs(3600);
+    let rotated = opened.accounts.rotate_key(&account, &name, hour, NewKey::Made(V1a), &Who::Operator).await.unwrap();
+    let [(new, V1a), (kept, V1), (old, V1a)] = used(&rotated)[..] else { panic!("{:?}", used(&rotated)) };
+    assert_eq!((kept, old), (first, pair));
+    for newest in [new, kept] {
+        let refused = opened.accounts.delete_key(&account, &name, newest, &Who::Operator).await;
+        assert!(matches!(refused, Err(Error::NotNow(_))), "{refused:?}");
+    }
+    let at_once = NewKey::Made(V1);
+    let rotated = opened.accounts.rotate_key(&account, &name, Duration::ZERO, at_once, &Who::Operator).await.unwrap();
+    assert_eq!(used(&rotated)[1..], [(new, V1a), (old, V1a)], "at once, and only what is of its scheme");
+    assert!(used(&rotated)[0].0 != first);
     opened.log.close().await.unwrap();
 }
 

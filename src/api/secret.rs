@@ -10,9 +10,9 @@ use super::answer::{Read, Removed};
 use super::body::Optional;
 use super::call::Call;
 use super::failure::invalid;
-use crate::accounts::{Endpoint, KeyId, Signing};
+use crate::accounts::{Endpoint, KeyId, NewKey, Signing, SigningKey};
 use crate::model::Timestamp;
-use crate::security::{Secret, SigningSecret};
+use crate::security::{Secret, SignatureScheme, Signer};
 use crate::web::{Code, Input, Problem};
 
 /// The keys of an endpoint, newest first.
@@ -31,12 +31,16 @@ struct Key {
     /// Its id.
     id: String,
     /// The scheme of its signatures.
-    scheme: Scheme,
-    /// The secret, for the receiver.
-    secret: String,
+    scheme: SignatureScheme,
+    /// The secret of `v1`, for the receiver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    /// The public key of `v1a`, for the receiver; the private one is never shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
     /// Since when requests are signed with it.
     created_at: Timestamp,
-    /// Until when they are, beside a newer one; null for the newest.
+    /// Until when they are, beside a newer one of the same scheme; null for the newest.
     valid_until: Option<Timestamp>,
 }
 
@@ -46,15 +50,6 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// A scheme of signatures.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "SignatureScheme")]
-enum Scheme {
-    /// HMAC-SHA256, as Standard Webhooks has it.
-    V1,
-}
-
 /// How keys are rotated.
 #[derive(Debug, Default, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -62,7 +57,9 @@ enum Scheme {
 pub(super) struct Rotation {
     /// How long the keys before sign beside the new one: 24 h where nothing is said, 0 ends them at once.
     overlap_ms: Option<u64>,
-    /// The new secret, `whsec_…`; made where it is left out.
+    /// Whose key is rotated, where requests are signed with both schemes.
+    scheme: Option<SignatureScheme>,
+    /// The new secret, `whsec_…`, or the new pair of keys, `whsk_…`; made where it is left out.
     secret: Option<Secret<String>>,
 }
 
@@ -77,20 +74,49 @@ pub(super) async fn get(call: Call, (): ()) -> Result<Read<Keys>, Problem> {
 
 pub(super) async fn rotate(call: Call, Optional(rotation): Optional<Rotation>) -> Result<Read<Keys>, Problem> {
     let endpoint = call.endpoint()?;
-    if endpoint.settings.value.signing == Signing::None {
-        let detail = "requests of this endpoint are not signed: set its signing to v1 first";
-        return Err(Problem::new(Code::InvalidRequest).detail(detail));
-    }
     let overlap_ms = rotation.overlap_ms.unwrap_or(OVERLAP_MS_DEFAULT);
     if overlap_ms > OVERLAP_MS_MAX {
         return Err(invalid("/overlapMs", &format!("is at most {OVERLAP_MS_MAX}, which is a year")));
     }
-    let secret = rotation.secret.map(|secret| SigningSecret::parse(secret.expose())).transpose();
-    let secret = secret.map_err(|problem| invalid("/secret", &problem.to_string()))?;
+    let given = rotation.secret.map(|secret| Signer::parse(secret.expose())).transpose();
+    let given = given.map_err(|problem| invalid("/secret", &problem.to_string()))?;
+    let scheme = scheme(endpoint.settings.value.signing, rotation.scheme, given.as_ref())?;
+    let new = given.map_or(NewKey::Made(scheme), NewKey::Given);
     let (account, name) = (&endpoint.account_name, &endpoint.name);
     let rotated =
-        call.api.accounts.rotate_key(account, name, Duration::from_millis(overlap_ms), secret, &call.who()?).await;
+        call.api.accounts.rotate_key(account, name, Duration::from_millis(overlap_ms), new, &call.who()?).await;
     keys(&call, &*rotated.map_err(|error| call.refused(error))?)
+}
+
+/// Finds out whose key is to be rotated.
+fn scheme(
+    signing: Signing,
+    asked: Option<SignatureScheme>,
+    given: Option<&Signer>,
+) -> Result<SignatureScheme, Problem> {
+    let scheme = match (signing.schemes(), asked.or_else(|| given.map(Signer::scheme))) {
+        ([], _) => {
+            let detail = "requests of this endpoint are not signed: set its signing to v1, v1a or both first";
+            return Err(Problem::new(Code::InvalidRequest).detail(detail));
+        }
+        (schemes, Some(scheme)) if schemes.contains(&scheme) => scheme,
+        (_, Some(SignatureScheme::V1)) => return Err(unused("v1")),
+        (_, Some(SignatureScheme::V1a)) => return Err(unused("v1a")),
+        ([scheme], None) => *scheme,
+        (_, None) => {
+            return Err(invalid("/scheme", "is needed, because requests are signed with both: v1 or v1a"));
+        }
+    };
+    if given.is_some_and(|signer| signer.scheme() != scheme) {
+        return Err(invalid("/secret", "is a key of the other scheme: v1 has whsec_, v1a has whsk_"));
+    }
+    Ok(scheme)
+}
+
+fn unused(scheme: &str) -> Problem {
+    let detail =
+        format!("requests of this endpoint are not signed with {scheme}: set its signing to that or both first");
+    invalid("/scheme", &detail)
 }
 
 pub(super) async fn delete(call: Call, (): ()) -> Result<Removed, Problem> {
@@ -102,16 +128,17 @@ pub(super) async fn delete(call: Call, (): ()) -> Result<Removed, Problem> {
 }
 
 fn keys(call: &Call, endpoint: &Endpoint) -> Result<Read<Keys>, Problem> {
-    let secrets = call.api.accounts.signing_secrets(&endpoint.settings.value, call.now());
-    let secrets = secrets.map_err(|error| call.refused(error))?;
-    let key = |(key, secret): (crate::accounts::SigningKey, SigningSecret)| Key {
-        id: key.id.to_string(),
-        scheme: Scheme::V1,
-        secret: secret.expose(),
-        created_at: key.created_at,
-        valid_until: key.valid_until,
+    let signers = call.api.accounts.signers(&endpoint.settings.value, call.now());
+    let signers = signers.map_err(|error| call.refused(error))?;
+    let key = |(key, signer): (SigningKey, Signer)| {
+        let (secret, public_key) = match signer {
+            Signer::Secret(secret) => (Some(secret.expose()), None),
+            Signer::KeyPair(pair) => (None, Some(pair.public_key().to_string())),
+        };
+        let SigningKey { id, scheme, created_at, valid_until } = key;
+        Key { id: id.to_string(), scheme, secret, public_key, created_at, valid_until }
     };
-    Ok(Read(Keys { keys: secrets.into_iter().map(key).collect() }))
+    Ok(Read(Keys { keys: signers.into_iter().map(key).collect() }))
 }
 
 const OVERLAP_MS_DEFAULT: u64 = 24 * 60 * 60 * 1_000;

@@ -122,7 +122,7 @@ pub(super) async fn run(
     let TestRequest { account, endpoint, rehearsal, event_type } = request;
     let within = rehearsal.timeout_ms.map_or(timeout_default, Duration::from_millis).min(TEST_WITHIN);
     let at = Timestamp(clock.wall_ms());
-    let signing = rehearsal.signing.into_iter().map(|secret| SigningKey { secret, valid_until: None }).collect();
+    let signing = rehearsal.signing.into_iter().map(|signer| SigningKey { signer, valid_until: None }).collect();
     let is_signed = !Vec::is_empty(&signing);
     let format = rehearsal.format;
     let route = sender.route(RouteSettings {

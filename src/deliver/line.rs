@@ -4,9 +4,10 @@
 //! one they began with. The body is asked for at every attempt and never kept.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytestring::ByteString;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::attempt::{AttemptRecord, Sent, body_hash};
 use super::machine::{AttemptResult, CourseId, Share};
@@ -62,7 +63,8 @@ pub(super) struct Line {
     places: Places,
     clock: Clock,
     /// How often everything that had not begun was taken back.
-    recalls: watch::Sender<u64>,
+    recalls: AtomicU64,
+    recalled: Notify,
 }
 
 /// Which request is to be made.
@@ -97,18 +99,20 @@ impl Line {
             source: Arc::clone(&shared.parts.source),
             places: shared.places.clone(),
             clock: shared.parts.clock.clone(),
-            recalls: watch::Sender::new(0),
+            recalls: AtomicU64::new(0),
+            recalled: Notify::new(),
         }
     }
 
     /// How often everything that had not begun was taken back: an errand carries the number it was given under.
     pub(super) fn recalls(&self) -> u64 {
-        *self.recalls.borrow()
+        self.recalls.load(Ordering::Acquire)
     }
 
     /// Lets nothing begin that was asked for until now: whoever still waits for a place is told to come again.
     pub(super) fn recall(&self) {
-        self.recalls.send_modify(|recalls| *recalls += 1);
+        self.recalls.fetch_add(1, Ordering::AcqRel);
+        self.recalled.notify_waiters();
     }
 
     /// Makes one request of an event, if there is something to send.
@@ -169,8 +173,11 @@ impl Line {
 
     /// Waits until an errand that was given under this number is taken back.
     async fn is_recalled(&self, recalls: u64) {
-        // The line outlives its errands, and so does what is waited on.
-        drop(self.recalls.subscribe().wait_for(|now| *now != recalls).await);
+        // Whoever is told after this line is woken, and whoever was told before sees another number.
+        let recalled = self.recalled.notified();
+        if self.recalls() == recalls {
+            recalled.await;
+        }
     }
 
     /// Which live work the requests belong to: they are counted anew where the endpoint has begun anew.
@@ -215,9 +222,9 @@ fn route_settings(
         headers: settings.headers.clone(),
         content_type: settings.format.content_type(),
         signing: accounts
-            .signing_secrets(settings, now)?
+            .signers(settings, now)?
             .into_iter()
-            .map(|(key, secret)| SigningKey { secret, valid_until: key.valid_until })
+            .map(|(key, signer)| SigningKey { signer, valid_until: key.valid_until })
             .collect(),
         timeout: settings.timeout_ms.map_or(shared.options.timeout, std::time::Duration::from_millis),
         connections_max: usize::try_from(settings.max_in_flight).unwrap_or(usize::MAX),

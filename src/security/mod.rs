@@ -6,6 +6,7 @@
 
 mod secret;
 
+mod key_pair;
 mod signature;
 mod verify;
 
@@ -29,12 +30,13 @@ mod corpus;
 pub use address::{AddressRules, ForbiddenAddress};
 pub use class::{AddressClass, Carried};
 pub use hex::{Hex, read as read_hex};
+pub use key_pair::{KeyPair, PublicKey};
 pub use pseudonym::PseudonymKeys;
 pub use redact::redact_url;
 pub use revision::{InvalidRevision, RevisionCipher};
 pub use seal::{CannotOpen, InvalidMasterKey, KeyCheck, MasterKey, open, seal};
 pub use secret::Secret;
-pub use signature::{InvalidSigningSecret, SigningSecret, sign};
+pub use signature::{InvalidSigningKey, SignatureScheme, Signer, SigningSecret, sign};
 pub use target::{Host, Scheme, Target, UrlError};
 pub use token::{ApiToken, InvalidToken, InvalidTokenHash, InvalidTokenId, TokenHash, TokenId, TokenKind};
-pub use verify::{BodyChange, Received, TIMESTAMP_TOLERANCE, Unverified, Verified, verify};
+pub use verify::{BodyChange, Received, TIMESTAMP_TOLERANCE, Unverified, Verified, Verifier, verify};

@@ -1,7 +1,7 @@
-//! Standard Webhooks `v1`: the signing secret, and a request's signature made with it.
+//! Standard Webhooks: the keys that requests are signed with, and a request's signatures made with them.
 //!
-//! Not the reading side (see `verify`) and not `v1a`. A signature covers `{id}.{timestamp}.{body}`; an id
-//! has no full stop in it, so the three cannot be shifted against each other.
+//! Not the reading side (see `verify`), and not the pair of `v1a` (see `key_pair`). A signature covers
+//! `{id}.{timestamp}.{body}`; an id has no full stop in it, so the three cannot be shifted against each other.
 
 use std::fmt;
 use std::io::Write;
@@ -12,11 +12,14 @@ use base64::engine::general_purpose::{GeneralPurpose, STANDARD};
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use hmac::digest::CtOutput;
 use hmac::{Hmac, KeyInit, Mac};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::model::{EventId, Timestamp};
 use crate::runtime::Random;
 
+use super::key_pair::{self, KeyPair};
 use super::secret::Secret;
 
 /// The key of an endpoint's signatures: `whsec_` and base64 outside, 24 to 64 bytes inside.
@@ -29,24 +32,122 @@ pub struct SigningSecret {
     keyed: Hmac<Sha256>,
 }
 
-/// A text that is no signing secret. Says what is wrong with it and nothing of what is in it.
+/// How requests are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SignatureScheme {
+    /// HMAC-SHA256: sender and receiver have the same secret.
+    #[default]
+    V1,
+    /// Ed25519: the receiver has the public half of a pair of keys.
+    V1a,
+}
+
+/// A key that requests are signed with.
+#[derive(Debug, Clone)]
+pub enum Signer {
+    /// For `v1`.
+    Secret(SigningSecret),
+    /// For `v1a`.
+    KeyPair(KeyPair),
+}
+
+/// A text that is no key of a signature. Says what is wrong with it and nothing of what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidSigningSecret {
-    /// It does not begin with `whsec_`.
-    #[error("a signing secret begins with whsec_: give it whole, as it was shown")]
+pub enum InvalidSigningKey {
+    /// It does not begin as it should.
+    #[error(
+        "a signing secret (v1) begins with whsec_, a key pair (v1a) with whsk_, its public key with whpk_: give it \
+         whole, as it was shown"
+    )]
     Prefix,
-    /// It is one half of an Ed25519 key pair.
-    #[error("this is a key of the scheme v1a (whsk_, whpk_): a signing secret of the scheme v1 begins with whsec_")]
-    Asymmetric,
+    /// It is the public half of a pair where the private one is needed.
+    #[error("this is a public key (whpk_), which cannot sign: give the pair (whsk_), or leave it out and one is made")]
+    Public,
+    /// It is the private half of a pair where the public one is needed.
+    #[error("this is a private key (whsk_): a receiver verifies with the public one (whpk_) and should not have this")]
+    Private,
     /// What follows the prefix is not base64.
-    #[error("what follows whsec_ must be base64 (A-Z a-z 0-9 + /) without spaces or line breaks")]
+    #[error("what follows the prefix must be base64 (A-Z a-z 0-9 + /) without spaces or line breaks")]
     Base64,
-    /// It is too short to be safe or longer than the hash takes whole.
+    /// A secret is too short to be safe or longer than the hash takes whole.
     #[error("a signing secret holds 24 to 64 bytes, this one {bytes}: make one of 32 random bytes")]
     Length {
         /// How many bytes it holds.
         bytes: usize,
     },
+    /// A pair has another length than it should.
+    #[error("a key pair holds 64 bytes, seed and public key, or the 32 of the seed alone; this one {bytes}")]
+    PairLength {
+        /// How many bytes it holds.
+        bytes: usize,
+    },
+    /// The public key of a pair is another one's.
+    #[error("the two halves of this key pair do not belong together: was it copied whole?")]
+    Halves,
+    /// It is no public key.
+    #[error("this is no Ed25519 public key, or a weak one: it holds 32 bytes, as hooklog shows them")]
+    PublicKey,
+}
+
+impl Signer {
+    /// Makes a key for a scheme.
+    #[must_use]
+    pub fn make(scheme: SignatureScheme, random: &mut Random) -> Self {
+        match scheme {
+            SignatureScheme::V1 => Self::Secret(SigningSecret::make(random)),
+            SignatureScheme::V1a => Self::KeyPair(KeyPair::make(random)),
+        }
+    }
+
+    /// Reads a key from the text that people copy: `whsec_…` or `whsk_…`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, InvalidSigningKey> {
+        if text.starts_with(key_pair::PUBLIC_PREFIX) {
+            Err(InvalidSigningKey::Public)
+        } else if text.starts_with(key_pair::PAIR_PREFIX) {
+            KeyPair::parse(text).map(Self::KeyPair)
+        } else {
+            SigningSecret::parse(text).map(Self::Secret)
+        }
+    }
+
+    /// Takes the bytes of a key, as the keystore holds them.
+    #[must_use]
+    pub fn from_bytes(scheme: SignatureScheme, bytes: &[u8]) -> Option<Self> {
+        match scheme {
+            SignatureScheme::V1 => SigningSecret::from_bytes(bytes).ok().map(Self::Secret),
+            SignatureScheme::V1a => bytes.try_into().ok().map(KeyPair::from_seed).map(Self::KeyPair),
+        }
+    }
+
+    /// Returns the bytes, for sealing.
+    #[must_use]
+    pub fn expose_bytes(&self) -> &[u8] {
+        match self {
+            Self::Secret(secret) => secret.expose_bytes(),
+            Self::KeyPair(pair) => pair.expose_seed(),
+        }
+    }
+
+    /// Returns which scheme it is for.
+    #[must_use]
+    pub const fn scheme(&self) -> SignatureScheme {
+        match self {
+            Self::Secret(_) => SignatureScheme::V1,
+            Self::KeyPair(_) => SignatureScheme::V1a,
+        }
+    }
+
+    /// How long a signature is, as it stands in the header.
+    const fn signature_length(&self) -> usize {
+        match self {
+            Self::Secret(_) => VERSION.len() + 1 + 44,
+            Self::KeyPair(_) => VERSION_ASYMMETRIC.len() + 1 + 88,
+        }
+    }
 }
 
 impl SigningSecret {
@@ -60,12 +161,9 @@ impl SigningSecret {
     ///
     /// # Errors
     /// Where it is anything but `whsec_` and the base64 of 24 to 64 bytes.
-    pub fn parse(text: &str) -> Result<Self, InvalidSigningSecret> {
-        let Some(encoded) = text.strip_prefix(PREFIX) else {
-            let is_asymmetric = text.starts_with("whsk_") || text.starts_with("whpk_");
-            return Err(if is_asymmetric { InvalidSigningSecret::Asymmetric } else { InvalidSigningSecret::Prefix });
-        };
-        let key = FORGIVING.decode(encoded).map_err(|_| InvalidSigningSecret::Base64)?;
+    pub fn parse(text: &str) -> Result<Self, InvalidSigningKey> {
+        let encoded = text.strip_prefix(PREFIX).ok_or(InvalidSigningKey::Prefix)?;
+        let key = FORGIVING.decode(encoded).map_err(|_| InvalidSigningKey::Base64)?;
         Self::from_bytes(&key)
     }
 
@@ -73,10 +171,10 @@ impl SigningSecret {
     ///
     /// # Errors
     /// `Length` where there are fewer than 24 or more than 64.
-    pub fn from_bytes(key: &[u8]) -> Result<Self, InvalidSigningSecret> {
+    pub fn from_bytes(key: &[u8]) -> Result<Self, InvalidSigningKey> {
         match key.len() {
             KEY_BYTES_MIN..=KEY_BYTES_MAX => Ok(Self::of(key)),
-            bytes => Err(InvalidSigningSecret::Length { bytes }),
+            bytes => Err(InvalidSigningKey::Length { bytes }),
         }
     }
 
@@ -117,32 +215,44 @@ impl fmt::Debug for SigningSecret {
 /// Makes the value of the header `webhook-signature`.
 ///
 /// # Shape
-/// One `v1,…` for each secret, in their order, with a space between; empty without secrets. The one
+/// One `v1,…` or `v1a,…` for each key, in their order, with a space between; empty without keys. The one
 /// allocation is the text itself, of exactly the right size.
 /// # Units
 /// Signed, and to be sent as `webhook-timestamp`, are the whole seconds of `timestamp`.
 #[must_use]
-pub fn sign(id: &EventId, timestamp: Timestamp, body: &[u8], secrets: &[SigningSecret]) -> String {
+pub fn sign(id: &EventId, timestamp: Timestamp, body: &[u8], signers: &[Signer]) -> String {
     let mut room = [0; HEAD_BYTES_MAX];
     let mut rest = room.as_mut_slice();
     write!(rest, "{id}.{}.", timestamp.seconds()).expect("the longest id and the longest number fit");
     let rest = rest.len();
     let head = room.get(..HEAD_BYTES_MAX - rest).expect("what is left is not more than there was");
 
-    let mut value = String::with_capacity(secrets.len() * (SIGNATURE_BYTES + 1));
-    for secret in secrets {
+    let length = signers.iter().map(|signer| signer.signature_length() + 1).sum();
+    let mut value = String::with_capacity(length);
+    for signer in signers {
         if !value.is_empty() {
             value.push(' ');
         }
-        value.push_str(VERSION);
-        value.push(',');
-        STANDARD.encode_string(secret.authenticate(head, body).as_bytes(), &mut value);
+        match signer {
+            Signer::Secret(secret) => {
+                value.push_str(VERSION);
+                value.push(',');
+                STANDARD.encode_string(secret.authenticate(head, body).as_bytes(), &mut value);
+            }
+            Signer::KeyPair(pair) => {
+                value.push_str(VERSION_ASYMMETRIC);
+                value.push(',');
+                STANDARD.encode_string(pair.sign(head, body), &mut value);
+            }
+        }
     }
     value
 }
 
 /// The scheme's name in the header.
 pub(super) const VERSION: &str = "v1";
+/// The name of the other one.
+pub(super) const VERSION_ASYMMETRIC: &str = "v1a";
 /// Takes base64 with or without padding: a double click in a terminal often loses the `=`.
 pub(super) const FORGIVING: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -152,8 +262,6 @@ pub(super) const FORGIVING: GeneralPurpose = GeneralPurpose::new(
 const PREFIX: &str = "whsec_";
 const KEY_BYTES_MIN: usize = 24;
 const KEY_BYTES_MAX: usize = 64;
-/// `v1,` and the base64 of 32 bytes.
-const SIGNATURE_BYTES: usize = 3 + 44;
 /// The longest id, the longest whole number and two full stops.
 const HEAD_BYTES_MAX: usize = crate::model::limits::EVENT_NAME_BYTES_MAX + 20 + 2;
 
@@ -161,79 +269,94 @@ const HEAD_BYTES_MAX: usize = crate::model::limits::EVENT_NAME_BYTES_MAX + 20 + 
 mod tests {
     use proptest::prelude::*;
 
-    use super::{InvalidSigningSecret, SigningSecret, sign};
+    use super::{InvalidSigningKey, SignatureScheme, Signer, SigningSecret, sign};
     use crate::model::{EventId, Timestamp};
     use crate::runtime::Random;
 
     /// Rows of `secret, id, seconds, body, signature, where it was published`.
-    const VECTORS: &str = include_str!("../../tests/data/signatures/v1.txt");
+    const VECTORS: [&str; 2] =
+        [include_str!("../../tests/data/signatures/v1.txt"), include_str!("../../tests/data/signatures/v1a.txt")];
 
     #[test]
     fn the_published_vectors_come_out() {
-        let rows = VECTORS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let rows = VECTORS.into_iter().flat_map(str::lines).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let mut checked = 0;
         for row in rows {
             let fields: Vec<_> = row.split('\t').collect();
             let [secret, id, seconds, body, expected, _source] = fields[..] else { panic!("{row}") };
-            let secret = SigningSecret::parse(secret).unwrap();
+            let signer = Signer::parse(secret).unwrap();
             let timestamp = Timestamp(seconds.parse::<i64>().unwrap() * 1000 + 999);
-            let signature = sign(&EventId::parse(id).unwrap(), timestamp, body.as_bytes(), &[secret]);
+            let signature = sign(&EventId::parse(id).unwrap(), timestamp, body.as_bytes(), &[signer]);
             assert_eq!(signature, expected, "{row}");
             checked += 1;
         }
-        assert!(checked >= 4, "only {checked} vectors");
+        assert!(checked >= 8, "only {checked} vectors");
+    }
+
+    fn signers(schemes: &[SignatureScheme]) -> Vec<Signer> {
+        let mut random = Random::from_seed(1);
+        schemes.iter().map(|scheme| Signer::make(*scheme, &mut random)).collect()
     }
 
     #[test]
-    fn a_rotation_signs_with_each_secret_in_turn() {
-        let mut random = Random::from_seed(1);
-        let secrets = [SigningSecret::make(&mut random), SigningSecret::make(&mut random)];
+    fn a_rotation_signs_with_each_key_in_turn() {
+        let signers = signers(&[SignatureScheme::V1, SignatureScheme::V1a, SignatureScheme::V1]);
         let id = EventId::parse("evt_1").unwrap();
-        let [one, two] = &secrets;
-        let alone = |secret: &SigningSecret| sign(&id, Timestamp(5_000), b"{}", std::slice::from_ref(secret));
-        let both = sign(&id, Timestamp(5_000), b"{}", &secrets);
-        assert_eq!(both, format!("{} {}", alone(one), alone(two)));
+        let alone = |signer: &Signer| sign(&id, Timestamp(5_000), b"{}", std::slice::from_ref(signer));
+        let all = sign(&id, Timestamp(5_000), b"{}", &signers);
+        assert_eq!(all, signers.iter().map(alone).collect::<Vec<_>>().join(" "));
         assert_eq!(sign(&id, Timestamp(5_000), b"{}", &[]), "");
     }
 
     #[test]
     fn the_longest_head_fits() {
-        let secret = [SigningSecret::make(&mut Random::from_seed(1))];
         let id = EventId::parse(&"x".repeat(128)).unwrap();
         for timestamp in [Timestamp(i64::MIN), Timestamp(i64::MAX), Timestamp(0)] {
-            assert_eq!(sign(&id, timestamp, b"", &secret).len(), 47);
+            assert_eq!(sign(&id, timestamp, b"", &signers(&[SignatureScheme::V1])).len(), 47);
+            assert_eq!(sign(&id, timestamp, b"", &signers(&[SignatureScheme::V1a])).len(), 92);
         }
     }
 
     #[test]
     fn the_text_has_the_room_it_needs_and_no_more() {
-        let mut random = Random::from_seed(1);
-        for count in 1..5 {
-            let secrets: Vec<_> = (0..count).map(|_| SigningSecret::make(&mut random)).collect();
-            let value = sign(&EventId::parse("e").unwrap(), Timestamp(0), b"", &secrets);
-            assert_eq!(value.len(), count * 48 - 1);
-            assert_eq!(value.capacity(), count * 48);
+        use SignatureScheme::{V1, V1a};
+        for (schemes, length) in [(&[V1][..], 48), (&[V1a], 93), (&[V1, V1, V1a], 189)] {
+            let value = sign(&EventId::parse("e").unwrap(), Timestamp(0), b"", &signers(schemes));
+            assert_eq!((value.len(), value.capacity()), (length - 1, length));
         }
     }
 
-    fn refused(text: &str) -> Option<InvalidSigningSecret> {
-        SigningSecret::parse(text).err()
+    #[test]
+    fn what_is_kept_of_a_key_makes_the_same_key() {
+        for scheme in [SignatureScheme::V1, SignatureScheme::V1a] {
+            let [signer] = <[Signer; 1]>::try_from(signers(&[scheme])).unwrap();
+            let kept = Signer::from_bytes(scheme, signer.expose_bytes()).unwrap();
+            let signed = [&signer, &kept]
+                .map(|signer| sign(&EventId::parse("e").unwrap(), Timestamp(0), b"{}", std::slice::from_ref(signer)));
+            assert_eq!(signed[0], signed[1]);
+            assert_eq!(kept.scheme(), scheme);
+            assert!(Signer::from_bytes(scheme, &[1; 5]).is_none());
+        }
+    }
+
+    fn refused(text: &str) -> Option<InvalidSigningKey> {
+        Signer::parse(text).err()
     }
 
     #[test]
     fn a_secret_of_the_wrong_form_is_told_what_is_wrong() {
         let bytes = |count: usize| format!("whsec_{}", base64::Engine::encode(&super::STANDARD, vec![7; count]));
-        assert_eq!(refused(""), Some(InvalidSigningSecret::Prefix));
-        assert_eq!(refused("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(InvalidSigningSecret::Prefix));
-        assert_eq!(refused(" whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(InvalidSigningSecret::Prefix));
-        assert_eq!(refused("WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(InvalidSigningSecret::Prefix));
-        assert_eq!(refused("whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(InvalidSigningSecret::Asymmetric));
-        assert_eq!(refused("whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(InvalidSigningSecret::Asymmetric));
-        assert_eq!(refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"), Some(InvalidSigningSecret::Base64));
-        assert_eq!(refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2La-_Sw"), Some(InvalidSigningSecret::Base64));
-        assert_eq!(refused("whsec_"), Some(InvalidSigningSecret::Length { bytes: 0 }));
-        assert_eq!(refused(&bytes(23)), Some(InvalidSigningSecret::Length { bytes: 23 }));
-        assert_eq!(refused(&bytes(65)), Some(InvalidSigningSecret::Length { bytes: 65 }));
+        assert_eq!(refused(""), Some(InvalidSigningKey::Prefix));
+        assert_eq!(refused("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(InvalidSigningKey::Prefix));
+        assert_eq!(refused(" whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(InvalidSigningKey::Prefix));
+        assert_eq!(refused("WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(InvalidSigningKey::Prefix));
+        assert_eq!(refused("whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(InvalidSigningKey::PairLength { bytes: 24 }));
+        assert_eq!(refused("whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Some(InvalidSigningKey::Public));
+        assert_eq!(refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"), Some(InvalidSigningKey::Base64));
+        assert_eq!(refused("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2La-_Sw"), Some(InvalidSigningKey::Base64));
+        assert_eq!(refused("whsec_"), Some(InvalidSigningKey::Length { bytes: 0 }));
+        assert_eq!(refused(&bytes(23)), Some(InvalidSigningKey::Length { bytes: 23 }));
+        assert_eq!(refused(&bytes(65)), Some(InvalidSigningKey::Length { bytes: 65 }));
         assert_eq!(refused(&bytes(24)), None);
         assert_eq!(refused(&bytes(64)), None);
         assert_eq!(refused(bytes(32).trim_end_matches('=')), None);
@@ -264,7 +387,7 @@ mod tests {
         ) {
             let secret = SigningSecret::from_bytes(&key).unwrap();
             let other = standardwebhooks::Webhook::new(&secret.expose()).unwrap();
-            let ours = sign(&EventId::parse(&id).unwrap(), Timestamp(seconds * 1000), body.as_bytes(), &[secret]);
+            let ours = sign(&EventId::parse(&id).unwrap(), Timestamp(seconds * 1000), body.as_bytes(), &[Signer::Secret(secret)]);
             prop_assert_eq!(ours, other.sign(&id, seconds, body.as_bytes()).unwrap());
         }
     }

@@ -15,10 +15,54 @@ use sha2::Sha256;
 
 use crate::model::Timestamp;
 
-use super::signature::{FORGIVING, SigningSecret, VERSION};
+use super::key_pair::{self, PublicKey, SIGNATURE_BYTES};
+use super::signature::{
+    FORGIVING, InvalidSigningKey, SignatureScheme, Signer, SigningSecret, VERSION, VERSION_ASYMMETRIC,
+};
 
 /// How far a request's timestamp may be from now, either way.
 pub const TIMESTAMP_TOLERANCE: Duration = Duration::from_mins(5);
+
+/// What a request is verified with.
+#[derive(Debug, Clone)]
+pub enum Verifier {
+    /// For `v1`.
+    Secret(SigningSecret),
+    /// For `v1a`.
+    PublicKey(PublicKey),
+}
+
+impl Verifier {
+    /// Reads what people copy: `whsec_…` or `whpk_…`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, InvalidSigningKey> {
+        if text.starts_with(key_pair::PAIR_PREFIX) {
+            Err(InvalidSigningKey::Private)
+        } else if text.starts_with(key_pair::PUBLIC_PREFIX) {
+            PublicKey::parse(text).map(Self::PublicKey)
+        } else {
+            SigningSecret::parse(text).map(Self::Secret)
+        }
+    }
+
+    /// Returns what the signatures of a key are verified with.
+    #[must_use]
+    pub fn of(signer: &Signer) -> Self {
+        match signer {
+            Signer::Secret(secret) => Self::Secret(secret.clone()),
+            Signer::KeyPair(pair) => Self::PublicKey(pair.public_key()),
+        }
+    }
+
+    const fn scheme(&self) -> SignatureScheme {
+        match self {
+            Self::Secret(_) => SignatureScheme::V1,
+            Self::PublicKey(_) => SignatureScheme::V1a,
+        }
+    }
+}
 
 /// What has arrived: the three headers where they were there, and the body as it was read.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +80,8 @@ pub struct Received<'a> {
 /// A request whose signature fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// Which of the given secrets it was signed with, from 0: with the newest first, another number is
-    /// an old one.
-    pub secret: usize,
+    /// Which of the given keys it was signed with, from 0: with the newest first, another number is an old one.
+    pub key: usize,
     /// When the request was made, whole seconds.
     pub timestamp: Timestamp,
 }
@@ -60,33 +103,33 @@ pub enum Unverified {
         /// What it should be.
         form: &'static str,
     },
-    /// The header has signatures, but of other schemes only.
-    #[error("no signature is of the scheme v1 (found {found}): verify with the key of that scheme")]
+    /// The header has signatures, but of other schemes only than there are keys for.
+    #[error("no signature is of a scheme that a key was given for (found {found}): verify with the key of that scheme")]
     OtherScheme {
         /// The schemes that are there.
         found: String,
     },
-    /// No secret was given to verify with.
-    #[error("there is no secret to verify with: give the endpoint's signing secret")]
-    NoSecret,
-    /// Secret, id and timestamp are right; the body is not the one that was signed.
-    #[error("the secret is right and the body was changed on the way: {change}; verify the bytes as they arrive")]
+    /// No key was given to verify with.
+    #[error("there is no key to verify with: give the endpoint's signing secret or public key")]
+    NoKey,
+    /// Key, id and timestamp are right; the body is not the one that was signed.
+    #[error("the key is right and the body was changed on the way: {change}; verify the bytes as they arrive")]
     BodyChanged {
         /// What was done to it.
         change: BodyChange,
-        /// Which of the given secrets fits, from 0.
-        secret: usize,
+        /// Which of the given keys fits, from 0.
+        key: usize,
     },
-    /// The secret is another one, or the body, the id or the timestamp is.
+    /// The key is another one, or the body, the id or the timestamp is.
     #[error(
-        "no signature fits ({signatures} tried with {secrets} secrets): either the secret is another endpoint's or an \
+        "no signature fits ({signatures} tried with {keys} keys): either the key is another endpoint's or an \
          older one, or body, id or timestamp were changed on the way"
     )]
     NoMatch {
-        /// How many `v1` signatures the header has.
+        /// How many signatures the header has of the schemes there are keys for.
         signatures: usize,
-        /// How many secrets they were tried with.
-        secrets: usize,
+        /// How many keys they were tried with.
+        keys: usize,
     },
     /// The signature fits and was made too long ago.
     #[error(
@@ -124,16 +167,16 @@ pub enum BodyChange {
     Reformatted,
 }
 
-/// Verifies a request against every secret that may have signed it.
+/// Verifies a request against every key that may have signed it.
 ///
 /// # Shape
-/// `secrets` newest first. Any pair of a `v1` signature and a secret that fits is enough; signatures of
-/// other schemes are passed over.
+/// `keys` newest first. Any pair of a signature and a key that fits is enough; signatures of other schemes are passed
+/// over.
 /// # Errors
-/// The first thing that is wrong, in this order: headers, secrets, signature, age.
+/// The first thing that is wrong, in this order: headers, keys, signature, age.
 /// # Source
 /// Standard Webhooks 1.0, "Verifying webhook authenticity".
-pub fn verify(received: &Received<'_>, secrets: &[SigningSecret], now: Timestamp) -> Result<Verified, Unverified> {
+pub fn verify(received: &Received<'_>, keys: &[Verifier], now: Timestamp) -> Result<Verified, Unverified> {
     let id = present(ID, received.id)?;
     let timestamp_text = present(TIMESTAMP, received.timestamp)?;
     let header = present(SIGNATURE, received.signature)?;
@@ -141,23 +184,23 @@ pub fn verify(received: &Received<'_>, secrets: &[SigningSecret], now: Timestamp
         return Err(Unverified::MalformedHeader { header: ID, form: "an id without a full stop" });
     }
     let timestamp = read_timestamp(timestamp_text)?;
-    check_form(header)?;
-    if secrets.is_empty() {
-        return Err(Unverified::NoSecret);
+    check_form(header, keys)?;
+    if keys.is_empty() {
+        return Err(Unverified::NoKey);
     }
 
     let head = format!("{id}.{timestamp_text}.");
-    let fits = |body: &[u8]| find(header, secrets, head.as_bytes(), body);
-    if let Some(secret) = fits(received.body) {
+    let fits = |body: &[u8]| find(header, keys, head.as_bytes(), body);
+    if let Some(key) = fits(received.body) {
         check_age(timestamp, now)?;
-        return Ok(Verified { secret, timestamp });
+        return Ok(Verified { key, timestamp });
     }
     for (change, body) in undone(received.body) {
-        if let Some(secret) = fits(&body) {
-            return Err(Unverified::BodyChanged { change, secret });
+        if let Some(key) = fits(&body) {
+            return Err(Unverified::BodyChanged { change, key });
         }
     }
-    Err(Unverified::NoMatch { signatures: signatures(header).count(), secrets: secrets.len() })
+    Err(Unverified::NoMatch { signatures: signatures(header, keys).count(), keys: keys.len() })
 }
 
 fn present<'a>(header: &'static str, value: Option<&'a str>) -> Result<&'a str, Unverified> {
@@ -174,40 +217,69 @@ fn read_timestamp(text: &str) -> Result<Timestamp, Unverified> {
     }
 }
 
-/// Sees to it that there is a `v1` signature that can be compared.
-fn check_form(header: &str) -> Result<(), Unverified> {
-    if signatures(header).next().is_some() {
+/// Sees to it that there is a signature that can be compared.
+fn check_form(header: &str, keys: &[Verifier]) -> Result<(), Unverified> {
+    if signatures(header, keys).next().is_some() {
         return Ok(());
     }
     let mut schemes: Vec<_> = header.split_ascii_whitespace().filter_map(|part| part.split_once(',')).collect();
-    schemes.retain(|(scheme, signature)| *scheme != VERSION && is_scheme(scheme) && !signature.is_empty());
+    // A scheme that there is a key for and that was passed over has a signature of the wrong form.
+    let is_other = |scheme: &str| is_scheme(scheme) && !schemes_of(keys).any(|known| known == scheme);
+    schemes.retain(|(scheme, signature)| is_other(scheme) && !signature.is_empty());
     if schemes.is_empty() {
-        let form = "a list, separated by spaces, of v1, a comma and the base64 of 32 bytes";
+        let form = "a list, separated by spaces, of v1 or v1a, a comma and the base64 of 32 or 64 bytes";
         return Err(Unverified::MalformedHeader { header: SIGNATURE, form });
     }
     let found: Vec<_> = schemes.into_iter().map(|(scheme, _)| scheme).collect();
     Err(Unverified::OtherScheme { found: found.join(", ") })
 }
 
+/// The schemes of keys; both, where there is none.
+fn schemes_of(keys: &[Verifier]) -> impl Iterator<Item = &'static str> {
+    let has = |scheme| keys.is_empty() || keys.iter().any(|key| key.scheme() == scheme);
+    let known = [(SignatureScheme::V1, VERSION), (SignatureScheme::V1a, VERSION_ASYMMETRIC)];
+    known.into_iter().filter(move |(scheme, _)| has(*scheme)).map(|(_, name)| name)
+}
+
 fn is_scheme(text: &str) -> bool {
     (1..=SCHEME_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Gives the well-formed `v1` signatures of a header.
-fn signatures(header: &str) -> impl Iterator<Item = CtOutput<Hmac<Sha256>>> {
+/// A signature as it stands in the header.
+enum Claimed {
+    Tag(CtOutput<Hmac<Sha256>>),
+    Signature([u8; SIGNATURE_BYTES]),
+}
+
+/// Gives the well-formed signatures of a header, of the schemes that there are keys for.
+fn signatures(header: &str, keys: &[Verifier]) -> impl Iterator<Item = Claimed> {
     header.split_ascii_whitespace().filter_map(|part| {
         let (version, encoded) = part.split_once(',')?;
-        let mut tag = [0; TAG_BYTES];
-        let length = FORGIVING.decode_slice(encoded, &mut tag).ok()?;
-        (version == VERSION && length == TAG_BYTES).then(|| CtOutput::new(tag.into()))
+        schemes_of(keys).find(|scheme| *scheme == version)?;
+        let mut bytes = [0; SIGNATURE_BYTES];
+        let length = FORGIVING.decode_slice(encoded, &mut bytes).ok()?;
+        match (version, length) {
+            (VERSION, TAG_BYTES) => {
+                Some(Claimed::Tag(CtOutput::new(bytes.first_chunk::<TAG_BYTES>().copied()?.into())))
+            }
+            (VERSION_ASYMMETRIC, SIGNATURE_BYTES) => Some(Claimed::Signature(bytes)),
+            _ => None,
+        }
     })
 }
 
-/// Finds the secret that made one of the signatures.
-fn find(header: &str, secrets: &[SigningSecret], head: &[u8], body: &[u8]) -> Option<usize> {
-    secrets.iter().position(|secret| {
-        let expected = secret.authenticate(head, body);
-        signatures(header).any(|signature| signature == expected)
+/// Finds the key that made one of the signatures.
+fn find(header: &str, keys: &[Verifier], head: &[u8], body: &[u8]) -> Option<usize> {
+    keys.iter().position(|key| match key {
+        Verifier::Secret(secret) => {
+            let expected = secret.authenticate(head, body);
+            signatures(header, keys).any(|claimed| matches!(claimed, Claimed::Tag(tag) if tag == expected))
+        }
+        Verifier::PublicKey(public) => {
+            let signed = [head, body].concat();
+            let fits = |claimed| matches!(claimed, Claimed::Signature(signature) if public.fits(&signed, &signature));
+            signatures(header, keys).any(fits)
+        }
     })
 }
 
@@ -269,26 +341,31 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{BodyChange, Received, TIMESTAMP_TOLERANCE, Unverified, Verified, compact, verify};
+    use super::{BodyChange, Received, TIMESTAMP_TOLERANCE, Unverified, Verified, Verifier, compact, verify};
     use crate::model::{EventId, Timestamp};
     use crate::runtime::Random;
-    use crate::security::{SigningSecret, sign};
+    use crate::security::{InvalidSigningKey, SignatureScheme, Signer, SigningSecret, sign};
 
     const NOW: Timestamp = Timestamp(1_614_265_330_500);
     const BODY: &str = r#"{"test":2432232314}"#;
 
-    fn secrets() -> [SigningSecret; 2] {
+    /// The newest and an old one.
+    fn signers() -> [Signer; 2] {
         let mut random = Random::from_seed(3);
-        [SigningSecret::make(&mut random), SigningSecret::make(&mut random)]
+        [(); 2].map(|()| Signer::make(SignatureScheme::V1, &mut random))
     }
 
-    fn signed(at: Timestamp, secret: &SigningSecret) -> String {
-        sign(&EventId::parse("evt_1").unwrap(), at, BODY.as_bytes(), std::slice::from_ref(secret))
+    fn verifiers() -> [Verifier; 2] {
+        signers().each_ref().map(Verifier::of)
+    }
+
+    fn signed(at: Timestamp, signer: &Signer) -> String {
+        sign(&EventId::parse("evt_1").unwrap(), at, BODY.as_bytes(), std::slice::from_ref(signer))
     }
 
     /// Verifies a good request after something was done to it.
     fn check(change: impl FnOnce(&mut Received<'_>)) -> Result<usize, Unverified> {
-        let [newest, old] = secrets();
+        let [_, old] = signers();
         let signature = signed(NOW, &old);
         let mut received = Received {
             id: Some("evt_1"),
@@ -297,13 +374,13 @@ mod tests {
             body: BODY.as_bytes(),
         };
         change(&mut received);
-        verify(&received, &[newest, old], NOW).map(|verified| verified.secret)
+        verify(&received, &verifiers(), NOW).map(|verified| verified.key)
     }
 
     #[test]
-    fn a_good_request_says_which_secret_it_was() {
+    fn a_good_request_says_which_key_it_was() {
         assert_eq!(check(|_| ()), Ok(1));
-        let [newest, old] = secrets();
+        let [newest, old] = signers();
         let both = format!("{} {}", signed(NOW, &newest), signed(NOW, &old));
         let received = Received {
             id: Some("evt_1"),
@@ -312,8 +389,8 @@ mod tests {
             body: BODY.as_bytes(),
         };
         let timestamp = Timestamp(1_614_265_330_000);
-        assert_eq!(verify(&received, &[newest, old.clone()], NOW), Ok(Verified { secret: 0, timestamp }));
-        assert_eq!(verify(&received, &[old], NOW), Ok(Verified { secret: 0, timestamp }));
+        assert_eq!(verify(&received, &verifiers(), NOW), Ok(Verified { key: 0, timestamp }));
+        assert_eq!(verify(&received, &verifiers()[1..], NOW), Ok(Verified { key: 0, timestamp }));
     }
 
     #[test]
@@ -347,7 +424,7 @@ mod tests {
 
     #[test]
     fn other_schemes_are_passed_over_and_named_when_they_are_all_there_is() {
-        let [_, old] = secrets();
+        let [_, old] = signers();
         let mixed = format!("v1a,AAAA nonsense v1,AAAA v2,{} {}", "A".repeat(43), signed(NOW, &old));
         let received = Received {
             id: Some("evt_1"),
@@ -355,7 +432,7 @@ mod tests {
             signature: Some(&mixed),
             body: BODY.as_bytes(),
         };
-        assert!(verify(&received, &[old], NOW).is_ok());
+        assert!(verify(&received, &verifiers(), NOW).is_ok());
         let found = "v1a, v2".to_owned();
         assert_eq!(
             check(|received| received.signature = Some("v1a,AAAA v2,AAAA")),
@@ -364,26 +441,57 @@ mod tests {
     }
 
     #[test]
+    fn either_scheme_is_enough_where_there_is_a_key_for_it() {
+        let mut random = Random::from_seed(6);
+        let [secret, pair] =
+            [SignatureScheme::V1, SignatureScheme::V1a].map(|scheme| Signer::make(scheme, &mut random));
+        let both = format!("{} {}", signed(NOW, &secret), signed(NOW, &pair));
+        let keys = [&secret, &pair].map(Verifier::of);
+        let key = |signature: &str, keys: &[Verifier]| verify_with(signature, keys).map(|verified| verified.key);
+        assert_eq!(key(&both, &keys[1..]), Ok(0));
+        assert_eq!(key(&both, &keys), Ok(0));
+        assert_eq!(key(&signed(NOW, &pair), &keys), Ok(1));
+        let found = "v1".to_owned();
+        assert_eq!(key(&signed(NOW, &secret), &keys[1..]), Err(Unverified::OtherScheme { found }));
+        assert_eq!(key(&both, &[]), Err(Unverified::NoKey));
+        let other = Verifier::of(&Signer::make(SignatureScheme::V1a, &mut random));
+        assert_eq!(key(&both, &[other]), Err(Unverified::NoMatch { signatures: 1, keys: 1 }));
+        let short = format!("v1a,{}", "A".repeat(43));
+        assert!(matches!(
+            key(&short, &keys[1..]),
+            Err(Unverified::MalformedHeader { header: "webhook-signature", .. })
+        ));
+    }
+
+    #[test]
+    fn a_receiver_is_told_not_to_have_the_private_half() {
+        let pair = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
+        assert_eq!(Verifier::parse(pair).err(), Some(InvalidSigningKey::Private));
+        assert!(Verifier::parse("whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=").is_ok());
+        assert!(Verifier::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").is_ok());
+    }
+
+    #[test]
     fn what_cannot_be_told_apart_is_not_told_apart() {
-        let no_match = Err(Unverified::NoMatch { signatures: 1, secrets: 2 });
+        let no_match = Err(Unverified::NoMatch { signatures: 1, keys: 2 });
         assert_eq!(check(|received| received.body = br#"{"test":2432232315}"#), no_match);
         assert_eq!(check(|received| received.id = Some("evt_2")), no_match);
         assert_eq!(check(|received| received.timestamp = Some("1614265331")), no_match);
         assert_eq!(check(|received| received.timestamp = Some("01614265330")), no_match);
-        let other = SigningSecret::make(&mut Random::from_seed(4));
+        let other = Signer::make(SignatureScheme::V1, &mut Random::from_seed(4));
         let signature = signed(NOW, &other);
-        assert_eq!(verify_with(&signature, &[]), Err(Unverified::NoSecret));
-        assert_eq!(verify_with(&signature, &secrets()), Err(Unverified::NoMatch { signatures: 1, secrets: 2 }));
+        assert_eq!(verify_with(&signature, &[]), Err(Unverified::NoKey));
+        assert_eq!(verify_with(&signature, &verifiers()), Err(Unverified::NoMatch { signatures: 1, keys: 2 }));
     }
 
-    fn verify_with(signature: &str, secrets: &[SigningSecret]) -> Result<Verified, Unverified> {
+    fn verify_with(signature: &str, keys: &[Verifier]) -> Result<Verified, Unverified> {
         let (id, timestamp) = (Some("evt_1"), Some("1614265330"));
-        verify(&Received { id, timestamp, signature: Some(signature), body: BODY.as_bytes() }, secrets, NOW)
+        verify(&Received { id, timestamp, signature: Some(signature), body: BODY.as_bytes() }, keys, NOW)
     }
 
     #[test]
     fn a_usual_change_of_the_body_is_recognised() {
-        let changed = |change| Err(Unverified::BodyChanged { change, secret: 1 });
+        let changed = |change| Err(Unverified::BodyChanged { change, key: 1 });
         assert_eq!(check(|received| received.body = b"{\"test\":2432232314}\n"), changed(BodyChange::Padded));
         assert_eq!(check(|received| received.body = b"\r\n {\"test\":2432232314}"), changed(BodyChange::Padded));
         assert_eq!(
@@ -405,7 +513,7 @@ mod tests {
 
     #[test]
     fn the_age_is_judged_after_the_signature_at_five_minutes_either_way() {
-        let [_, old] = secrets();
+        let [_, old] = signers();
         let at = |seconds: i64| {
             let made = Timestamp(NOW.0 + seconds * 1000);
             let (signature, text) = (signed(made, &old), made.seconds().to_string());
@@ -415,7 +523,7 @@ mod tests {
                 signature: Some(&signature),
                 body: BODY.as_bytes(),
             };
-            verify(&received, std::slice::from_ref(&old), NOW).map(|_| ())
+            verify(&received, &verifiers(), NOW).map(|_| ())
         };
         assert_eq!(TIMESTAMP_TOLERANCE, Duration::from_secs(300));
         assert_eq!(at(-300), Ok(()));
@@ -423,7 +531,7 @@ mod tests {
         assert_eq!(at(300), Ok(()));
         assert_eq!(at(301), Err(Unverified::TooNew { ahead: Duration::from_secs(301) }));
         let old_and_wrong = check(|received| received.timestamp = Some("1"));
-        assert_eq!(old_and_wrong, Err(Unverified::NoMatch { signatures: 1, secrets: 2 }));
+        assert_eq!(old_and_wrong, Err(Unverified::NoMatch { signatures: 1, keys: 2 }));
     }
 
     proptest! {
@@ -433,24 +541,27 @@ mod tests {
         ) {
             let (id, timestamp, signature) = (Some(&*id), Some(&*timestamp), Some(&*signature));
             let received = Received { id, timestamp, signature, body: &body };
-            prop_assert!(verify(&received, &secrets(), NOW).is_err());
+            prop_assert!(verify(&received, &verifiers(), NOW).is_err());
         }
 
         #[test]
         fn every_changed_bit_of_the_body_is_noticed(
             body in prop::collection::vec(any::<u8>(), 1..300), at: prop::sample::Index, bit in 0..8_u32,
         ) {
-            let [secret, _] = secrets();
-            let signature = sign(&EventId::parse("evt_1").unwrap(), NOW, &body, std::slice::from_ref(&secret));
+            let pair = Signer::make(SignatureScheme::V1a, &mut Random::from_seed(3));
+            let [secret, _] = signers();
             let mut changed = body.clone();
             changed[at.index(body.len())] ^= 1_u8 << bit;
-            let is_trusted = |body| {
-                let (id, timestamp) = (Some("evt_1"), Some("1614265330"));
-                let received = Received { id, timestamp, signature: Some(&signature), body };
-                verify(&received, std::slice::from_ref(&secret), NOW).is_ok()
-            };
-            prop_assert!(is_trusted(&body));
-            prop_assert!(!is_trusted(&changed));
+            for signer in [secret, pair] {
+                let signature = sign(&EventId::parse("evt_1").unwrap(), NOW, &body, std::slice::from_ref(&signer));
+                let is_trusted = |body| {
+                    let (id, timestamp) = (Some("evt_1"), Some("1614265330"));
+                    let received = Received { id, timestamp, signature: Some(&signature), body };
+                    verify(&received, &[Verifier::of(&signer)], NOW).is_ok()
+                };
+                prop_assert!(is_trusted(&body));
+                prop_assert!(!is_trusted(&changed));
+            }
         }
 
         /// The other library asks the machine for the time, so both are given what it is now.
@@ -466,9 +577,9 @@ mod tests {
             let theirs = other.sign(&id, now.seconds(), body).unwrap();
             let (named, timestamp) = (Some(&*id), Some(&*seconds));
             let received = Received { id: named, timestamp, signature: Some(&theirs), body };
-            prop_assert!(verify(&received, std::slice::from_ref(&secret), now).is_ok());
+            prop_assert!(verify(&received, &[Verifier::Secret(secret.clone())], now).is_ok());
 
-            let rotated = [SigningSecret::make(&mut Random::from_seed(5)), secret];
+            let rotated = [Signer::make(SignatureScheme::V1, &mut Random::from_seed(5)), Signer::Secret(secret)];
             let ours = sign(&EventId::parse(&id).unwrap(), now, body, &rotated);
             let mut headers = http::HeaderMap::new();
             headers.insert("webhook-id", id.parse().unwrap());

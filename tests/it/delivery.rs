@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
+use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
 
 use crate::receiver::Receiver;
@@ -199,6 +202,56 @@ async fn a_rotated_key_signs_beside_the_old_one() {
         let signatures = deliveries.last().unwrap().header("webhook-signature").split(' ').count();
         assert_eq!(signatures, 2, "both keys sign during the overlap");
     }
+}
+
+#[tokio::test]
+async fn a_receiver_with_the_public_key_verifies_and_rotates_beside_one_with_the_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url(), "signing": "both" })).await;
+    // The receiver verifies v1 of every request with a library of its own; v1a is looked at here.
+    receiver.verify_with(&server.secret("acme", "crm").await);
+    let path = "/api/v1/accounts/acme/endpoints/crm/secret";
+    let public_keys = async || -> Vec<String> {
+        let keys = server.api().get(path).await.json()["keys"].as_array().unwrap().clone();
+        keys.iter().filter_map(|key| key["publicKey"].as_str().map(str::to_owned)).collect()
+    };
+    let old = public_keys().await;
+    server.post("acme", event(1, "a")).await;
+    let first = receiver.wait_for(1).await.remove(0);
+    assert_eq!(fitting(&first, &old), [true]);
+    let rotated = server.api().post(&format!("{path}/rotate"), json!({ "scheme": "v1a" })).await;
+    assert!(rotated.status.is_success(), "{rotated:?}");
+    let both = public_keys().await;
+    assert_eq!((both.len(), &both[1]), (2, &old[0]));
+    server.post("acme", event(2, "a")).await;
+    let second = receiver.wait_for(2).await.remove(1);
+    assert_eq!(fitting(&second, &both), [true, true], "both keys sign during the overlap");
+    let rotated = server.api().post(&format!("{path}/rotate"), json!({ "scheme": "v1a", "overlapMs": 0 })).await;
+    assert!(rotated.status.is_success(), "{rotated:?}");
+    server.post("acme", event(3, "a")).await;
+    let third = receiver.wait_for(3).await.remove(2);
+    assert_eq!(fitting(&third, &both), [false, false], "those before have ended at once");
+    assert_eq!(fitting(&third, &public_keys().await), [true]);
+    assert_eq!(third.header("webhook-signature").matches("v1,").count(), 1, "the other scheme's key is as it was");
+}
+
+/// Whether a `v1a` signature of a request is by each of these public keys.
+fn fitting(delivery: &crate::receiver::Delivery, keys: &[String]) -> Vec<bool> {
+    let text = |name| delivery.header(name).to_owned();
+    let head = format!("{}.{}.", text("webhook-id"), text("webhook-timestamp"));
+    let signed = [head.as_bytes(), &delivery.body[..]].concat();
+    let decode = |text: &str| STANDARD.decode(text).unwrap();
+    let header = text("webhook-signature");
+    let signatures: Vec<_> = header.split(' ').filter_map(|part| part.strip_prefix("v1a,")).map(decode).collect();
+    let fits = |key: &String| {
+        let key = decode(key.strip_prefix("whpk_").unwrap());
+        let key = UnparsedPublicKey::new(&ED25519, key);
+        signatures.iter().any(|signature| key.verify(&signed, signature).is_ok())
+    };
+    keys.iter().map(fits).collect()
 }
 
 #[tokio::test]

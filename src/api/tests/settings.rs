@@ -253,6 +253,37 @@ async fn keys_are_shown_to_who_may_and_rotated() {
 }
 
 #[tokio::test]
+async fn of_a_pair_of_keys_only_the_public_one_is_ever_shown() {
+    let server = start().await;
+    let mut acme = server.account("acme", &["settings", "secrets"]).await;
+    acme.put(CRM, json!({ "url": "https://x.example/", "signing": "both" })).await.expect(201);
+    let secret = format!("{CRM}/secret");
+    let keys = acme.get(&secret).await.expect(200)["keys"].clone();
+    assert_eq!((&keys[0]["scheme"], &keys[1]["scheme"]), (&json!("v1"), &json!("v1a")));
+    assert!(keys[1]["publicKey"].as_str().unwrap().starts_with("whpk_"), "{keys}");
+    assert!(keys[1].get("secret").is_none() && keys[0].get("publicKey").is_none(), "{keys}");
+    let pair = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
+    let public = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
+    let rotate = format!("{secret}/rotate");
+    let rotated = acme.post(&rotate, json!({ "secret": pair })).await;
+    assert!(!String::from_utf8_lossy(&rotated.body).contains("whsk_"));
+    assert_eq!(rotated.expect(200)["keys"][0]["publicKey"], public);
+    for (rotation, pointer) in [
+        (json!({}), "/scheme"),
+        (json!({ "scheme": "v1", "secret": pair }), "/secret"),
+        (json!({ "secret": public }), "/secret"),
+        (json!({ "scheme": "v2" }), "/scheme"),
+    ] {
+        let refused = acme.post(&rotate, rotation.clone()).await.refused(422, "invalid_request");
+        assert_eq!(refused["errors"][0]["pointer"], pointer, "{rotation}: {refused}");
+    }
+    acme.patch(CRM, json!({ "signing": "v1" })).await.expect(200);
+    let refused = acme.post(&rotate, json!({ "scheme": "v1a" })).await.refused(422, "invalid_request");
+    assert_eq!(refused["errors"][0]["pointer"], "/scheme");
+    acme.post(&rotate, json!({})).await.expect(200);
+}
+
+#[tokio::test]
 async fn an_endpoint_is_paused_resumed_and_listed_by_its_lag() {
     let mut server = start().await;
     let receiver = Receiver::start(&server).await;

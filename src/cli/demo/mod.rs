@@ -32,7 +32,7 @@ use super::simulate::{CallCentre, Plan, Tally, Until, send};
 use super::span::Span;
 use crate::model::{AccountName, Sequence};
 use crate::runtime::{Clock, Shutdown, ShutdownTrigger, Tasks, shutdown};
-use crate::security::{Secret, SigningSecret};
+use crate::security::{Secret, Verifier};
 
 /// See all of it at work: an outage, a right changed, a kill -9, a replay, and the books compared
 #[derive(Debug, clap::Args)]
@@ -132,7 +132,7 @@ impl Show {
             client.send(&Request::new(Method::PUT, format!("{path}/endpoints/crm")).body(endpoint)).await?;
             let keys = client.send(&Request::get(format!("{path}/endpoints/crm/secret"))).await?;
             let secret = keys.pointer("/keys/0/secret").and_then(Value::as_str).unwrap_or_default();
-            secrets.push(SigningSecret::parse(secret).map_err(|refusal| Failure::failed(refusal.to_string()))?);
+            secrets.push(Verifier::parse(secret).map_err(|refusal| Failure::failed(refusal.to_string()))?);
         }
         let options = Options { secrets, first_sequence: Some(Sequence(1)), ..Options::default() };
         let mut show = Self {

@@ -18,13 +18,17 @@ use crate::cli::writing::{Agreement, Rehearsal};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   hooklog endpoint secret acme/crm
+  hooklog endpoint secret acme/crm --bare --scheme v1a
   hooklog receive --secret $(hooklog endpoint secret acme/crm --bare)")]
 pub(super) struct Show {
     /// The endpoint
     endpoint: EndpointAddress,
-    /// Print the newest secret and nothing else
+    /// Print the newest secret or public key and nothing else
     #[arg(long)]
     bare: bool,
+    /// With --bare: of which scheme, v1 or v1a, where requests are signed with both [default: v1]
+    #[arg(long, value_name = "SCHEME", requires = "bare")]
+    scheme: Option<String>,
 }
 
 /// Make a new signing key; the old one signs too until the overlap ends
@@ -33,14 +37,18 @@ pub(super) struct Show {
   hooklog endpoint rotate acme/crm                    both keys sign for 24 h
   hooklog endpoint rotate acme/crm --overlap 7d
   hooklog endpoint rotate acme/crm --overlap 0 --yes  the old one ends at once: it has leaked
-  hooklog endpoint rotate acme/crm --secret @whsec.txt")]
+  hooklog endpoint rotate acme/crm --secret @whsec.txt
+  hooklog endpoint rotate acme/crm --scheme v1a       where requests are signed with both")]
 pub(super) struct Rotate {
     /// The endpoint
     endpoint: EndpointAddress,
     /// How long the old key signs beside the new one; 0 ends it at once [default: 24h]
     #[arg(long, value_name = "SPAN")]
     overlap: Option<Span>,
-    /// Use this secret (whsec_…, or @FILE) instead of a new random one
+    /// Whose key, v1 or v1a, where requests are signed with both
+    #[arg(long, value_name = "SCHEME")]
+    scheme: Option<String>,
+    /// Use this secret (whsec_…), this key pair (whsk_…), or what is in @FILE, instead of a new random one
     #[arg(long, value_name = "SECRET")]
     secret: Option<TextOrFile>,
     #[command(flatten)]
@@ -53,7 +61,8 @@ impl Show {
     pub(super) async fn run(self, client: &mut Client, context: &mut Context) -> Result<Exit, Failure> {
         let found = client.send(&Request::get(format!("{}/secret", self.endpoint.path()))).await?;
         if self.bare {
-            let newest = newest(&found).ok_or_else(|| Failure::failed(format!("{} has no secret", self.endpoint)))?;
+            let newest = newest(&found, self.scheme.as_deref());
+            let newest = newest.ok_or_else(|| Failure::failed(format!("{} has no such key", self.endpoint)))?;
             context.console.line(newest)?;
             return Ok(Exit::Done);
         }
@@ -70,6 +79,7 @@ impl Rotate {
         }
         let mut body = Map::new();
         body.extend(self.overlap.map(|overlap| ("overlapMs".to_owned(), json!(overlap.ms()))));
+        body.extend(self.scheme.map(|scheme| ("scheme".to_owned(), Value::from(scheme))));
         if let Some(secret) = &self.secret {
             body.insert("secret".to_owned(), json!(secret.read()?));
         }
@@ -86,19 +96,24 @@ fn print(context: &mut Context, found: &Value) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Finds the secret that no newer one is about to replace.
-fn newest(found: &Value) -> Option<&str> {
-    let keys = found.get("keys")?.as_array()?.iter().filter(|key| key.get("secret").is_some());
-    let ends = |key: &&Value| key.get("validUntil").is_some_and(|until| !until.is_null());
-    let made = |key: &Value| key.get("createdAt").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let newest = keys.max_by(|one, other| (!ends(one), made(one)).cmp(&(!ends(other), made(other))));
-    newest?.get("secret")?.as_str()
+/// Finds the key that no newer one is about to replace: of this scheme, or of `v1` before `v1a`.
+fn newest<'a>(found: &'a Value, scheme: Option<&str>) -> Option<&'a str> {
+    let text = |key: &'a Value, name: &str| key.get(name).and_then(Value::as_str);
+    let keys = found.get("keys")?.as_array()?.iter();
+    let keys = keys.filter(|key| scheme.is_none() || text(key, "scheme") == scheme);
+    let rank = |key: &&'a Value| {
+        let ends = key.get("validUntil").is_some_and(|until| !until.is_null());
+        (text(key, "scheme") == Some("v1"), !ends, text(key, "createdAt"))
+    };
+    let newest = keys.max_by(|one, other| rank(one).cmp(&rank(other)))?;
+    text(newest, "secret").or_else(|| text(newest, "publicKey"))
 }
 
 const KEYS: &[Column] = &[
     text("ID", "/id"),
     text("SCHEME", "/scheme"),
     text("SECRET", "/secret"),
+    text("PUBLIC KEY", "/publicKey"),
     time("CREATED", "/createdAt"),
     time("VALID UNTIL", "/validUntil"),
 ];
@@ -116,7 +131,10 @@ mod tests {
             {"id": "a", "scheme": "v1", "secret": "whsec_old", "createdAt": "2026-03-02T00:00:00.000Z",
                 "validUntil": "2026-03-03T00:00:00.000Z"},
             {"id": "c", "scheme": "v1a", "publicKey": "whpk_x", "createdAt": "2026-03-03T00:00:00.000Z"}]});
-        assert_eq!(newest(&keys), Some("whsec_new"));
-        assert_eq!(newest(&json!({"keys": []})), None);
+        assert_eq!(newest(&keys, None), Some("whsec_new"));
+        assert_eq!(newest(&keys, Some("v1a")), Some("whpk_x"));
+        assert_eq!(newest(&json!({"keys": []}), None), None);
+        let public = json!({"keys": [{"scheme": "v1a", "publicKey": "whpk_x"}]});
+        assert_eq!((newest(&public, None), newest(&public, Some("v1"))), (Some("whpk_x"), None));
     }
 }

@@ -53,7 +53,7 @@ pub(super) struct Settings {
     /// How to show who we are: none, basic:USER:PASSWORD, bearer:TOKEN or header:NAME:VALUE; @FILE for a secret
     #[arg(long, value_name = "HOW")]
     auth: Option<Auth>,
-    /// How to sign: v1 (Standard Webhooks, HMAC-SHA256) or none
+    /// How to sign, as Standard Webhooks has it: v1 (HMAC-SHA256), v1a (Ed25519), both or none
     #[arg(long, value_name = "SCHEME")]
     signing: Option<String>,
     /// What keeps its order: by_key (each interaction), strict (all) or none

@@ -19,7 +19,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::model::Sequence;
 use crate::runtime::{Monotonic, Shutdown, shutdown};
-use crate::security::SigningSecret;
+use crate::security::Verifier;
 
 use self::delivery::COLUMNS;
 use self::gaps::GapWatch;
@@ -49,8 +49,8 @@ pub(crate) struct Arguments {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     listen: SocketAddr,
-    /// Verify with this signing secret, whsec_… or @FILE (may be repeated)
-    #[arg(long = "secret", value_name = "SECRET")]
+    /// Verify with this signing secret or public key, whsec_…, whpk_… or @FILE (may be repeated)
+    #[arg(long = "secret", value_name = "KEY")]
     secrets: Vec<TextOrFile>,
     /// Answer with this status (may be repeated: they take turns) [default: 200, or 401 where no signature fits]
     #[arg(long = "status", value_name = "CODE", value_parser = parse_status)]
@@ -132,8 +132,7 @@ impl Arguments {
 
     fn options(&self) -> Result<Options, Failure> {
         let read = |secret: &TextOrFile| {
-            SigningSecret::parse(secret.read()?.trim())
-                .map_err(|refusal| Failure::usage(format!("--secret: {refusal}")))
+            Verifier::parse(secret.read()?.trim()).map_err(|refusal| Failure::usage(format!("--secret: {refusal}")))
         };
         Ok(Options {
             secrets: self.secrets.iter().map(read).collect::<Result<_, _>>()?,

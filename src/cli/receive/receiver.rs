@@ -25,13 +25,13 @@ use super::sequences::Sequences;
 use crate::cli::http::read_body;
 use crate::model::{Sequence, Timestamp};
 use crate::runtime::{Clock, Shutdown, Tasks};
-use crate::security::{Received, SigningSecret, verify};
+use crate::security::{Received, Verifier, verify};
 
 /// How to receive.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// What signatures are verified with, the newest first; without any, nothing is verified.
-    pub secrets: Vec<SigningSecret>,
+    pub secrets: Vec<Verifier>,
     /// What to answer, in turn. Empty: 200, or 401 where the signature does not fit.
     pub statuses: Vec<StatusCode>,
     /// How long to wait before an answer.

@@ -12,7 +12,7 @@ use url::Url;
 use crate::cli::http::Http;
 use crate::model::{EventId, Sequence, Timestamp};
 use crate::runtime::{Clock, Random, ShutdownTrigger, Tasks, shutdown};
-use crate::security::{SigningSecret, sign};
+use crate::security::{SignatureScheme, Signer, Verifier, sign};
 
 use super::{Check, Options, Receiver};
 
@@ -22,19 +22,19 @@ struct Case {
     http: Http,
     stop: ShutdownTrigger,
     tasks: Tasks,
-    secret: SigningSecret,
+    secret: Signer,
 }
 
 const BODY: &str = r#"{"id":"evt_1","type":"call.ended"}"#;
 
 impl Case {
-    async fn start(options: impl FnOnce(&SigningSecret) -> Options) -> Self {
-        let secret = SigningSecret::make(&mut Random::from_seed(1));
+    async fn start(options: impl FnOnce(&Signer) -> Options) -> Self {
+        let secret = Signer::make(SignatureScheme::V1, &mut Random::from_seed(1));
         let receiver = Receiver::new(options(&secret), Clock::system());
         Self::serve(receiver, secret).await
     }
 
-    async fn serve(receiver: Receiver, secret: SigningSecret) -> Self {
+    async fn serve(receiver: Receiver, secret: Signer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let (stop, signal) = shutdown();
@@ -73,8 +73,8 @@ impl Case {
     }
 }
 
-fn verifying(secret: &SigningSecret) -> Options {
-    Options { secrets: vec![secret.clone()], ..Options::default() }
+fn verifying(secret: &Signer) -> Options {
+    Options { secrets: vec![Verifier::of(secret)], ..Options::default() }
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_true_signature_is_verified_and_a_wrong_one_refused() {
     let mut case = Case::start(verifying).await;
     assert_eq!(case.deliver(1).await, StatusCode::OK);
     assert_eq!(case.post(&[]).await, StatusCode::UNAUTHORIZED, "no signature at all");
-    case.secret = SigningSecret::make(&mut Random::from_seed(2));
+    case.secret = Signer::make(SignatureScheme::V1, &mut Random::from_seed(2));
     assert_eq!(case.deliver(2).await, StatusCode::UNAUTHORIZED, "another secret");
     let tally = case.receiver.tally();
     assert_eq!((tally.received, tally.accepted, tally.verified, tally.unverified), (3, 1, 1, 2));
@@ -140,7 +140,7 @@ async fn what_is_answered_with_a_failure_has_not_arrived() {
 #[tokio::test]
 async fn it_is_told_of_every_delivery() {
     let (told, mut deliveries) = mpsc::channel(8);
-    let secret = SigningSecret::make(&mut Random::from_seed(1));
+    let secret = Signer::make(SignatureScheme::V1, &mut Random::from_seed(1));
     let options = Options { keeps_bodies: true, ..verifying(&secret) };
     let receiver = Receiver::new(options, Clock::system()).telling(told);
     let mut case = Case::serve(receiver, secret).await;

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 
 use crate::accounts::RightsStamp;
 use crate::model::{Attempt, EventId, EventType, Offset, Sequence, Timestamp};
-use crate::security::{Secret, SigningSecret};
+use crate::security::{Secret, Signer};
 
 /// One event for one endpoint, ready to be sent.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ pub enum Credentials {
 #[derive(Debug, Clone)]
 pub struct SigningKey {
     /// The key.
-    pub secret: SigningSecret,
+    pub signer: Signer,
     /// Until when it is used beside a newer one; none for the newest.
     pub valid_until: Option<Timestamp>,
 }

@@ -19,7 +19,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use super::message::{Credentials, Message, SigningKey};
 use super::route::{InvalidRoute, RouteSettings};
 use crate::model::Timestamp;
-use crate::security::{SigningSecret, sign};
+use crate::security::{Signer, sign};
 
 /// What all requests of a route have in common.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ enum Place {
 /// The signing keys, those that are used longest first.
 #[derive(Debug)]
 struct Keys {
-    secrets: Vec<SigningSecret>,
+    signers: Vec<Signer>,
     valid_until: Vec<Option<Timestamp>>,
 }
 
@@ -114,11 +114,11 @@ impl Template {
             Place::Id => ours(ByteString::from(message.id.clone()).into_bytes()),
             Place::Timestamp => HeaderValue::from(at.seconds()),
             Place::Signature => {
-                let secrets = self.keys.valid_at(at);
-                if secrets.is_empty() {
+                let signers = self.keys.valid_at(at);
+                if signers.is_empty() {
                     return None;
                 }
-                ours(sign(&message.id, at, &message.body, secrets).into())
+                ours(sign(&message.id, at, &message.body, signers).into())
             }
             Place::Type => ours(ByteString::from(message.event_type.clone()).into_bytes()),
             Place::Version => number(message.version),
@@ -153,14 +153,14 @@ impl Keys {
         // Stable: keys of equal age keep their order. No end is the latest end.
         keys.sort_by_key(|key| std::cmp::Reverse(key.valid_until.map_or(i64::MAX, |end| end.0)));
         Self {
-            secrets: keys.iter().map(|key| key.secret.clone()).collect(),
+            signers: keys.iter().map(|key| key.signer.clone()).collect(),
             valid_until: keys.iter().map(|key| key.valid_until).collect(),
         }
     }
 
-    fn valid_at(&self, at: Timestamp) -> &[SigningSecret] {
+    fn valid_at(&self, at: Timestamp) -> &[Signer] {
         let valid = self.valid_until.partition_point(|end| end.is_none_or(|end| at < end));
-        self.secrets.get(..valid).unwrap_or_default()
+        self.signers.get(..valid).unwrap_or_default()
     }
 }
 
