@@ -125,6 +125,8 @@ pub enum AuthDraft {
         /// Added on reading, ignored on writing.
         #[serde(default, rename = "passwordSet")]
         _password_set: Option<bool>,
+        /// A certificate shown beside it, over `https`.
+        certificate: Option<CertificateDraft>,
     },
     /// `Authorization: Bearer`.
     Bearer {
@@ -133,6 +135,8 @@ pub enum AuthDraft {
         /// Added on reading, ignored on writing.
         #[serde(default, rename = "tokenSet")]
         _token_set: Option<bool>,
+        /// A certificate shown beside it, over `https`.
+        certificate: Option<CertificateDraft>,
     },
     /// A header of the receiver's choice.
     Header {
@@ -143,7 +147,25 @@ pub enum AuthDraft {
         /// Added on reading, ignored on writing.
         #[serde(default, rename = "valueSet")]
         _value_set: Option<bool>,
+        /// A certificate shown beside it, over `https`.
+        certificate: Option<CertificateDraft>,
     },
+    /// A client certificate in the TLS handshake, over `https`.
+    Certificate(CertificateDraft),
+}
+
+/// A client certificate, as written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "ClientCertificateDraft")]
+pub struct CertificateDraft {
+    /// In PEM: the own certificate, and behind it those that lead to its authority.
+    pub certificate: String,
+    /// Its private key in PEM, without a passphrase; stays where it is left out.
+    pub key: Option<Secret<String>>,
+    /// Added on reading, ignored on writing.
+    #[serde(default, rename = "keySet")]
+    _key_set: Option<bool>,
 }
 
 impl Default for AuthDraft {
@@ -250,6 +272,16 @@ impl Auth {
     }
 }
 
+/// A client certificate, as kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptCertificate {
+    /// In PEM, the own one first.
+    pub chain: String,
+    /// Where its private key is.
+    pub key: KeyId,
+}
+
 /// One of the keys that requests are signed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -294,6 +326,9 @@ pub struct EndpointSettings {
     pub enabled: bool,
     /// How hooklog shows a receiver who it is.
     pub auth: Auth,
+    /// The certificate shown in the TLS handshake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<KeptCertificate>,
     /// How requests are signed.
     pub signing: Signing,
     /// Which deliveries keep their order.
@@ -420,7 +455,8 @@ impl EndpointDraft {
         check_age("/maxAgeMs", self.max_age_ms)?;
         self.check_headers()?;
         match &self.auth {
-            AuthDraft::None {} => Ok(()),
+            // Certificates are checked with their keys, of which one may be kept.
+            AuthDraft::None {} | AuthDraft::Certificate(_) => Ok(()),
             AuthDraft::Basic { username, password, .. } => {
                 if username.contains(':') || !is_header_text(username) {
                     let detail = "a user name has no colon and no control characters".to_owned();
@@ -491,10 +527,29 @@ impl AuthDraft {
     /// Returns the secret that the draft brings.
     pub(super) const fn secret(&self) -> Option<&Secret<String>> {
         match self {
-            Self::None {} => None,
+            Self::None {} | Self::Certificate(_) => None,
             Self::Basic { password: secret, .. }
             | Self::Bearer { token: secret, .. }
             | Self::Header { value: secret, .. } => secret.as_ref(),
+        }
+    }
+
+    /// Returns whether there is a secret part beside a certificate's key.
+    pub(super) const fn has_secret(&self) -> bool {
+        !matches!(self, Self::None {} | Self::Certificate(_))
+    }
+
+    /// Returns the client certificate, and the place it has in the document.
+    pub(super) const fn certificate(&self) -> Option<(&'static str, &CertificateDraft)> {
+        match self {
+            Self::None {} => None,
+            Self::Certificate(certificate) => Some(("/auth", certificate)),
+            Self::Basic { certificate, .. } | Self::Bearer { certificate, .. } | Self::Header { certificate, .. } => {
+                match certificate {
+                    Some(certificate) => Some(("/auth/certificate", certificate)),
+                    None => None,
+                }
+            }
         }
     }
 
@@ -504,14 +559,17 @@ impl AuthDraft {
             (Self::Basic { username, .. }, Auth::Basic { username: kept, .. }) => username == kept,
             (Self::Bearer { .. }, Auth::Bearer { .. }) => true,
             (Self::Header { name, .. }, Auth::Header { name: kept, .. }) => name.eq_ignore_ascii_case(kept),
-            (Self::None {} | Self::Basic { .. } | Self::Bearer { .. } | Self::Header { .. }, _) => false,
+            (
+                Self::None {} | Self::Basic { .. } | Self::Bearer { .. } | Self::Header { .. } | Self::Certificate(_),
+                _,
+            ) => false,
         }
     }
 
     /// Returns what is kept, with the secret's place.
     pub(super) fn keep(&self, secret: KeyId) -> Auth {
         match self {
-            Self::None {} => Auth::None,
+            Self::None {} | Self::Certificate(_) => Auth::None,
             Self::Basic { username, .. } => Auth::Basic { username: username.clone(), password: secret },
             Self::Bearer { .. } => Auth::Bearer { token: secret },
             Self::Header { name, .. } => Auth::Header { name: name.clone(), value: secret },
@@ -521,7 +579,7 @@ impl AuthDraft {
     /// Returns the place of the secret in the document.
     pub(super) const fn pointer(&self) -> &'static str {
         match self {
-            Self::None {} => "/auth",
+            Self::None {} | Self::Certificate(_) => "/auth",
             Self::Basic { .. } => "/auth/password",
             Self::Bearer { .. } => "/auth/token",
             Self::Header { .. } => "/auth/value",

@@ -175,7 +175,9 @@ impl Accounts {
             let detail = "the endpoint has rights of its own, which this would change: send them as they are read";
             return Err(Error::Forbidden { missing: Permission::Rights, detail: detail.to_owned() });
         }
+        let certificate = self.asked_certificate(&draft, kept, may.move_secrets)?;
         let auth = self.keep_auth(&mut turn, &draft, kept, may.move_secrets)?;
+        let certificate = certificate.map(|asked| asked.keep(|key| self.keep_secret(&mut turn, key))).transpose()?;
         let mut keys = kept.map(|kept| kept.keys.clone()).unwrap_or_default();
         for scheme in draft.signing.schemes() {
             if !keys.iter().any(|key| key.scheme == *scheme && key.valid_until.is_none()) {
@@ -189,6 +191,7 @@ impl Accounts {
             url: draft.url,
             enabled: draft.enabled,
             auth,
+            certificate,
             signing: draft.signing,
             order: draft.order,
             format: draft.format,
@@ -606,7 +609,7 @@ impl Accounts {
             let bytes = secret.expose().as_bytes().to_vec();
             return Ok(draft.auth.keep(self.keep_secret(turn, bytes)?));
         }
-        if draft.auth == super::AuthDraft::default() {
+        if !draft.auth.has_secret() {
             return Ok(Auth::None);
         }
         let stays = kept.filter(|kept| draft.auth.continues(&kept.auth));

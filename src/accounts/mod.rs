@@ -5,6 +5,7 @@
 //! the keystore, commands name them. Not known here: HTTP, and how anything is delivered.
 
 mod account;
+mod client_certificate;
 mod build;
 mod catalogs;
 mod endpoint;
@@ -47,8 +48,8 @@ pub use self::account::{AccountSettings, Language};
 pub use self::build::{AsOf, Build};
 pub use self::catalogs::{CurrentCatalog, OwnFile};
 pub use self::endpoint::{
-    Auth, AuthDraft, EndpointDraft, EndpointSettings, Format, Halt, NewKey, OnFilterError, Order, ResumeFrom, Signing,
-    SigningKey, Skipped, Sought, StartAt,
+    Auth, AuthDraft, CertificateDraft, EndpointDraft, EndpointSettings, Format, Halt, KeptCertificate, NewKey,
+    OnFilterError, Order, ResumeFrom, Signing, SigningKey, Skipped, Sought, StartAt,
 };
 pub use self::error::Error;
 pub use self::execute::{Condition, May, NewToken, ReplayDraft};
@@ -429,7 +430,8 @@ fn named_secrets(state: &State) -> BTreeSet<KeyId> {
     endpoints
         .flat_map(|endpoint| {
             let settings = &endpoint.settings.value;
-            settings.keys.iter().map(|key| key.id).chain(settings.auth.secret())
+            let certificate = settings.certificate.as_ref().map(|certificate| certificate.key);
+            settings.keys.iter().map(|key| key.id).chain(settings.auth.secret()).chain(certificate)
         })
         .chain([REVISION_KEY, PSEUDONYM_KEY, COMPONENT_KEY])
         .collect()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::endpoint::{Auth, EndpointDraft, Format};
 use super::{Accounts, Credentials, Endpoint, Error};
 use crate::model::{Permission, Timestamp};
-use crate::security::{Secret, Signer, Target};
+use crate::security::{ClientCertificate, Secret, Signer, Target};
 
 /// What a test request depends on.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Rehearsal {
     pub target: Target,
     /// How hooklog shows the receiver who it is.
     pub credentials: Credentials,
+    /// The certificate shown in the TLS handshake.
+    pub certificate: Option<ClientCertificate>,
     /// What the body looks like.
     pub format: Format,
     /// Headers sent beside hooklog's own.
@@ -38,6 +40,7 @@ impl Accounts {
         Ok(Rehearsal {
             target: self.check_url(&settings.url)?,
             credentials: self.credentials(settings)?,
+            certificate: self.client_certificate(settings)?,
             format: settings.format,
             headers: settings.headers.clone(),
             signing: signers.into_iter().map(|(_, signer)| signer).collect(),
@@ -61,7 +64,7 @@ impl Accounts {
         let kept = endpoint.map(|endpoint| &endpoint.settings.value);
         let credentials = match draft.auth.secret() {
             Some(secret) => with_secret(draft, secret.clone()),
-            None if draft.auth == super::AuthDraft::default() => Credentials::None,
+            None if !draft.auth.has_secret() => Credentials::None,
             None => {
                 let stays = kept.filter(|kept| draft.auth.continues(&kept.auth));
                 let Some(kept) = stays else {
@@ -77,9 +80,11 @@ impl Accounts {
         };
         let keys = kept.map(|kept| kept.keys.as_slice()).unwrap_or_default();
         let signers = self.signers_for(draft.signing, keys, now)?;
+        let certificate = self.asked_certificate(draft, kept, may_move_secrets)?;
         Ok(Rehearsal {
             target,
             credentials,
+            certificate: certificate.map(|asked| asked.certificate),
             format: draft.format,
             headers: draft.headers.clone(),
             signing: signers.into_iter().map(|(_, signer)| signer).collect(),

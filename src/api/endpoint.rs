@@ -99,11 +99,17 @@ pub(super) enum ShownAuth {
         username: String,
         /// A password is kept.
         password_set: bool,
+        /// A certificate shown beside it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        certificate: Option<ShownCertificate>,
     },
     /// `Authorization: Bearer`.
     Bearer {
         /// A token is kept.
         token_set: bool,
+        /// A certificate shown beside it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        certificate: Option<ShownCertificate>,
     },
     /// A header of the receiver's choice.
     Header {
@@ -111,7 +117,41 @@ pub(super) enum ShownAuth {
         name: String,
         /// A value is kept.
         value_set: bool,
+        /// A certificate shown beside it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        certificate: Option<ShownCertificate>,
     },
+    /// A client certificate in the TLS handshake.
+    Certificate(ShownCertificate),
+}
+
+/// A client certificate, as it is read.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "ClientCertificate")]
+pub(super) struct ShownCertificate {
+    /// In PEM, the own one first.
+    certificate: String,
+    /// A key is kept.
+    key_set: bool,
+}
+
+impl ShownAuth {
+    fn of(settings: &EndpointSettings) -> Self {
+        let certificate = settings.certificate.as_ref();
+        let certificate = certificate.map(|kept| ShownCertificate { certificate: kept.chain.clone(), key_set: true });
+        match (&settings.auth, certificate) {
+            (Auth::None, None) => Self::None,
+            (Auth::None, Some(certificate)) => Self::Certificate(certificate),
+            (Auth::Basic { username, .. }, certificate) => {
+                Self::Basic { username: username.clone(), password_set: true, certificate }
+            }
+            (Auth::Bearer { .. }, certificate) => Self::Bearer { token_set: true, certificate },
+            (Auth::Header { name, .. }, certificate) => {
+                Self::Header { name: name.clone(), value_set: true, certificate }
+            }
+        }
+    }
 }
 
 impl Shown {
@@ -119,12 +159,7 @@ impl Shown {
         Self {
             url: settings.url.clone(),
             enabled: settings.enabled,
-            auth: match &settings.auth {
-                Auth::None => ShownAuth::None,
-                Auth::Basic { username, .. } => ShownAuth::Basic { username: username.clone(), password_set: true },
-                Auth::Bearer { .. } => ShownAuth::Bearer { token_set: true },
-                Auth::Header { name, .. } => ShownAuth::Header { name: name.clone(), value_set: true },
-            },
+            auth: ShownAuth::of(settings),
             signing: settings.signing,
             order: settings.order,
             format: settings.format,

@@ -130,6 +130,7 @@ pub(super) async fn run(
         endpoint,
         target: rehearsal.target,
         credentials: rehearsal.credentials.into(),
+        certificate: rehearsal.certificate,
         headers: rehearsal.headers,
         content_type: format.content_type(),
         signing,

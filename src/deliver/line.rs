@@ -219,6 +219,7 @@ fn route_settings(
         endpoint: endpoint.name.clone(),
         target,
         credentials: accounts.credentials(settings)?.into(),
+        certificate: accounts.client_certificate(settings)?,
         headers: settings.headers.clone(),
         content_type: settings.format.content_type(),
         signing: accounts

@@ -18,6 +18,8 @@ mod base32;
 mod hex;
 mod revision;
 
+mod certificate;
+
 mod address;
 mod class;
 mod pseudonym;
@@ -28,6 +30,7 @@ mod target;
 mod corpus;
 
 pub use address::{AddressRules, ForbiddenAddress};
+pub use certificate::{ClientCertificate, InvalidCertificate};
 pub use class::{AddressClass, Carried};
 pub use hex::{Hex, read as read_hex};
 pub use key_pair::{KeyPair, PublicKey};

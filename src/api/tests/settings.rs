@@ -100,6 +100,54 @@ async fn a_kept_secret_moves_to_another_host_only_with_the_permission() {
 }
 
 #[tokio::test]
+async fn the_key_of_a_client_certificate_is_kept_never_shown_and_stays_with_its_certificate() {
+    let server = start().await;
+    let mut acme = server.account("acme", &["settings"]).await;
+    let made = || rcgen::generate_simple_self_signed(vec!["hooklog.example".to_owned()]).unwrap();
+    let (ours, other) = (made(), made());
+    let (certificate, key) = (ours.cert.pem(), ours.signing_key.serialize_pem());
+    let auth = json!({ "type": "certificate", "certificate": certificate, "key": key });
+    let put = acme.put(CRM, json!({ "url": "https://a.example/", "auth": auth })).await.expect(201);
+    let shown = json!({ "type": "certificate", "certificate": certificate, "keySet": true });
+    assert_eq!(put["auth"], shown);
+    assert_eq!(acme.put(CRM, put.clone()).await.expect(200)["auth"], shown, "written back as it was read, it stays");
+    // Another certificate of the same key takes its place; one of another key needs that key.
+    let again = rcgen::CertificateParams::new(vec!["hooklog.example".to_owned()]).unwrap();
+    let again = again.self_signed(&ours.signing_key).unwrap().pem();
+    let renewed = acme.patch(CRM, json!({ "auth": { "certificate": again } })).await.expect(200);
+    assert_eq!(renewed["auth"]["certificate"], json!(again));
+    let with = |auth: Value| json!({ "url": "https://a.example/", "auth": auth });
+    for (settings, pointer) in [
+        (with(json!({ "type": "certificate", "certificate": other.cert.pem() })), "/auth/key"),
+        (with(json!({ "type": "certificate", "certificate": "x", "key": key })), "/auth/certificate"),
+        (with(json!({ "type": "certificate", "certificate": certificate, "key": "x" })), "/auth/key"),
+        (
+            with(json!({ "type": "bearer", "token": "t", "certificate": { "certificate": certificate, "key": "x" } })),
+            "/auth/certificate/key",
+        ),
+        (json!({ "url": "http://a.example/", "auth": auth }), "/auth/certificate"),
+    ] {
+        let problem = acme.put(CRM, settings.clone()).await.refused(422, "invalid_request");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{settings}: {problem}");
+        assert!(!problem.to_string().contains("PRIVATE"), "{problem}");
+    }
+    // It is no more used with another host by itself than a password is.
+    let moved = acme.patch(CRM, json!({ "url": "https://b.example/" })).await.refused(403, "forbidden");
+    assert_eq!(moved["missing"], "secrets");
+    // Beside a token, and gone again.
+    let beside = json!({ "type": "bearer", "token": "t", "certificate": { "certificate": certificate, "key": key } });
+    let shown = json!({ "type": "bearer", "tokenSet": true,
+        "certificate": { "certificate": certificate, "keySet": true } });
+    let put = acme.put(CRM, with(beside)).await.expect(200);
+    assert_eq!(put["auth"], shown);
+    let removed = acme.patch(CRM, json!({ "auth": { "certificate": null } })).await.expect(200);
+    assert_eq!(removed["auth"], json!({ "type": "bearer", "tokenSet": true }));
+    let other_key = with(json!({ "type": "certificate", "certificate": certificate }));
+    let gone = acme.put(CRM, other_key).await.refused(422, "invalid_request");
+    assert_eq!(gone["errors"][0]["pointer"], "/auth/key", "what was taken away is not kept");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_an_endpoint_is_named() {
     let server = start().await;
     let mut acme = server.account("acme", &["settings"]).await;

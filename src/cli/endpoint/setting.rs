@@ -50,9 +50,16 @@ pub(super) struct Settings {
     /// Do not send to it; events wait
     #[arg(long)]
     disabled: bool,
-    /// How to show who we are: none, basic:USER:PASSWORD, bearer:TOKEN or header:NAME:VALUE; @FILE for a secret
+    /// How to show who we are: none, basic:USER:PASSWORD, bearer:TOKEN, header:NAME:VALUE or certificate:@CERT:@KEY;
+    /// @FILE for a secret
     #[arg(long, value_name = "HOW")]
     auth: Option<Auth>,
+    /// Show this certificate in the TLS handshake, beside what --auth says: a PEM file, given as @FILE
+    #[arg(long, value_name = "@FILE")]
+    client_certificate: Option<TextOrFile>,
+    /// Its private key: a PEM file, given as @FILE; the one that is kept where left out
+    #[arg(long, value_name = "@FILE", requires = "client_certificate")]
+    client_key: Option<TextOrFile>,
     /// How to sign, as Standard Webhooks has it: v1 (HMAC-SHA256), v1a (Ed25519), both or none
     #[arg(long, value_name = "SCHEME")]
     signing: Option<String>,
@@ -110,6 +117,7 @@ enum Auth {
     Basic { username: String, password: TextOrFile },
     Bearer { token: TextOrFile },
     Header { name: String, value: TextOrFile },
+    Certificate { certificate: TextOrFile, key: TextOrFile },
 }
 
 impl FromStr for Auth {
@@ -127,10 +135,15 @@ impl FromStr for Auth {
             "basic" => pair(rest).map(|(username, password)| Self::Basic { username, password }),
             "bearer" if !rest.is_empty() => Some(Self::Bearer { token: secret(rest) }),
             "header" => pair(rest).map(|(name, value)| Self::Header { name, value }),
+            "certificate" => {
+                pair(rest).map(|(certificate, key)| Self::Certificate { certificate: secret(&certificate), key })
+            }
             _ => None,
         };
         auth.ok_or_else(|| {
-            "expected none, basic:USER:PASSWORD, bearer:TOKEN or header:NAME:VALUE (@FILE for the secret)".to_owned()
+            "expected none, basic:USER:PASSWORD, bearer:TOKEN, header:NAME:VALUE or certificate:@CERT:@KEY (@FILE for \
+             the secret)"
+                .to_owned()
         })
     }
 }
@@ -144,6 +157,9 @@ impl Auth {
             }
             Self::Bearer { token } => json!({"type": "bearer", "token": token.read()?}),
             Self::Header { name, value } => json!({"type": "header", "name": name, "value": value.read()?}),
+            Self::Certificate { certificate, key } => {
+                json!({"type": "certificate", "certificate": certificate.read()?, "key": key.read()?})
+            }
         })
     }
 }
@@ -199,12 +215,27 @@ impl Settings {
         (!self.types.is_empty()).then_some(self.types.as_slice())
     }
 
+    /// Returns what was said of how to show who we are, a certificate beside it included.
+    fn auth(&self) -> Result<Option<Value>, Failure> {
+        let auth = self.auth.as_ref().map(Auth::body).transpose()?;
+        let Some(certificate) = &self.client_certificate else { return Ok(auth) };
+        let mut beside = json!({"certificate": certificate.read()?});
+        if let (Some(beside), Some(key)) = (beside.as_object_mut(), &self.client_key) {
+            beside.insert("key".to_owned(), json!(key.read()?));
+        }
+        let mut auth = auth.unwrap_or_else(|| json!({}));
+        if let Some(auth) = auth.as_object_mut() {
+            auth.insert("certificate".to_owned(), beside);
+        }
+        Ok(Some(auth))
+    }
+
     /// Returns what was said, as members of the API.
     pub(super) fn members(&self) -> Result<Map<String, Value>, Failure> {
         let said = [
             ("url", self.target.clone().map(Value::from)),
             ("enabled", choice(self.enabled, self.disabled).map(Value::from)),
-            ("auth", self.auth.as_ref().map(Auth::body).transpose()?),
+            ("auth", self.auth()?),
             ("signing", self.signing.clone().map(Value::from)),
             ("order", self.order.clone().map(Value::from)),
             ("format", self.format.clone().map(Value::from)),

@@ -161,6 +161,28 @@ async fn an_endpoint_is_set_from_flags_over_a_file() {
 }
 
 #[tokio::test]
+async fn a_client_certificate_is_given_alone_or_beside_another_authentication() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        format!("@{}", folder.path().join(name).display())
+    };
+    let (certificate, key) = (file("c.pem", "CERT"), file("k.pem", "KEY"));
+    let alone = format!("certificate:{certificate}:{key}");
+    let set = ["endpoint", "set", "acme/crm"];
+    let beside = ["--auth", "bearer:t", "--client-certificate", &certificate, "--client-key", &key];
+    for (said, auth) in [
+        (&["--auth", &alone][..], json!({"type": "certificate", "certificate": "CERT", "key": "KEY"})),
+        (&beside, json!({"type": "bearer", "token": "t", "certificate": {"certificate": "CERT", "key": "KEY"}})),
+        (&["--client-certificate", &certificate], json!({"certificate": {"certificate": "CERT"}})),
+    ] {
+        let server = Server::answering(200, r#"{"name": "crm"}"#).await;
+        assert_eq!(against(&server, &[&set, said].concat()).await.exit, 0);
+        assert_eq!(server.asked()[0].json(), json!({"auth": auth}));
+    }
+}
+
+#[tokio::test]
 async fn a_rehearsal_prints_the_request_and_sends_nothing() {
     let server = Server::answering(500, "").await;
     let lines: [(&[&str], &str); 3] = [

@@ -87,7 +87,7 @@ impl Sender {
     pub fn start(options: Options, clock: Clock, metrics: &DeliverMetrics, tasks: &Tasks, stop: Shutdown) -> Self {
         let idle = IdleConnections::new(options.idle_max, options.idle_timeout, clock.clone());
         tasks.spawn(idle.clone().close_when_old(stop.clone()));
-        let tls = options.trust.client_config();
+        let tls = options.trust.client_config(None);
         let metrics = route::AttemptMetrics::new(metrics);
         Self(Arc::new(Shared { clock, resolver: Resolver::of_this_machine(), tls, options, idle, stop, metrics }))
     }
@@ -105,7 +105,7 @@ impl Sender {
     /// # Errors
     /// `forbidden_address` where every present address is refused; `dns_error` or `timeout` where there is none now.
     pub async fn judge(&self, target: Target) -> Result<(), Failure> {
-        let road = Road::new(Arc::clone(&self.0), target);
+        let road = Road::new(Arc::clone(&self.0), target, Arc::clone(&self.0.tls));
         let Ok(addresses) = tokio::time::timeout(JUDGE_WITHIN, road.resolve_anew()).await else {
             let detail = format!("the name servers gave no answer about {}", road.target().authority());
             return Err(Failure::without_answer(AttemptError::Timeout, detail));

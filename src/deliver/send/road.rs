@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 
@@ -20,11 +21,12 @@ use crate::security::{Host, Scheme, Target};
 pub(in crate::deliver) struct Road {
     shared: Arc<Shared>,
     target: Target,
+    tls: Arc<ClientConfig>,
 }
 
 impl Road {
-    pub(super) const fn new(shared: Arc<Shared>, target: Target) -> Self {
-        Self { shared, target }
+    pub(super) const fn new(shared: Arc<Shared>, target: Target, tls: Arc<ClientConfig>) -> Self {
+        Self { shared, target, tls }
     }
 
     /// Returns where it leads.
@@ -79,7 +81,7 @@ impl Road {
         match self.target.scheme() {
             Scheme::Http => Ok(Stream::plain(stream)),
             Scheme::Https => {
-                let stream = tls::handshake(&self.shared.tls, &self.server_name()?, stream).await?;
+                let stream = tls::handshake(&self.tls, &self.server_name()?, stream).await?;
                 Ok(Stream::tls(stream))
             }
         }

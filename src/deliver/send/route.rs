@@ -24,7 +24,7 @@ use super::road::in_words;
 use super::{Answer, Connection, Road, Shared};
 use crate::deliver::outcome::{AttemptError, AttemptOutcome, DELIVERED, Failure};
 use crate::model::{AccountName, EndpointName, Timestamp};
-use crate::security::Target;
+use crate::security::{ClientCertificate, Target};
 use crate::telemetry::{DeliverMetrics, OutcomeLabel};
 
 /// Everything of an endpoint's settings that its requests depend on.
@@ -38,6 +38,8 @@ pub struct RouteSettings {
     pub target: Target,
     /// How hooklog shows the receiver who it is.
     pub credentials: Credentials,
+    /// The certificate shown in the TLS handshake.
+    pub certificate: Option<ClientCertificate>,
     /// Headers sent with every request beside hooklog's own.
     pub headers: BTreeMap<String, String>,
     /// The media type of the bodies.
@@ -98,7 +100,11 @@ impl Route {
     pub(super) fn new(shared: Arc<Shared>, settings: RouteSettings) -> Result<Self, InvalidRoute> {
         let template = Template::new(&settings)?;
         let pool = shared.idle.pool(settings.connections_max);
-        let road = Road::new(Arc::clone(&shared), settings.target);
+        let tls = match &settings.certificate {
+            Some(certificate) => shared.options.trust.client_config(Some(certificate)),
+            None => Arc::clone(&shared.tls),
+        };
+        let road = Road::new(Arc::clone(&shared), settings.target, tls);
         Ok(Self(Arc::new(Inner { shared, road, template, pool, timeout: settings.timeout })))
     }
 

@@ -15,6 +15,7 @@ use crate::accounts::RightsStamp;
 use crate::deliver::outcome::{AttemptError, AttemptOutcome, Verdict};
 use crate::model::{AccountName, Attempt, EndpointName, EventId, EventType, Offset, Timestamp};
 use crate::runtime::shutdown;
+use crate::security::ClientCertificate;
 use crate::telemetry::Metrics;
 
 /// A receiver that reads a request and then says `answer`, on every connection anew.
@@ -95,6 +96,10 @@ fn sender(allow: &[&str], trust: Trust) -> Sender {
 }
 
 fn route(sender: &Sender, url: &str) -> Route {
+    route_showing(sender, url, None)
+}
+
+fn route_showing(sender: &Sender, url: &str, certificate: Option<ClientCertificate>) -> Route {
     // Saved when loopback was allowed; whether it may be connected to is judged anew by the sender's rules.
     let lenient = AddressRules::new(vec!["127.0.0.0/8".parse().unwrap()]);
     let settings = RouteSettings {
@@ -105,6 +110,7 @@ fn route(sender: &Sender, url: &str) -> Route {
         headers: BTreeMap::new(),
         content_type: "application/json",
         signing: Vec::new(),
+        certificate,
         timeout: Duration::from_millis(700),
         connections_max: 4,
     };
@@ -226,14 +232,30 @@ async fn a_connection_that_died_while_idle_is_replaced_and_not_counted() {
 
 /// Starts a receiver that speaks TLS with this certificate; returns its port.
 async fn tls_receiver(certificate: rustls::pki_types::CertificateDer<'static>, key: Vec<u8>) -> u16 {
+    tls_receiver_of(certificate, key, None, &[&rustls::version::TLS13, &rustls::version::TLS12]).await
+}
+
+/// A receiver that lets in only who shows a certificate by this authority, where there is one.
+async fn tls_receiver_of(
+    certificate: rustls::pki_types::CertificateDer<'static>,
+    key: Vec<u8>,
+    authority: Option<rustls::pki_types::CertificateDer<'static>>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> u16 {
     let key = rustls::pki_types::PrivateKeyDer::try_from(key).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
+    let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider));
+    let builder = builder.with_protocol_versions(versions).unwrap();
+    let builder = match authority {
+        Some(authority) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(authority).unwrap();
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let config = builder.with_single_cert(vec![certificate], key).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -278,4 +300,44 @@ async fn a_certificate_of_the_end_of_time_is_told_like_any_other() {
     let sender = sender(&["127.0.0.0/8"], Trust::of([certificate]));
     let outcome = route(&sender, &format!("https://localhost:{port}/in")).send(&message()).await.outcome;
     assert_eq!(outcome.error(), Some(AttemptError::TlsError), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_receiver_that_asks_who_we_are_is_shown_the_certificate_of_its_endpoint() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let server = made.cert.der().clone();
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "an authority");
+    let authority = rcgen::CertifiedIssuer::self_signed(parameters, authority_key).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec!["hooklog.example".to_owned()]).unwrap();
+    parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let certificate = parameters.signed_by(&key, &authority).unwrap();
+    let ours = ClientCertificate::parse(&certificate.pem(), &key.serialize_pem()).unwrap();
+    let stranger = rcgen::generate_simple_self_signed(vec!["other".to_owned()]).unwrap();
+    let stranger = ClientCertificate::parse(&stranger.cert.pem(), &stranger.signing_key.serialize_pem()).unwrap();
+
+    let sender = sender(&["127.0.0.0/8"], Trust::of([server.clone()]));
+    // In TLS 1.3 the refusal comes after the handshake, in 1.2 within it.
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let authority = authority.der().clone();
+        let port = tls_receiver_of(server.clone(), made.signing_key.serialize_der(), Some(authority), &[version]).await;
+        let url = format!("https://localhost:{port}/in");
+        let outcome = async |shown: Option<&ClientCertificate>| {
+            route_showing(&sender, &url, shown.cloned()).send(&message()).await.outcome
+        };
+        assert_eq!(outcome(Some(&ours)).await.verdict(), Verdict::Delivered, "{version:?}");
+        for (shown, expected) in [(None, "client certificate"), (Some(&stranger), "does not accept")] {
+            let refused = outcome(shown).await;
+            assert_eq!(refused.verdict(), Verdict::EndpointInTrouble, "{version:?}: {refused:?}");
+            let AttemptOutcome::Failed(failure) = refused else { panic!("{version:?}") };
+            assert_eq!(failure.error, AttemptError::TlsError, "{version:?}: {}", failure.detail);
+            assert!(failure.detail.contains(expected), "{version:?}: {}", failure.detail);
+        }
+        // Whoever has no certificate to show is not known by another's session.
+        assert_eq!(outcome(Some(&ours)).await.verdict(), Verdict::Delivered);
+        assert_ne!(outcome(None).await.verdict(), Verdict::Delivered);
+    }
 }

@@ -7,14 +7,17 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, InvalidMessage, RootCertStore};
+use rustls::sign::SingleCertAndKey;
+use rustls::{AlertDescription, CertificateError, ClientConfig, InvalidMessage, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::deliver::outcome::{AttemptError, Failure};
 use crate::model::Timestamp;
+use crate::security::ClientCertificate;
 
 /// The authorities whose certificates are believed.
 #[derive(Clone)]
@@ -42,14 +45,23 @@ impl Trust {
         Self(Arc::new(roots))
     }
 
-    /// Returns what every TLS connection is made with.
-    pub(super) fn client_config(&self) -> Arc<ClientConfig> {
+    /// Returns what TLS connections are made with: one for all that show no certificate, one for each that does.
+    pub(super) fn client_config(&self, certificate: Option<&ClientCertificate>) -> Arc<ClientConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .expect("ring has suites for both versions")
-            .with_root_certificates(Arc::clone(&self.0))
-            .with_no_client_auth();
+            .with_root_certificates(Arc::clone(&self.0));
+        let mut config = match certificate {
+            Some(certificate) => {
+                let shown = SingleCertAndKey::from(certificate.certified_key());
+                let mut config = builder.with_client_cert_resolver(Arc::new(shown));
+                // It leads to one receiver.
+                config.resumption = Resumption::in_memory_sessions(SESSIONS_OF_ONE);
+                config
+            }
+            None => builder.with_no_client_auth(),
+        };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Arc::new(config)
     }
@@ -102,12 +114,30 @@ pub(super) fn in_words(problem: &rustls::Error, name: &str) -> String {
         rustls::Error::PeerIncompatible(what) => {
             format!("{name} and hooklog have no TLS version or cipher in common ({what:?}): TLS 1.2 or 1.3 is needed")
         }
-        rustls::Error::AlertReceived(alert) => {
-            format!("{name} refused the TLS handshake ({alert:?})")
-        }
+        rustls::Error::AlertReceived(alert) => of_alert(*alert, name),
         rustls::Error::NoCertificatesPresented => format!("{name} showed no certificate"),
         // The list is open, and what is left of it are details of the protocol.
         other => format!("the TLS handshake with {name} failed: {other}"),
+    }
+}
+
+/// Says why the receiver has refused us.
+fn of_alert(alert: AlertDescription, name: &str) -> String {
+    match alert {
+        AlertDescription::CertificateRequired => {
+            format!("{name} asks for a client certificate, and the endpoint shows none: give its auth a certificate")
+        }
+        AlertDescription::UnknownCA
+        | AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::AccessDenied => {
+            format!("{name} does not accept the client certificate that the endpoint shows, or misses one ({alert:?})")
+        }
+        // The list is open, and what is left of it are details of the protocol.
+        other => format!("{name} refused the TLS handshake ({other:?})"),
     }
 }
 
@@ -154,3 +184,4 @@ fn day(time: UnixTime) -> String {
 }
 
 const NAMES_MAX: usize = 3;
+const SESSIONS_OF_ONE: usize = 4;
