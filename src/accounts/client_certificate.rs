@@ -3,7 +3,8 @@
 //! The certificate is a setting that anybody may read who reads settings; its key is a secret in the keystore. A key
 //! that is left out stays, as long as it belongs to the certificate.
 
-use super::endpoint::{EndpointDraft, EndpointSettings, KeptCertificate};
+use super::auth::KeptCertificate;
+use super::endpoint::{EndpointDraft, EndpointSettings};
 use super::{Accounts, Error, KeyId};
 use crate::model::Permission;
 use crate::security::{ClientCertificate, InvalidCertificate, Scheme, Secret};

@@ -11,11 +11,12 @@ use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::auth::{Auth, AuthDraft, KeptCertificate};
 use super::keystore::KeyId;
 use super::rights::{RightsDraft, RightsSettings, TypeName, pointer};
 use crate::model::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_PER_ENDPOINT_MAX, TYPES_PER_ENDPOINT_MAX};
 use crate::model::{EndpointId, EndpointName, Offset, Position, Timestamp};
-use crate::security::{Secret, SignatureScheme, Signer};
+use crate::security::{SignatureScheme, Signer};
 
 /// How requests are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -110,70 +111,6 @@ pub enum ResumeFrom {
     Now,
 }
 
-/// How hooklog shows a receiver who it is, as written: a secret that is left out stays.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case", rename_all_fields = "camelCase", tag = "type", deny_unknown_fields)]
-pub enum AuthDraft {
-    /// Not at all.
-    None {},
-    /// `Authorization: Basic`.
-    Basic {
-        /// The login.
-        username: String,
-        /// The password; stays where it is left out.
-        password: Option<Secret<String>>,
-        /// Added on reading, ignored on writing.
-        #[serde(default, rename = "passwordSet")]
-        _password_set: Option<bool>,
-        /// A certificate shown beside it, over `https`.
-        certificate: Option<CertificateDraft>,
-    },
-    /// `Authorization: Bearer`.
-    Bearer {
-        /// The token; stays where it is left out.
-        token: Option<Secret<String>>,
-        /// Added on reading, ignored on writing.
-        #[serde(default, rename = "tokenSet")]
-        _token_set: Option<bool>,
-        /// A certificate shown beside it, over `https`.
-        certificate: Option<CertificateDraft>,
-    },
-    /// A header of the receiver's choice.
-    Header {
-        /// Its name.
-        name: String,
-        /// Its value; stays where it is left out.
-        value: Option<Secret<String>>,
-        /// Added on reading, ignored on writing.
-        #[serde(default, rename = "valueSet")]
-        _value_set: Option<bool>,
-        /// A certificate shown beside it, over `https`.
-        certificate: Option<CertificateDraft>,
-    },
-    /// A client certificate in the TLS handshake, over `https`.
-    Certificate(CertificateDraft),
-}
-
-/// A client certificate, as written.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(rename = "ClientCertificateDraft")]
-pub struct CertificateDraft {
-    /// In PEM: the own certificate, and behind it those that lead to its authority.
-    pub certificate: String,
-    /// Its private key in PEM, without a passphrase; stays where it is left out.
-    pub key: Option<Secret<String>>,
-    /// Added on reading, ignored on writing.
-    #[serde(default, rename = "keySet")]
-    _key_set: Option<bool>,
-}
-
-impl Default for AuthDraft {
-    fn default() -> Self {
-        Self::None {}
-    }
-}
-
 /// What may be written of an endpoint; what is left out takes its default, secrets excepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -232,54 +169,6 @@ pub struct EndpointDraft {
     /// The last event before a new endpoint's first, once that was found out.
     #[serde(skip)]
     pub after: Option<Offset>,
-}
-
-/// How hooklog shows a receiver who it is, as kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", rename_all_fields = "camelCase", tag = "type")]
-pub enum Auth {
-    /// Not at all.
-    None,
-    /// `Authorization: Basic`.
-    Basic {
-        /// The login.
-        username: String,
-        /// Where the password is.
-        password: KeyId,
-    },
-    /// `Authorization: Bearer`.
-    Bearer {
-        /// Where the token is.
-        token: KeyId,
-    },
-    /// A header of the receiver's choice.
-    Header {
-        /// Its name.
-        name: String,
-        /// Where its value is.
-        value: KeyId,
-    },
-}
-
-impl Auth {
-    /// Returns where the secret part is.
-    #[must_use]
-    pub const fn secret(&self) -> Option<KeyId> {
-        match self {
-            Self::None => None,
-            Self::Basic { password: id, .. } | Self::Bearer { token: id } | Self::Header { value: id, .. } => Some(*id),
-        }
-    }
-}
-
-/// A client certificate, as kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct KeptCertificate {
-    /// In PEM, the own one first.
-    pub chain: String,
-    /// Where its private key is.
-    pub key: KeyId,
 }
 
 /// One of the keys that requests are signed with.
@@ -454,22 +343,7 @@ impl EndpointDraft {
         }
         check_age("/maxAgeMs", self.max_age_ms)?;
         self.check_headers()?;
-        match &self.auth {
-            // Certificates are checked with their keys, of which one may be kept.
-            AuthDraft::None {} | AuthDraft::Certificate(_) => Ok(()),
-            AuthDraft::Basic { username, password, .. } => {
-                if username.contains(':') || !is_header_text(username) {
-                    let detail = "a user name has no colon and no control characters".to_owned();
-                    return Err(Error::invalid("/auth/username", detail));
-                }
-                check_secret("/auth/password", password.as_ref())
-            }
-            AuthDraft::Bearer { token, .. } => check_secret("/auth/token", token.as_ref()),
-            AuthDraft::Header { name, value, .. } => {
-                check_header_name("/auth/name", name)?;
-                check_secret("/auth/value", value.as_ref())
-            }
-        }
+        self.auth.check()
     }
 
     /// Reads the types that the endpoint asks for.
@@ -523,70 +397,6 @@ impl EndpointDraft {
     }
 }
 
-impl AuthDraft {
-    /// Returns the secret that the draft brings.
-    pub(super) const fn secret(&self) -> Option<&Secret<String>> {
-        match self {
-            Self::None {} | Self::Certificate(_) => None,
-            Self::Basic { password: secret, .. }
-            | Self::Bearer { token: secret, .. }
-            | Self::Header { value: secret, .. } => secret.as_ref(),
-        }
-    }
-
-    /// Returns whether there is a secret part beside a certificate's key.
-    pub(super) const fn has_secret(&self) -> bool {
-        !matches!(self, Self::None {} | Self::Certificate(_))
-    }
-
-    /// Returns the client certificate, and the place it has in the document.
-    pub(super) const fn certificate(&self) -> Option<(&'static str, &CertificateDraft)> {
-        match self {
-            Self::None {} => None,
-            Self::Certificate(certificate) => Some(("/auth", certificate)),
-            Self::Basic { certificate, .. } | Self::Bearer { certificate, .. } | Self::Header { certificate, .. } => {
-                match certificate {
-                    Some(certificate) => Some(("/auth/certificate", certificate)),
-                    None => None,
-                }
-            }
-        }
-    }
-
-    /// Returns whether a kept secret can stay: the same kind of authentication for the same name.
-    pub(super) fn continues(&self, kept: &Auth) -> bool {
-        match (self, kept) {
-            (Self::Basic { username, .. }, Auth::Basic { username: kept, .. }) => username == kept,
-            (Self::Bearer { .. }, Auth::Bearer { .. }) => true,
-            (Self::Header { name, .. }, Auth::Header { name: kept, .. }) => name.eq_ignore_ascii_case(kept),
-            (
-                Self::None {} | Self::Basic { .. } | Self::Bearer { .. } | Self::Header { .. } | Self::Certificate(_),
-                _,
-            ) => false,
-        }
-    }
-
-    /// Returns what is kept, with the secret's place.
-    pub(super) fn keep(&self, secret: KeyId) -> Auth {
-        match self {
-            Self::None {} | Self::Certificate(_) => Auth::None,
-            Self::Basic { username, .. } => Auth::Basic { username: username.clone(), password: secret },
-            Self::Bearer { .. } => Auth::Bearer { token: secret },
-            Self::Header { name, .. } => Auth::Header { name: name.clone(), value: secret },
-        }
-    }
-
-    /// Returns the place of the secret in the document.
-    pub(super) const fn pointer(&self) -> &'static str {
-        match self {
-            Self::None {} | Self::Certificate(_) => "/auth",
-            Self::Basic { .. } => "/auth/password",
-            Self::Bearer { .. } => "/auth/token",
-            Self::Header { .. } => "/auth/value",
-        }
-    }
-}
-
 fn check_age(pointer: &str, ms: Option<u64>) -> Result<(), Error> {
     match ms {
         Some(ms) if !(AGE_MS_MIN..=AGE_MS_MAX).contains(&ms) => {
@@ -596,16 +406,7 @@ fn check_age(pointer: &str, ms: Option<u64>) -> Result<(), Error> {
     }
 }
 
-fn check_secret(pointer: &str, secret: Option<&Secret<String>>) -> Result<(), Error> {
-    match secret {
-        Some(secret) if secret.expose().is_empty() || !is_header_text(secret.expose()) => {
-            Err(Error::invalid(pointer, "a secret is visible text and not empty".to_owned()))
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-fn check_header_name(pointer: &str, name: &str) -> Result<(), Error> {
+pub(super) fn check_header_name(pointer: &str, name: &str) -> Result<(), Error> {
     let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
         return Err(Error::invalid(pointer, format!("{name:?} is no name of a header")));
     };
@@ -617,7 +418,7 @@ fn check_header_name(pointer: &str, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_header_text(text: &str) -> bool {
+pub(super) fn is_header_text(text: &str) -> bool {
     text.len() <= HEADER_VALUE_BYTES_MAX && HeaderValue::from_str(text).is_ok()
 }
 

@@ -12,8 +12,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::account::{AccountSettings, StoredAccount};
+use super::auth::Auth;
 use super::endpoint::{
-    Auth, EndpointDraft, EndpointSettings, Halt, NewKey, ResumeFrom, SigningKey, Skipped, Sought, StoredEndpoint,
+    EndpointDraft, EndpointSettings, Halt, NewKey, ResumeFrom, SigningKey, Skipped, Sought, StoredEndpoint,
 };
 use super::job::{JobState, ReplaySettings};
 use super::state::{Account, COMMAND_VERSION, Endpoint, Revised};

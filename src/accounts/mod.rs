@@ -5,6 +5,7 @@
 //! the keystore, commands name them. Not known here: HTTP, and how anything is delivered.
 
 mod account;
+mod auth;
 mod client_certificate;
 mod build;
 mod catalogs;
@@ -45,11 +46,12 @@ use crate::security::{
 };
 
 pub use self::account::{AccountSettings, Language};
+pub use self::auth::{Auth, AuthDraft, CertificateDraft, KeptCertificate};
 pub use self::build::{AsOf, Build};
 pub use self::catalogs::{CurrentCatalog, OwnFile};
 pub use self::endpoint::{
-    Auth, AuthDraft, CertificateDraft, EndpointDraft, EndpointSettings, Format, Halt, KeptCertificate, NewKey,
-    OnFilterError, Order, ResumeFrom, Signing, SigningKey, Skipped, Sought, StartAt,
+    EndpointDraft, EndpointSettings, Format, Halt, NewKey, OnFilterError, Order, ResumeFrom, Signing, SigningKey,
+    Skipped, Sought, StartAt,
 };
 pub use self::error::Error;
 pub use self::execute::{Condition, May, NewToken, ReplayDraft};

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use super::endpoint::{Auth, EndpointDraft, Format};
+use super::auth::Auth;
+use super::endpoint::{EndpointDraft, Format};
 use super::{Accounts, Credentials, Endpoint, Error};
 use crate::model::{Permission, Timestamp};
 use crate::security::{ClientCertificate, Secret, Signer, Target};
