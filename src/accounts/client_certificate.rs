@@ -12,7 +12,6 @@ use crate::security::{ClientCertificate, InvalidCertificate, Scheme, Secret};
 /// A certificate as a draft asks for it, checked.
 pub(super) struct AskedCertificate {
     pub(super) certificate: ClientCertificate,
-    chain: String,
     key: AskedKey,
 }
 
@@ -32,7 +31,7 @@ impl AskedCertificate {
             AskedKey::Kept(id) => id,
             AskedKey::Given(key) => keep_secret(key.into_exposed().into_bytes())?,
         };
-        Ok(KeptCertificate { chain: self.chain, key })
+        Ok(KeptCertificate { chain: self.certificate.chain(), key })
     }
 }
 
@@ -66,6 +65,9 @@ impl Accounts {
             let detail = format!("is longer than {CERTIFICATE_BYTES_MAX} bytes");
             return Err(Error::invalid(&format!("{pointer}/certificate"), detail));
         }
+        if asked.key.as_ref().is_some_and(|key| key.expose().len() > KEY_BYTES_MAX) {
+            return Err(Error::invalid(&format!("{pointer}/key"), format!("is longer than {KEY_BYTES_MAX} bytes")));
+        }
         let stays = kept.and_then(|kept| Some((kept, kept.certificate.as_ref()?)));
         let (text, key) = match (&asked.key, stays) {
             (Some(given), _) => (given.clone(), AskedKey::Given(given.clone())),
@@ -84,14 +86,16 @@ impl Accounts {
         };
         let certificate = ClientCertificate::parse(&asked.certificate, text.expose()).map_err(|problem| {
             let member = match problem {
-                InvalidCertificate::Certificate => "certificate",
+                InvalidCertificate::Certificate | InvalidCertificate::Other => "certificate",
                 InvalidCertificate::Key | InvalidCertificate::Mismatch => "key",
             };
             Error::invalid(&format!("{pointer}/{member}"), problem.to_string())
         })?;
-        Ok(Some(AskedCertificate { certificate, chain: asked.certificate.clone(), key }))
+        Ok(Some(AskedCertificate { certificate, key }))
     }
 }
 
 /// Four certificates of the longest usual kind.
 const CERTIFICATE_BYTES_MAX: usize = 16 << 10;
+/// An RSA key of 8,192 bits has 6,500.
+const KEY_BYTES_MAX: usize = 8 << 10;

@@ -34,7 +34,7 @@ pub enum Signing {
 }
 
 impl Signing {
-    /// Returns the schemes of a request's signatures, in the order in which they stand in the header.
+    /// Returns the schemes of a request's signatures.
     #[must_use]
     pub const fn schemes(self) -> &'static [SignatureScheme] {
         match self {
@@ -132,7 +132,7 @@ pub struct EndpointDraft {
     /// What the body of a request looks like.
     #[serde(default)]
     pub format: Format,
-    /// Requests under way at once, 1 to 256.
+    /// Requests under way at once at most, 1 to 256; fewer while there is little room beside other endpoints.
     #[serde(default = "default_max_in_flight")]
     pub max_in_flight: u32,
     /// Requests a second at most, spaced evenly, retries and replays among them; no limit where left out.
@@ -235,7 +235,7 @@ pub struct EndpointSettings {
     pub headers: BTreeMap<String, String>,
     /// The endpoint receives what comes after this offset.
     pub after: Offset,
-    /// The keys that requests are signed with, newest first.
+    /// The keys that requests are signed with, of each scheme the newest first.
     pub keys: Vec<SigningKey>,
     /// Why nothing is sent at the moment, and since when.
     pub halt: Option<(Halt, Timestamp)>,
@@ -481,6 +481,19 @@ mod tests {
         check(r#"{"url": "https://x", "auth": {"type": "basic", "username": "a:b"}}"#, Err("/auth/username"));
         check(r#"{"url": "https://x", "auth": {"type": "bearer", "token": ""}}"#, Err("/auth/token"));
         check(r#"{"url": "https://x", "auth": {"type": "header", "name": "Host", "value": "x"}}"#, Err("/auth/name"));
+    }
+
+    #[test]
+    fn a_command_of_a_program_before_this_one_is_read_as_it_always_was() {
+        let written = r#"{"id": 7, "settings": {"url": "https://x.example/", "enabled": true,
+            "auth": {"type": "basic", "username": "u", "password": 5}, "signing": "v1", "order": "by_key",
+            "format": "envelope", "maxInFlight": 16, "timeoutMs": null, "headers": {}, "after": 3,
+            "keys": [{"id": 4, "createdAt": "2026-03-02T09:14:07.512Z", "validUntil": null}], "halt": null}}"#;
+        let read: StoredEndpoint = serde_json::from_str(written).expect("what is in the log can be read");
+        let settings = read.settings.expect("it was not deleted");
+        assert_eq!(settings.keys[0].scheme, SignatureScheme::V1);
+        assert_eq!((settings.rate_per_second, settings.certificate, settings.seek), (None, None, None));
+        assert_eq!(settings.auth, Auth::Basic { username: "u".to_owned(), password: KeyId(5) });
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub struct ReplayDraft {
     pub from: Offset,
     /// The offset behind the last.
     pub to: Offset,
+    /// Requests a second at most.
+    pub rate_per_second: Option<NonZeroU32>,
 }
 
 /// What the writer of an endpoint may do beyond writing settings.
@@ -483,6 +485,7 @@ impl Accounts {
             endpoint_name: endpoint.name.clone(),
             from: draft.from,
             to: draft.to,
+            rate_per_second: draft.rate_per_second,
             state: JobState::Queued,
             created_at: self.now(),
             created_by: who.label(),
@@ -507,7 +510,11 @@ impl Accounts {
         let missing = || Error::NotFound { what: "replay", id: id.to_string() };
         let owner = self.account_by_id(account).ok_or_else(missing)?;
         let replay = owner.replays.get(&id).ok_or_else(missing)?;
-        if replay.value.state.is_over() || replay.value.state == state {
+        let present = replay.value.state;
+        // What begins by itself does not end a pause that a person has asked for meanwhile.
+        let begins = state == JobState::Running && present != JobState::Queued;
+        let resumes = state == JobState::Queued && present != JobState::Paused;
+        if present.is_over() || present == state || begins || resumes {
             return Ok(replay.clone());
         }
         let settings = ReplaySettings { state, problem, ..replay.value.clone() };
@@ -632,7 +639,7 @@ impl Accounts {
     }
 
     fn keep_key(&self, turn: &mut Executor, signer: &Signer) -> Result<SigningKey, Error> {
-        let id = self.keep_secret(turn, signer.expose_bytes().to_vec())?;
+        let id = self.keep_secret(turn, signer.expose_bytes())?;
         Ok(SigningKey { id, scheme: signer.scheme(), created_at: self.now(), valid_until: None })
     }
 

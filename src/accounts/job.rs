@@ -1,5 +1,7 @@
 //! Jobs: what was asked for. How far one has got is an outcome and stands elsewhere.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{EndpointId, EndpointName, Offset, Timestamp};
@@ -12,6 +14,8 @@ pub enum JobState {
     Queued,
     /// Works.
     Running,
+    /// Stands still until a person resumes it.
+    Paused,
     /// Came to its end.
     Completed,
     /// Was ended by a person, or its endpoint is gone.
@@ -25,7 +29,7 @@ impl JobState {
     #[must_use]
     pub const fn is_over(self) -> bool {
         match self {
-            Self::Queued | Self::Running => false,
+            Self::Queued | Self::Running | Self::Paused => false,
             Self::Completed | Self::Cancelled | Self::Failed => true,
         }
     }
@@ -45,6 +49,9 @@ pub struct ReplaySettings {
     pub from: Offset,
     /// The offset behind the last.
     pub to: Offset,
+    /// Requests a second at most; no limit of its own where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<NonZeroU32>,
     /// How it stands.
     pub state: JobState,
     /// When it was asked for.

@@ -159,6 +159,7 @@ pub(super) fn not_cancellable(state: JobState) -> Problem {
     let word = match state {
         JobState::Queued => "queued",
         JobState::Running => "running",
+        JobState::Paused => "paused",
         JobState::Completed => "completed",
         JobState::Cancelled => "cancelled",
         JobState::Failed => "failed",

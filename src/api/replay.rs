@@ -3,6 +3,7 @@
 //! Not the delivering. How far the running one has got is what delivery says; of one that is over, what its
 //! attempts say, as long as they are kept.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use super::stretch::Stretch;
 use crate::accounts::{Account, JobState, ReplayDraft, ReplaySettings, Revised};
 use crate::log::{Course, Handle};
 use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{AccountId, EndpointName, Offset, Timestamp};
+use crate::model::{AccountId, EndpointName, Offset};
 use crate::web::{Code, Input, Problem};
 
 /// A replay to be made.
@@ -32,6 +33,9 @@ pub(super) struct Request {
     from: Point,
     /// Where it ends; this is not included. The head where nothing is said.
     to: Option<Point>,
+    /// Requests a second at most, spaced evenly; no limit of its own where nothing is said.
+    #[serde(rename = "ratePerSecond")]
+    rate_per_second: Option<u32>,
 }
 
 impl Input for Request {
@@ -51,6 +55,8 @@ pub(super) struct View {
     from: Place,
     /// The offset behind the last.
     to: Place,
+    /// Requests a second at most; null where it has no limit of its own.
+    rate_per_second: Option<u32>,
 }
 
 /// What became of a replay's events. Numbers that are no longer known are null.
@@ -83,9 +89,7 @@ impl From<ReplayProgress> for Counts {
 }
 
 impl View {
-    fn of(replay: &Revised<ReplaySettings>, counts: Counts, now: Timestamp) -> Self {
-        let settings = &replay.value;
-        let is_running = settings.state == JobState::Running;
+    fn of(settings: &ReplaySettings, counts: Counts, eta_ms: Option<u64>) -> Self {
         let left = counts.remaining.unwrap_or(counts.matched);
         let done = Done { done: counts.matched.saturating_sub(left), all: counts.matched };
         let (code, title) = JobKind::Replay.failed();
@@ -98,12 +102,13 @@ impl View {
                 counts,
                 created_by: settings.created_by.clone(),
                 created_at: settings.created_at,
-                eta_ms: counts.remaining.filter(|_| is_running).and_then(|_| done.eta_ms(now.since(replay.at))),
+                eta_ms: eta_ms.filter(|_| settings.state == JobState::Running),
                 problem: settings.problem.clone().map(|detail| JobProblem { code, title, detail }),
             },
             endpoint: settings.endpoint_name.clone(),
             from: Place { offset: settings.from },
             to: Place { offset: settings.to },
+            rate_per_second: settings.rate_per_second.map(NonZeroU32::get),
         }
     }
 }
@@ -116,9 +121,13 @@ pub(super) async fn create(call: Call, Json(request): Json<Request>) -> Result<C
             return Err(invalid(&format!("{pointer}/offset"), "offsets begin with 1"));
         }
     }
+    if request.rate_per_second == Some(0) {
+        return Err(invalid("/ratePerSecond", "is at least 1; leave it out for none, or pause the replay"));
+    }
     let (id, from, to) = (account.id, request.from, request.to);
     let stretch = call.look_up(move |log| Stretch::resolve(log, id, Some(from), to)).await?;
-    let draft = ReplayDraft { endpoint: request.endpoint, from: stretch.from, to: stretch.to };
+    let (endpoint, rate_per_second) = (request.endpoint, request.rate_per_second.and_then(NonZeroU32::new));
+    let draft = ReplayDraft { endpoint, from: stretch.from, to: stretch.to, rate_per_second };
     let replay = call.api.accounts.create_replay(&account.name, draft, &call.who()?).await;
     let replay = replay.map_err(|error| call.refused(error))?;
     let location = format!("/api/v1/accounts/{}/replays/{}", account.name, replay.value.id);
@@ -150,14 +159,31 @@ pub(super) async fn cancel(call: Call, Optional(Nothing {}): Optional<Nothing>) 
     if present.value.state.is_over() {
         return Err(not_cancellable(present.value.state));
     }
-    let (id, state) = (present.value.id, JobState::Cancelled);
+    set(&call, &account, present.value.id, JobState::Cancelled).await
+}
+
+/// Lets nothing of a replay begin any more; what is on its way ends.
+pub(super) async fn pause(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<View>, Problem> {
+    let account = call.account()?;
+    let present = replay(&call, &account)?;
+    set(&call, &account, present.value.id, JobState::Paused).await
+}
+
+/// Goes on with a replay that was paused; one that was not stays as it is.
+pub(super) async fn resume(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<View>, Problem> {
+    let account = call.account()?;
+    let present = replay(&call, &account)?;
+    set(&call, &account, present.value.id, JobState::Queued).await
+}
+
+async fn set(call: &Call, account: &Arc<Account>, id: u64, state: JobState) -> Result<Read<View>, Problem> {
     let set = call.api.accounts.set_replay_state(account.id, id, state, None, &call.who()?).await;
     let replay = set.map_err(|error| call.refused(error))?;
     // It may have come to its end while this request was on its way.
-    if replay.value.state != JobState::Cancelled {
+    if replay.value.state.is_over() && replay.value.state != state {
         return Err(not_cancellable(replay.value.state));
     }
-    view(&call, &account, &replay, &mut { ROWS_OF_ONE_MAX }).await.map(Read)
+    view(call, account, &replay, &mut { ROWS_OF_ONE_MAX }).await.map(Read)
 }
 
 fn replay(call: &Call, account: &Account) -> Result<Revised<ReplaySettings>, Problem> {
@@ -174,9 +200,11 @@ async fn view(
     budget: &mut usize,
 ) -> Result<View, Problem> {
     let settings = &replay.value;
-    let counts = match running(call, settings).await {
+    let progress = running(call, settings).await;
+    let eta_ms = progress.and_then(|progress| progress.eta_ms);
+    let counts = match progress {
         Some(progress) => progress.into(),
-        None if settings.state == JobState::Queued => Counts {
+        None if !settings.state.is_over() => Counts {
             matched: length(settings),
             delivered: Some(0),
             given_up: Some(0),
@@ -185,7 +213,7 @@ async fn view(
         },
         None => ended(call, account.id, settings.clone(), budget).await?,
     };
-    Ok(View::of(replay, counts, call.now()))
+    Ok(View::of(settings, counts, eta_ms))
 }
 
 /// Asks delivery how far a replay has got; nothing where it does not run.

@@ -359,6 +359,18 @@ fn replay_routes() -> Vec<Route> {
             .fails_with(&[Code::EndpointNotFound, Code::RangeExpired]),
         Route::reads(at!(A "/replays"), REPLAY, "List replays, the newest first", replay::list),
         Route::reads(at!(A "/replays/{id}"), REPLAY, "Return a replay", replay::get).fails_with(&[Code::JobNotFound]),
+        Route::writes(Method::POST, at!(A "/replays/{id}/pause"), REPLAY, "Pause a replay", replay::pause)
+            .says("Nothing of it begins any more until it is resumed; others of its endpoint wait behind it.")
+            .fails_with(&[Code::JobNotFound, Code::JobNotCancellable]),
+        Route::writes(
+            Method::POST,
+            at!(A "/replays/{id}/resume"),
+            REPLAY,
+            "Go on with a paused replay",
+            replay::resume,
+        )
+        .says("It goes on where it stands.")
+        .fails_with(&[Code::JobNotFound, Code::JobNotCancellable]),
         Route::writes(Method::POST, at!(A "/replays/{id}/cancel"), REPLAY, "End a replay", replay::cancel)
             .says("What it has delivered stays delivered.")
             .fails_with(&[Code::JobNotFound, Code::JobNotCancellable]),

@@ -10,12 +10,12 @@ use super::answer::{Read, Removed};
 use super::body::Optional;
 use super::call::Call;
 use super::failure::invalid;
-use crate::accounts::{Endpoint, KeyId, NewKey, Signing, SigningKey};
+use crate::accounts::{Endpoint, EndpointSettings, KeyId, NewKey, SigningKey};
 use crate::model::Timestamp;
 use crate::security::{Secret, SignatureScheme, Signer};
 use crate::web::{Code, Input, Problem};
 
-/// The keys of an endpoint, newest first.
+/// The keys that an endpoint's requests are signed with.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "SigningKeys")]
 pub(super) struct Keys {
@@ -80,7 +80,7 @@ pub(super) async fn rotate(call: Call, Optional(rotation): Optional<Rotation>) -
     }
     let given = rotation.secret.map(|secret| Signer::parse(secret.expose())).transpose();
     let given = given.map_err(|problem| invalid("/secret", &problem.to_string()))?;
-    let scheme = scheme(endpoint.settings.value.signing, rotation.scheme, given.as_ref())?;
+    let scheme = scheme(&endpoint.settings.value, rotation.scheme, given.as_ref())?;
     let new = given.map_or(NewKey::Made(scheme), NewKey::Given);
     let (account, name) = (&endpoint.account_name, &endpoint.name);
     let rotated =
@@ -88,20 +88,23 @@ pub(super) async fn rotate(call: Call, Optional(rotation): Optional<Rotation>) -
     keys(&call, &*rotated.map_err(|error| call.refused(error))?)
 }
 
-/// Finds out whose key is to be rotated.
+/// Finds out whose key is to be rotated: one that requests are signed with, or that is kept for when they are again.
 fn scheme(
-    signing: Signing,
+    settings: &EndpointSettings,
     asked: Option<SignatureScheme>,
     given: Option<&Signer>,
 ) -> Result<SignatureScheme, Problem> {
-    let scheme = match (signing.schemes(), asked.or_else(|| given.map(Signer::scheme))) {
-        ([], _) => {
+    let schemes = settings.signing.schemes();
+    let is_kept = |scheme| settings.keys.iter().any(|key| key.scheme == scheme && key.valid_until.is_none());
+    let pointer = if asked.is_some() { "/scheme" } else { "/secret" };
+    let scheme = match (schemes, asked.or_else(|| given.map(Signer::scheme))) {
+        (_, Some(scheme)) if schemes.contains(&scheme) || is_kept(scheme) => scheme,
+        (_, Some(SignatureScheme::V1)) => return Err(unused(pointer, "v1")),
+        (_, Some(SignatureScheme::V1a)) => return Err(unused(pointer, "v1a")),
+        ([], None) => {
             let detail = "requests of this endpoint are not signed: set its signing to v1, v1a or both first";
             return Err(Problem::new(Code::InvalidRequest).detail(detail));
         }
-        (schemes, Some(scheme)) if schemes.contains(&scheme) => scheme,
-        (_, Some(SignatureScheme::V1)) => return Err(unused("v1")),
-        (_, Some(SignatureScheme::V1a)) => return Err(unused("v1a")),
         ([scheme], None) => *scheme,
         (_, None) => {
             return Err(invalid("/scheme", "is needed, because requests are signed with both: v1 or v1a"));
@@ -113,10 +116,10 @@ fn scheme(
     Ok(scheme)
 }
 
-fn unused(scheme: &str) -> Problem {
+fn unused(pointer: &str, scheme: &str) -> Problem {
     let detail =
         format!("requests of this endpoint are not signed with {scheme}: set its signing to that or both first");
-    invalid("/scheme", &detail)
+    invalid(pointer, &detail)
 }
 
 pub(super) async fn delete(call: Call, (): ()) -> Result<Removed, Problem> {

@@ -33,12 +33,16 @@ enum Verb {
     /// Start a replay to an endpoint
     #[command(after_help = "Examples:
   hooklog replay start acme/crm --from 41 --to 80          offsets 41 to 79
+  hooklog replay start acme/crm --since 2h --rate-per-second 20
   hooklog replay start acme/crm --since 2h --wait          exit code 3 where not all was delivered")]
     Start {
         /// The endpoint
         endpoint: EndpointAddress,
         #[command(flatten)]
         range: Range,
+        /// Send no more requests a second than this, spaced evenly
+        #[arg(long, value_name = "N")]
+        rate_per_second: Option<u32>,
         /// Wait until it has ended, with a progress bar on a terminal
         #[arg(long)]
         wait: bool,
@@ -63,6 +67,18 @@ enum Verb {
         /// The replay: ACCOUNT/ID
         replay: JobAddress,
     },
+    /// Pause a replay: nothing of it begins until it is resumed
+    #[command(after_help = "Examples:\n  hooklog replay pause acme/1")]
+    Pause {
+        /// The replay: ACCOUNT/ID
+        replay: JobAddress,
+    },
+    /// Go on with a replay that was paused
+    #[command(after_help = "Examples:\n  hooklog replay resume acme/1")]
+    Resume {
+        /// The replay: ACCOUNT/ID
+        replay: JobAddress,
+    },
     /// Stop a replay; what it has delivered stays delivered
     #[command(after_help = "Examples:\n  hooklog replay cancel acme/1")]
     Cancel {
@@ -75,7 +91,10 @@ impl Arguments {
     pub(crate) async fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let mut client = Client::new(&self.connection.resolve(&context.environment)?, context.tasks.clone())?;
         match self.verb {
-            Verb::Start { endpoint, range, wait } => start(&mut client, context, &endpoint, &range, wait).await,
+            Verb::Start { endpoint, range, rate_per_second, wait } => {
+                let begun = Start { endpoint: &endpoint, range: &range, rate_per_second };
+                begun.run(&mut client, context, wait).await
+            }
             Verb::List { account, portion } => {
                 let request = Request::get(format!("/accounts/{account}/replays"));
                 client.print(context, &request, &portion, COLUMNS).await?;
@@ -87,42 +106,51 @@ impl Arguments {
                 Ok(Exit::Done)
             }
             Verb::Wait { replay } => wait_for(&mut client, context, &replay).await,
-            Verb::Cancel { replay } => {
-                let job = client.send(&Request::post(format!("{}/cancel", path(&replay)), json!({}))).await?;
-                if !job.is_null() {
-                    context.console.item(COLUMNS, &job)?;
-                }
-                Ok(Exit::Done)
-            }
+            Verb::Pause { replay } => conduct(&mut client, context, &replay, "pause").await,
+            Verb::Resume { replay } => conduct(&mut client, context, &replay, "resume").await,
+            Verb::Cancel { replay } => conduct(&mut client, context, &replay, "cancel").await,
         }
     }
 }
 
-async fn start(
-    client: &mut Client,
-    context: &mut Context,
-    endpoint: &EndpointAddress,
-    range: &Range,
-    wait: bool,
-) -> Result<Exit, Failure> {
-    let Some(first) = range.first(context.now()) else {
-        return Err(Failure::usage("say where to begin: --from 41, or --since 2h"));
-    };
-    let mut body =
-        Map::from_iter([("endpoint".to_owned(), json!(endpoint.endpoint)), ("from".to_owned(), first.body())]);
-    body.extend(range.end().map(|end| ("to".to_owned(), end.body())));
-    let request = Request::post(format!("/accounts/{}/replays", endpoint.account), Value::Object(body));
-    let job = client.send(&request).await?;
-    if !wait {
+async fn conduct(client: &mut Client, context: &mut Context, replay: &JobAddress, verb: &str) -> Result<Exit, Failure> {
+    let job = client.send(&Request::post(format!("{}/{verb}", path(replay)), json!({}))).await?;
+    if !job.is_null() {
         context.console.item(COLUMNS, &job)?;
-        return Ok(Exit::Done);
     }
-    let id = job.get("id").and_then(Value::as_str).unwrap_or_default();
-    let replay: JobAddress = format!("{}/{id}", endpoint.account)
-        .parse()
-        .map_err(|reason| Failure::failed(format!("the server named the replay {id:?}: {reason}")))?;
-    context.console.note(&format!("replay {replay} has started; it goes on when this command is interrupted"));
-    wait_for(client, context, &replay).await
+    Ok(Exit::Done)
+}
+
+/// A replay to be begun.
+struct Start<'a> {
+    endpoint: &'a EndpointAddress,
+    range: &'a Range,
+    rate_per_second: Option<u32>,
+}
+
+impl Start<'_> {
+    async fn run(self, client: &mut Client, context: &mut Context, wait: bool) -> Result<Exit, Failure> {
+        let Self { endpoint, range, rate_per_second } = self;
+        let Some(first) = range.first(context.now()) else {
+            return Err(Failure::usage("say where to begin: --from 41, or --since 2h"));
+        };
+        let mut body =
+            Map::from_iter([("endpoint".to_owned(), json!(endpoint.endpoint)), ("from".to_owned(), first.body())]);
+        body.extend(range.end().map(|end| ("to".to_owned(), end.body())));
+        body.extend(rate_per_second.map(|rate| ("ratePerSecond".to_owned(), json!(rate))));
+        let request = Request::post(format!("/accounts/{}/replays", endpoint.account), Value::Object(body));
+        let job = client.send(&request).await?;
+        if !wait {
+            context.console.item(COLUMNS, &job)?;
+            return Ok(Exit::Done);
+        }
+        let id = job.get("id").and_then(Value::as_str).unwrap_or_default();
+        let replay: JobAddress = format!("{}/{id}", endpoint.account)
+            .parse()
+            .map_err(|reason| Failure::failed(format!("the server named the replay {id:?}: {reason}")))?;
+        context.console.note(&format!("replay {replay} has started; it goes on when this command is interrupted"));
+        wait_for(client, context, &replay).await
+    }
 }
 
 async fn wait_for(client: &mut Client, context: &mut Context, replay: &JobAddress) -> Result<Exit, Failure> {
@@ -163,6 +191,7 @@ const COLUMNS: &[Column] = &[
     count("GIVEN UP", "/counts/givenUp"),
     count("EXPIRED", "/counts/expired"),
     count("REMAINING", "/counts/remaining"),
+    count("RATE/S", "/ratePerSecond"),
     count("FROM", "/from/offset"),
     count("TO", "/to/offset"),
     time("CREATED", "/createdAt"),

@@ -19,8 +19,8 @@ use super::attempt::AttemptRecord;
 use super::desk::{self, Desk, Looked, Orders, Wanted};
 use super::line::{Attempted, Errand, Line};
 use super::machine::{
-    Action, AsideChange, AsideEvent, Boot, CourseId, Decision, Input, Machine, Move, Now, Order, Outlook, Policy,
-    ReplayId, Saved, Since, Start, State, Target, Whereabouts,
+    Action, AsideChange, AsideEvent, AttemptResult, Boot, CourseId, Decision, Input, Machine, Move, Now, Order,
+    Outlook, Pacing, Policy, ReplayId, Saved, Since, Start, State, Target, Whereabouts,
 };
 use super::registry::{Mailbox, Shared};
 use super::source::{DecidedEvent, Undecided};
@@ -410,6 +410,9 @@ impl Loaded {
             None => {}
         }
         self.rows.extend(row);
+        if matches!(result, AttemptResult::Trouble { .. }) {
+            self.take(Input::Waiting(self.line.waiting()), actions);
+        }
         self.take(Input::AttemptEnded { course, offset, result }, actions);
     }
 
@@ -516,9 +519,11 @@ impl Loaded {
     /// Starts the next replay in the queue; the machine ignores it while another is known.
     fn start_replay(&mut self, actions: &mut Vec<Action>) {
         let Some(replay) = self.shared.next_replay(&self.endpoint) else { return };
-        if self.machine.replay_ledger().is_none() {
-            let (from, to) = (replay.from, replay.to);
-            self.take(Input::StartReplay { replay: ReplayId(replay.id), from, to }, actions);
+        let (from, to, is_paused) = (replay.from, replay.to, replay.state == JobState::Paused);
+        let pacing = Pacing { rate_per_second: replay.rate_per_second, is_paused };
+        self.take(Input::Replay { replay: ReplayId(replay.id), from, to, pacing }, actions);
+        if is_paused {
+            self.replay_asked = None;
         }
         if replay.state == JobState::Queued && self.replay_asked != Some(replay.id) {
             self.replay_asked = Some(replay.id);
@@ -533,6 +538,7 @@ impl Loaded {
             tracing::error!(account = %self.endpoint.account_name, endpoint = %self.endpoint.name, %mismatch, "ledger");
         }
         let replay = self.machine.replay_ledger();
+        let rest = self.machine.replay_rest(self.shared.now().monotonic);
         EndpointStatus {
             state: status.state.into(),
             since: status.since,
@@ -546,7 +552,7 @@ impl Loaded {
             held: status.ledger.waiting.held,
             parked: status.ledger.waiting.parked,
             ledger: LedgerView::new(status.ledger_since, &status.ledger),
-            replay: replay.map(|(id, ledger)| ReplayProgress::new(id.0, &ledger)),
+            replay: replay.map(|(id, ledger)| ReplayProgress::new(id.0, &ledger, rest)),
             first_sequence: self.machine.since().sequence,
             waits_from: self.machine.waits_from(),
         }

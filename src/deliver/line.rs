@@ -4,7 +4,7 @@
 //! one they began with. The body is asked for at every attempt and never kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytestring::ByteString;
 use tokio::sync::Notify;
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::attempt::{AttemptRecord, Sent, body_hash};
 use super::machine::{AttemptResult, CourseId, Share};
 use super::outcome::{AttemptError, AttemptOutcome, Failure, Verdict};
-use super::places::Places;
+use super::places::{Place, Places};
 use super::registry::Shared;
 use super::send::{Credentials, InvalidRoute, Message, Route, RouteSettings, SigningKey};
 use super::source::{Body, Made, Occasion, Source};
@@ -65,6 +65,8 @@ pub(super) struct Line {
     /// How often everything that had not begun was taken back.
     recalls: AtomicU64,
     recalled: Notify,
+    /// How many errands wait for a place.
+    waiting: AtomicUsize,
 }
 
 /// Which request is to be made.
@@ -101,6 +103,7 @@ impl Line {
             clock: shared.parts.clock.clone(),
             recalls: AtomicU64::new(0),
             recalled: Notify::new(),
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -119,10 +122,8 @@ impl Line {
     pub(super) async fn attempt(&self, errand: Errand) -> Attempted {
         let Errand { course, offset, attempt, sequence, is_redelivery, share, recalls, .. } = errand;
         // The whole process sends so many at once; whoever waits here has not begun.
-        let _place = tokio::select! {
-            biased;
-            place = self.places.take(self.endpoint.account, self.endpoint.id, share) => place,
-            () = self.is_recalled(recalls) => return without_request(AttemptResult::Cancelled),
+        let Some(_place) = self.place(share, recalls).await else {
+            return without_request(AttemptResult::Cancelled);
         };
         if self.recalls() != recalls {
             return without_request(AttemptResult::Cancelled);
@@ -171,6 +172,23 @@ impl Line {
         Attempted { result, row, failure }
     }
 
+    /// Waits for a place; none where the errand was taken back meanwhile.
+    async fn place(&self, share: Share, recalls: u64) -> Option<Place> {
+        let waits = Waits::new(&self.waiting);
+        let place = tokio::select! {
+            biased;
+            place = self.places.take(self.endpoint.account, self.endpoint.id, share) => Some(place),
+            () = self.is_recalled(recalls) => None,
+        };
+        drop(waits);
+        place
+    }
+
+    /// How many errands wait for a place.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
+    }
+
     /// Waits until an errand that was given under this number is taken back.
     async fn is_recalled(&self, recalls: u64) {
         // Whoever is told after this line is woken, and whoever was told before sees another number.
@@ -195,6 +213,22 @@ impl Line {
             row: None,
             failure: Some((last, why.detail.clone())),
         }
+    }
+}
+
+/// One more that waits, until it is dropped.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -1,5 +1,7 @@
 //! How an endpoint does, for people and programs.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::machine::{Ledger, Since, State};
@@ -137,10 +139,12 @@ pub struct ReplayProgress {
     pub expired: u64,
     /// Not settled yet.
     pub remaining: u64,
+    /// How long it will still take at the present pace, in milliseconds; null where that cannot be said.
+    pub eta_ms: Option<u64>,
 }
 
 impl ReplayProgress {
-    pub(super) const fn new(id: u64, ledger: &Ledger) -> Self {
+    pub(super) fn new(id: u64, ledger: &Ledger, rest: Option<Duration>) -> Self {
         Self {
             id,
             matched: ledger.accepted,
@@ -148,6 +152,7 @@ impl ReplayProgress {
             given_up: ledger.tally.given_up,
             expired: ledger.tally.expired,
             remaining: ledger.waiting.total(),
+            eta_ms: rest.map(|rest| u64::try_from(rest.as_millis()).unwrap_or(u64::MAX)),
         }
     }
 }

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -20,6 +22,11 @@ pub enum InvalidCertificate {
     /// There is no certificate, or what is there is none.
     #[error("is no certificate in PEM: it begins with -----BEGIN CERTIFICATE-----, the intermediate ones follow it")]
     Certificate,
+    /// There is something beside certificates.
+    #[error(
+        "holds more than certificates: take the private key and whatever else out of it, the key has its own place"
+    )]
+    Other,
     /// There is no private key, or none that signs.
     #[error("is no private key in PEM that can be used: RSA, ECDSA or Ed25519, not encrypted with a passphrase")]
     Key,
@@ -34,6 +41,11 @@ impl ClientCertificate {
     /// # Errors
     /// What is wrong with which of them.
     pub fn parse(chain: &str, key: &str) -> Result<Self, InvalidCertificate> {
+        // Whoever may read the settings reads the certificates: a key has no place among them.
+        let begins = chain.lines().filter(|line| line.contains("-----BEGIN"));
+        if begins.into_iter().any(|line| line.trim() != "-----BEGIN CERTIFICATE-----") {
+            return Err(InvalidCertificate::Other);
+        }
         let chain: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
         let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(InvalidCertificate::Certificate)?;
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| InvalidCertificate::Key)?;
@@ -43,6 +55,22 @@ impl ClientCertificate {
             rustls::Error::InvalidCertificate(_) => InvalidCertificate::Certificate,
             _ => InvalidCertificate::Key,
         })
+    }
+
+    /// Writes the certificates anew in PEM, and nothing else that their text may have held.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = String::new();
+        for certificate in &self.0.cert {
+            let encoded = STANDARD.encode(certificate);
+            text.push_str("-----BEGIN CERTIFICATE-----\n");
+            for line in encoded.as_bytes().chunks(PEM_COLUMNS).filter_map(|line| std::str::from_utf8(line).ok()) {
+                text.push_str(line);
+                text.push('\n');
+            }
+            text.push_str("-----END CERTIFICATE-----\n");
+        }
+        text
     }
 
     /// Returns what TLS shows and signs with.
@@ -57,6 +85,9 @@ impl fmt::Debug for ClientCertificate {
         formatter.write_str("ClientCertificate(…)")
     }
 }
+
+/// As RFC 7468 has it.
+const PEM_COLUMNS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -75,13 +106,21 @@ mod tests {
         assert_eq!(parse(&format!("{certificate}{other}"), &key), Some(2));
         let refused = |chain: &str, key: &str| ClientCertificate::parse(chain, key).err();
         assert_eq!(refused(&format!("{other}{certificate}"), &key), Some(InvalidCertificate::Mismatch));
-        assert_eq!(refused(&key, &key), Some(InvalidCertificate::Certificate));
+        assert_eq!(refused(&key, &key), Some(InvalidCertificate::Other));
+        assert_eq!(
+            refused(&format!("{certificate}{key}"), &key),
+            Some(InvalidCertificate::Other),
+            "one file with both"
+        );
+        assert_eq!(refused(&format!("{certificate}\n {key}"), &key), Some(InvalidCertificate::Other));
         assert_eq!(refused("", &key), Some(InvalidCertificate::Certificate));
         let nonsense = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(refused(nonsense, &key), Some(InvalidCertificate::Certificate));
         assert_eq!(refused(&certificate, &certificate), Some(InvalidCertificate::Key));
         let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
         assert_eq!(refused(&certificate, encrypted), Some(InvalidCertificate::Key));
+        let noisy = format!("subject=x\r\n{}sixty lines of something\n", certificate.replace('\n', "\r\n"));
+        assert_eq!(ClientCertificate::parse(&noisy, &key).unwrap().chain(), certificate, "only certificates are kept");
         let shown = format!("{:?}", ClientCertificate::parse(&certificate, &key).unwrap());
         assert_eq!(shown, "ClientCertificate(…)");
     }

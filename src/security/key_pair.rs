@@ -53,9 +53,7 @@ impl KeyPair {
         }
     }
 
-    /// Takes the seed, as the keystore holds it.
-    #[must_use]
-    pub fn from_seed(seed: &[u8; SEED_BYTES]) -> Self {
+    fn from_seed(seed: &[u8; SEED_BYTES]) -> Self {
         Self(Secret::new(Box::new(ed25519_dalek::SigningKey::from_bytes(seed))))
     }
 
@@ -65,10 +63,10 @@ impl KeyPair {
         PublicKey(self.0.expose().verifying_key())
     }
 
-    /// Returns the seed, for sealing.
+    /// Returns the text of the pair, for sealing.
     #[must_use]
-    pub fn expose_seed(&self) -> &[u8; SEED_BYTES] {
-        self.0.expose().as_bytes()
+    pub fn expose(&self) -> String {
+        format!("{PAIR_PREFIX}{}", STANDARD.encode(self.0.expose().to_keypair_bytes()))
     }
 
     /// Signs the text, given as its parts.
@@ -138,7 +136,8 @@ mod tests {
         }
         assert_eq!(PublicKey::parse(PUBLIC), Ok(whole.public_key()));
         let made = KeyPair::make(&mut Random::from_seed(1));
-        assert_eq!(KeyPair::from_seed(made.expose_seed()).public_key(), made.public_key());
+        assert_eq!(KeyPair::parse(&made.expose()).unwrap().public_key(), made.public_key());
+        assert_eq!(whole.expose(), PAIR);
     }
 
     #[test]

@@ -351,7 +351,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::CountOrAuto(between(1, 65_536, "is refused: nothing would be sent")),
         Fallback::Value("auto"),
         "Deliveries under way at once, over all endpoints. `auto`: from 16 to 4,096, half of the process's descriptors \
-         after 512 for the store. An account holds no more of them than it leaves free, so that others find room; \
+         after 512 for the store. An account holds no more of them than it leaves free, an endpoint a sixteenth of that, so that others find room; \
          endpoints that have taken nothing for a minute share a quarter, and half of that is for those in trouble.",
     ),
     key(

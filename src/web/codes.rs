@@ -227,7 +227,7 @@ codes! {
      is.",
     "Where it is being sent, try again in a while. What was delivered cannot be taken back.";
 
-    JobNotCancellable, "job_not_cancellable", CONFLICT, "The job can no longer be cancelled",
+    JobNotCancellable, "job_not_cancellable", CONFLICT, "The job has ended and stays as it is",
     "The job has ended already: it is completed, cancelled or failed.",
     "Read the job to see how it ended. What a replay has delivered cannot be taken back.";
 

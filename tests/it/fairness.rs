@@ -86,6 +86,30 @@ async fn receivers_that_never_answer_take_a_quarter_and_keep_nobody_out() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_receiver_that_has_died_is_called_back_and_leaves_its_places_to_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = crate::server::command(directory.path());
+    command.env("HOOKLOG_DELIVER__IN_FLIGHT_MAX", "17");
+    let server = Server::start_with(command, directory.path());
+    let receiver = Receiver::start().await;
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url(), "timeoutMs": 1_000 })).await;
+    server.post("acme", events(64)).await;
+    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 64).await;
+    // Its window is wide, and it has a place or two: the rest waits. The first time-out is enough to call that back.
+    let hanging = Hanging::start().await;
+    server.endpoint("acme", "crm", json!({ "url": hanging.url, "timeoutMs": 1_000 })).await;
+    let many: Vec<Value> = events(128).as_array().unwrap()[64..].to_vec();
+    server.post("acme", Value::Array(many)).await;
+    let status = server.status_when("acme", "crm", |status| status["state"] == "backing_off").await;
+    assert!(status["inFlight"].as_u64().unwrap() <= 1, "{status}");
+    let (_, most) = *hanging.open.borrow();
+    assert!(most <= 2, "{most} were asked before it was known");
+    let metrics = server.api().get("/metrics").await;
+    assert!(String::from_utf8_lossy(&metrics.body).contains("hooklog_deliver_waiting 0\n"));
+}
+
+#[tokio::test]
 async fn a_rate_spaces_the_requests_that_a_receiver_sees() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path());
@@ -104,9 +128,15 @@ async fn a_rate_spaces_the_requests_that_a_receiver_sees() {
     let times = times.lock().unwrap().clone();
     let took = *times.last().unwrap() - times[0];
     assert!(took >= Duration::from_millis(1_450), "31 requests, of which 30 wait 50 ms each, took {took:?}");
-    // Without a rate the next ones come as they are taken.
+    let most = times.iter().map(|from| times.iter().filter(|at| (*from..*from + SECOND).contains(*at)).count()).max();
+    assert!(most <= Some(23), "twenty a second, and a few that were late: {most:?} in one");
+    // Without a rate the next ones come as they are taken: with it, they would take 25 s.
     server.endpoint("acme", "crm", json!({ "url": receiver.url(), "ratePerSecond": null })).await;
     let many: Vec<Value> = events(531).as_array().unwrap()[31..].to_vec();
+    let begun = Instant::now();
     server.post("acme", Value::Array(many)).await;
     server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 531).await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
+
+const SECOND: Duration = Duration::from_secs(1);

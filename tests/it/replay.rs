@@ -108,3 +108,49 @@ async fn a_replay_ends_with_its_endpoint() {
         assert!(ended["problem"]["detail"].as_str().unwrap().contains("deleted"), "{ended}");
     }
 }
+
+#[tokio::test]
+async fn a_paused_replay_stands_still_over_a_crash_and_goes_on_when_it_is_resumed() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    let events = (1..=200).map(|n| json!({ "id": format!("e{n}"), "type": "a.b", "data": {} })).collect();
+    server.post("acme", Value::Array(events)).await;
+    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 200).await;
+    let replays = "/api/v1/accounts/acme/replays";
+    let body = json!({ "endpoint": "crm", "from": { "offset": 1 }, "to": { "offset": 201 }, "ratePerSecond": 50 });
+    let made = server.api().post(replays, body).await.json();
+    assert_eq!(made["ratePerSecond"], 50, "{made}");
+    let id = made["id"].as_str().unwrap().to_owned();
+    receiver.wait_for(210).await;
+    let run = |server: &Server, verb: &str| {
+        let ran = server.hooklog(directory.path(), &["replay", verb, &format!("acme/{id}"), "-o", "json"]);
+        assert!(ran.status.success(), "{ran:?}");
+        serde_json::from_slice::<Value>(&ran.stdout).unwrap()
+    };
+    assert_eq!(run(&server, "pause")["state"], "paused");
+    server.status_when("acme", "crm", |status| status["inFlight"] == 0).await;
+    let sent = receiver.deliveries().len();
+    assert!(sent < 400, "it was not over when it was paused");
+    // Live work goes on beside it, and nothing of it begins, not even after a crash.
+    server.post("acme", json!({ "id": "live", "type": "a.b", "data": {} })).await;
+    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 201).await;
+    server.kill();
+    let server = Server::start(directory.path());
+    server.post("acme", json!({ "id": "again", "type": "a.b", "data": {} })).await;
+    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 202).await;
+    let job = replay_when(&server, &id, |job| job["state"] == "paused").await;
+    assert!(job["counts"]["remaining"].as_u64().unwrap() > 0 && job["etaMs"].is_null(), "{job}");
+    let of_replay = || receiver.deliveries().iter().filter(|delivery| delivery.header("hooklog-replay") == id).count();
+    let stood = of_replay();
+    assert_eq!(run(&server, "resume")["state"], "queued");
+    let running = replay_when(&server, &id, |job| job["state"] == "running" && !job["etaMs"].is_null()).await;
+    assert!(running["etaMs"].as_u64().unwrap() <= 60_000, "{running}");
+    let done = replay_when(&server, &id, |job| job["state"] == "completed").await;
+    assert_eq!(done["counts"]["delivered"], 200, "{done}");
+    assert!(stood < 200 && of_replay() >= 200, "{stood} before, {} in all", of_replay());
+    let late = server.api().post(&format!("{replays}/{id}/pause"), json!({})).await;
+    assert_eq!((late.status, &late.json()["code"]), (StatusCode::CONFLICT, &json!("job_not_cancellable")));
+}

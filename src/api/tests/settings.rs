@@ -120,6 +120,11 @@ async fn the_key_of_a_client_certificate_is_kept_never_shown_and_stays_with_its_
     for (settings, pointer) in [
         (with(json!({ "type": "certificate", "certificate": other.cert.pem() })), "/auth/key"),
         (with(json!({ "type": "certificate", "certificate": "x", "key": key })), "/auth/certificate"),
+        (
+            with(json!({ "type": "certificate", "certificate": format!("{certificate}{key}"), "key": key })),
+            "/auth/certificate",
+        ),
+        (with(json!({ "type": "certificate", "certificate": certificate, "key": "x".repeat(9_000) })), "/auth/key"),
         (with(json!({ "type": "certificate", "certificate": certificate, "key": "x" })), "/auth/key"),
         (
             with(json!({ "type": "bearer", "token": "t", "certificate": { "certificate": certificate, "key": "x" } })),
@@ -325,10 +330,20 @@ async fn of_a_pair_of_keys_only_the_public_one_is_ever_shown() {
         let refused = acme.post(&rotate, rotation.clone()).await.refused(422, "invalid_request");
         assert_eq!(refused["errors"][0]["pointer"], pointer, "{rotation}: {refused}");
     }
+    // What is kept of the other scheme can be rotated too, before it is signed with again.
     acme.patch(CRM, json!({ "signing": "v1" })).await.expect(200);
-    let refused = acme.post(&rotate, json!({ "scheme": "v1a" })).await.refused(422, "invalid_request");
-    assert_eq!(refused["errors"][0]["pointer"], "/scheme");
+    acme.post(&rotate, json!({ "scheme": "v1a", "overlapMs": 0 })).await.expect(200);
     acme.post(&rotate, json!({})).await.expect(200);
+    let both = acme.patch(CRM, json!({ "signing": "both" })).await.expect(200);
+    assert_eq!(both["signing"], "both");
+    let keys = acme.get(&secret).await.expect(200)["keys"].to_string();
+    assert!(keys.contains("whpk_") && !keys.contains(public), "{keys}");
+    let other = "/api/v1/accounts/acme/endpoints/other";
+    acme.put(other, json!({ "url": "https://x.example/" })).await.expect(201);
+    for (rotation, pointer) in [(json!({ "scheme": "v1a" }), "/scheme"), (json!({ "secret": pair }), "/secret")] {
+        let refused = acme.post(&format!("{other}/secret/rotate"), rotation).await.refused(422, "invalid_request");
+        assert_eq!(refused["errors"][0]["pointer"], pointer);
+    }
 }
 
 #[tokio::test]

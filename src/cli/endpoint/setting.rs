@@ -50,14 +50,14 @@ pub(super) struct Settings {
     /// Do not send to it; events wait
     #[arg(long)]
     disabled: bool,
-    /// How to show who we are: none, basic:USER:PASSWORD, bearer:TOKEN, header:NAME:VALUE or certificate:@CERT:@KEY;
-    /// @FILE for a secret
+    /// How to show who we are: none, basic:USER:PASSWORD, bearer:TOKEN, header:NAME:VALUE or certificate:@CERT:@KEY
+    /// (without :@KEY the key stays); @FILE for a secret
     #[arg(long, value_name = "HOW")]
     auth: Option<Auth>,
-    /// Show this certificate in the TLS handshake, beside what --auth says: a PEM file, given as @FILE
-    #[arg(long, value_name = "@FILE")]
+    /// Show this certificate in the TLS handshake, beside the basic, bearer or header of --auth: a PEM file, as @FILE
+    #[arg(long, value_name = "@FILE", requires = "auth")]
     client_certificate: Option<TextOrFile>,
-    /// Its private key: a PEM file, given as @FILE; the one that is kept where left out
+    /// Its private key: a PEM file, as @FILE; the one that is kept where left out
     #[arg(long, value_name = "@FILE", requires = "client_certificate")]
     client_key: Option<TextOrFile>,
     /// How to sign, as Standard Webhooks has it: v1 (HMAC-SHA256), v1a (Ed25519), both or none
@@ -117,7 +117,7 @@ enum Auth {
     Basic { username: String, password: TextOrFile },
     Bearer { token: TextOrFile },
     Header { name: String, value: TextOrFile },
-    Certificate { certificate: TextOrFile, key: TextOrFile },
+    Certificate { certificate: TextOrFile, key: Option<TextOrFile> },
 }
 
 impl FromStr for Auth {
@@ -135,8 +135,10 @@ impl FromStr for Auth {
             "basic" => pair(rest).map(|(username, password)| Self::Basic { username, password }),
             "bearer" if !rest.is_empty() => Some(Self::Bearer { token: secret(rest) }),
             "header" => pair(rest).map(|(name, value)| Self::Header { name, value }),
-            "certificate" => {
-                pair(rest).map(|(certificate, key)| Self::Certificate { certificate: secret(&certificate), key })
+            "certificate" if !rest.is_empty() => {
+                let (certificate, key) = rest.split_once(":@").map_or((rest, None), |(own, key)| (own, Some(key)));
+                let key = key.map(|key| secret(&format!("@{key}")));
+                Some(Self::Certificate { certificate: secret(certificate), key })
             }
             _ => None,
         };
@@ -158,7 +160,14 @@ impl Auth {
             Self::Bearer { token } => json!({"type": "bearer", "token": token.read()?}),
             Self::Header { name, value } => json!({"type": "header", "name": name, "value": value.read()?}),
             Self::Certificate { certificate, key } => {
-                json!({"type": "certificate", "certificate": certificate.read()?, "key": key.read()?})
+                let mut auth = Map::from_iter([
+                    ("type".to_owned(), json!("certificate")),
+                    ("certificate".to_owned(), json!(certificate.read()?)),
+                ]);
+                if let Some(key) = key {
+                    auth.insert("key".to_owned(), json!(key.read()?));
+                }
+                Value::Object(auth)
             }
         })
     }
@@ -219,13 +228,18 @@ impl Settings {
     fn auth(&self) -> Result<Option<Value>, Failure> {
         let auth = self.auth.as_ref().map(Auth::body).transpose()?;
         let Some(certificate) = &self.client_certificate else { return Ok(auth) };
-        let mut beside = json!({"certificate": certificate.read()?});
-        if let (Some(beside), Some(key)) = (beside.as_object_mut(), &self.client_key) {
+        if !matches!(self.auth, Some(Auth::Basic { .. } | Auth::Bearer { .. } | Auth::Header { .. })) {
+            let problem =
+                "--client-certificate goes beside --auth basic, bearer or header; alone it is --auth certificate";
+            return Err(Failure::usage(problem));
+        }
+        let mut beside = Map::from_iter([("certificate".to_owned(), json!(certificate.read()?))]);
+        if let Some(key) = &self.client_key {
             beside.insert("key".to_owned(), json!(key.read()?));
         }
-        let mut auth = auth.unwrap_or_else(|| json!({}));
+        let mut auth = auth.unwrap_or_default();
         if let Some(auth) = auth.as_object_mut() {
-            auth.insert("certificate".to_owned(), beside);
+            auth.insert("certificate".to_owned(), Value::Object(beside));
         }
         Ok(Some(auth))
     }

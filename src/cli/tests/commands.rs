@@ -169,17 +169,22 @@ async fn a_client_certificate_is_given_alone_or_beside_another_authentication() 
     };
     let (certificate, key) = (file("c.pem", "CERT"), file("k.pem", "KEY"));
     let alone = format!("certificate:{certificate}:{key}");
+    let renewed = format!("certificate:{certificate}");
     let set = ["endpoint", "set", "acme/crm"];
     let beside = ["--auth", "bearer:t", "--client-certificate", &certificate, "--client-key", &key];
     for (said, auth) in [
         (&["--auth", &alone][..], json!({"type": "certificate", "certificate": "CERT", "key": "KEY"})),
         (&beside, json!({"type": "bearer", "token": "t", "certificate": {"certificate": "CERT", "key": "KEY"}})),
-        (&["--client-certificate", &certificate], json!({"certificate": {"certificate": "CERT"}})),
+        (&["--auth", &renewed], json!({"type": "certificate", "certificate": "CERT"})),
     ] {
         let server = Server::answering(200, r#"{"name": "crm"}"#).await;
         assert_eq!(against(&server, &[&set, said].concat()).await.exit, 0);
         assert_eq!(server.asked()[0].json(), json!({"auth": auth}));
     }
+    let server = Server::answering(200, r#"{"name": "crm"}"#).await;
+    let beside_none = ["--auth", "none", "--client-certificate", &certificate];
+    assert_eq!(against(&server, &[&set[..], &beside_none].concat()).await.exit, 2);
+    assert!(server.lines().is_empty());
 }
 
 #[tokio::test]

@@ -81,6 +81,7 @@ pub enum Share {
     /// It has not: there was nothing to send, or it did not answer.
     Silent,
     /// It is in trouble, or was when the process before this one ended: this is the one request by which it is tried.
+    /// One that a person has asked for goes as if it were silent.
     InTrouble,
 }
 

@@ -56,6 +56,7 @@ impl Machine {
 
     fn delivered(&mut self, ended: Ended, now: Monotonic) {
         self.circuit.success();
+        self.is_probe_asked = false;
         self.window.succeeded(now);
         self.refused_in_row.clear();
         self.successes += 1;
@@ -66,7 +67,8 @@ impl Machine {
     }
 
     fn trouble(&mut self, ended: Ended, retry_after: Option<Duration>, now: Now) {
-        let in_flight = self.in_flight();
+        // What still waits for a place was not asked of the receiver.
+        let in_flight = self.in_flight().saturating_sub(self.waiting);
         let trouble = Trouble { is_probe: ended.is_probe, is_alone: in_flight == 0, retry_after };
         if self.circuit.trouble(trouble, now.monotonic, &mut self.random) {
             self.opened();
@@ -181,6 +183,7 @@ impl Machine {
             course.trial_mut(flight.entry).attempts += 1;
             course.lanes.set(flight.entry, Standing::Queued);
         }
+        self.recall();
         if std::mem::replace(&mut self.is_enabled, false) {
             actions.push(Action::Disable);
         }
@@ -215,8 +218,14 @@ impl Machine {
     /// The endpoint is in trouble from now on: what waits because of its trouble waits for the probe instead.
     fn opened(&mut self) {
         self.window.close();
-        self.is_recalling = self.in_flight() > 0;
+        self.recall();
+        self.writing.is_dirty = true;
         self.courses_mut().for_each(|course| course.lanes.wake_where(|_, reason| reason == Reason::Trouble));
+    }
+
+    /// Takes back what was asked for and has not begun.
+    pub(super) fn recall(&mut self) {
+        self.is_recalling = self.in_flight() > 0;
     }
 
     fn probe_told_nothing(&mut self, ended: Ended) {

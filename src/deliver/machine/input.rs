@@ -103,19 +103,32 @@ pub enum Input {
     },
     /// The chain has changed: what it could not answer is asked again.
     RightsChanged,
-    /// Deliver a stretch of the past again. Ignored while another replay is known.
-    StartReplay {
+    /// Deliver a stretch of the past again, or go on with it so. Ignored while another replay is known.
+    Replay {
         /// The replay's job.
         replay: ReplayId,
         /// The first event of the stretch.
         from: Offset,
         /// The first event after the stretch; at most one above the head.
         to: Offset,
+        /// How it is to go on.
+        pacing: Pacing,
     },
     /// Forget a replay: it was cancelled, or its end is on record.
     StopReplay(ReplayId),
+    /// So many of what is in flight still wait for a place and have not begun. Told before an attempt that ended.
+    Waiting(usize),
     /// The process ends: finish what is in flight, write down where things stand, begin nothing.
     Draining,
+}
+
+/// How a replay goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pacing {
+    /// Requests a second at most, spaced evenly; no limit of its own where there is none.
+    pub rate_per_second: Option<NonZeroU32>,
+    /// Whether nothing of it is to begin.
+    pub is_paused: bool,
 }
 
 /// A person says where an endpoint is to go on.

@@ -59,7 +59,8 @@ pub use action::{Action, GivenUp, Share, State};
 pub use aside::{AsideChange, AsideEvent, Cause};
 pub use cursor::{Cursor, SPAN};
 pub use input::{
-    AttemptResult, CourseId, Decision, FilteredBy, Input, Letter, Move, Now, Order, Outcome, Policy, ReplayId, Target,
+    AttemptResult, CourseId, Decision, FilteredBy, Input, Letter, Move, Now, Order, Outcome, Pacing, Policy, ReplayId,
+    Target,
 };
 pub use ledger::{Ledger, LedgerMismatch, Since, Tally, Waiting};
 pub use moving::Outlook;
@@ -87,6 +88,10 @@ pub struct Machine {
     pace: Pace,
     /// Whether what was asked for and has not begun is to be taken back.
     is_recalling: bool,
+    /// Whether a person waits for the next probe.
+    is_probe_asked: bool,
+    /// How many of those in flight have not begun, as it was told last.
+    waiting: usize,
     /// The number of the last move that a person has made, and those that wait for requests under way.
     moves: u64,
     moves_asked: VecDeque<Move>,
@@ -134,7 +139,7 @@ impl Machine {
     pub fn start(start: Start, now: Now) -> Self {
         let Start { saved, sequences, parked, boot, head, policy, is_enabled, is_paused, random } = start;
         let stretch = Stretch { start: saved.since.offset, end: head };
-        let was_in_trouble = saved.live.is_in_trouble();
+        let was_in_trouble = saved.is_in_trouble;
         let mut live = Course::start(CourseId::Live, stretch, saved.live, policy.order, now);
         let is_settled = |offset| live.cursor.is_settled(offset);
         live.sequences = Some(Sequences::start(saved.sequences, &sequences, saved.boot == boot, is_settled));
@@ -156,6 +161,8 @@ impl Machine {
             was_in_trouble,
             pace: Pace::new(policy.rate_per_second),
             is_recalling: false,
+            is_probe_asked: false,
+            waiting: 0,
             moves: saved.moves,
             moves_asked: VecDeque::new(),
             refused_in_row: Vec::new(),
@@ -211,9 +218,13 @@ impl Machine {
                 self.rights += 1;
                 self.courses_mut().for_each(Course::rights_changed);
             }
-            Input::StartReplay { replay, from, to } => self.start_replay(replay, from, to, now),
+            Input::Replay { replay, from, to, pacing } => self.replay(replay, from, to, pacing, now),
             Input::StopReplay(replay) => self.stop_replay(replay),
-            Input::Draining => self.is_draining = true,
+            Input::Waiting(waiting) => self.waiting = waiting,
+            Input::Draining => {
+                self.is_draining = true;
+                self.recall();
+            }
         }
         self.go_on(now, actions);
     }
@@ -282,14 +293,21 @@ impl Machine {
         }
         while let Some(turn) = self.next_turn(in_flight, now) {
             let course = match (turn, &mut self.replay) {
-                (Turn::Replay, Some(replaying)) => &mut replaying.course,
+                (Turn::Replay, Some(replaying)) => {
+                    replaying.pace.went(now);
+                    &mut replaying.course
+                }
                 (Turn::Replay | Turn::Live, _) => &mut self.live,
             };
             let entry = if is_probe { course.lanes.start_probe() } else { course.lanes.start_next() };
             let departure = course.depart(entry.expect("whose turn it is has something ready"), rights);
             let course = course.id;
+            let mut share = share;
             if is_probe {
                 self.circuit.probing(course, departure.offset);
+                if std::mem::take(&mut self.is_probe_asked) {
+                    share = Share::Silent;
+                }
             }
             in_flight += 1;
             self.pace.went(now);
@@ -304,7 +322,7 @@ impl Machine {
             return None;
         }
         let live = self.live.lanes.has_ready();
-        let replay = self.replay.as_ref().is_some_and(|replaying| replaying.course.lanes.has_ready());
+        let replay = self.replay.as_ref().is_some_and(|replaying| replaying.is_ready(now));
         if !self.circuit.is_open() {
             let has_room = in_flight < self.window.size() as usize;
             return if has_room { self.window.turn(live, replay) } else { None };
@@ -314,14 +332,14 @@ impl Machine {
             return None;
         }
         let untried = |course: &Course| course.lanes.has_untried_ready();
-        let replay_is_better = self.replay.as_ref().is_some_and(|replaying| untried(&replaying.course));
+        let replay_is_better = replay && self.replay.as_ref().is_some_and(|replaying| untried(&replaying.course));
         let is_live = live && (untried(&self.live) || !replay_is_better);
         Some(if is_live { Turn::Live } else { Turn::Replay })
     }
 
     fn read(&mut self, now: Monotonic, actions: &mut Vec<Action>) {
         let queue_max = self.queue_max(now);
-        for course in self.courses_mut() {
+        for course in self.moving_courses_mut() {
             if let Some((from, limit)) = course.next_read(queue_max, now) {
                 actions.push(Action::Read { course: course.id, from, limit });
             }
@@ -332,6 +350,9 @@ impl Machine {
     fn retry(&mut self, now: Monotonic) {
         if self.circuit.is_open() {
             self.circuit.probe_now(now);
+            // Whatever else waits with those in trouble: somebody looks on.
+            self.is_probe_asked = true;
+            self.recall();
         } else if !self.live.lanes.wake_first()
             && let Some(replaying) = &mut self.replay
         {
@@ -368,21 +389,30 @@ impl Machine {
 
     /// The next moment at which something begins by itself.
     fn next_move(&self) -> Option<Monotonic> {
-        let is_ready = self.courses().any(|course| course.lanes.has_ready());
+        let live_from = self.live.lanes.has_ready().then_some(Monotonic(0));
+        let replay = self.replay.as_ref().filter(|replaying| !replaying.is_paused);
+        let ready_from = [live_from, replay.and_then(Replaying::ready_from)].into_iter().flatten().min();
         let waits = self.is_between_orders() || !self.moves_asked.is_empty();
         let (is_open, in_flight) = (self.circuit.is_open(), self.in_flight());
         let places = if is_open { self.window.max() } else { self.window.size() };
-        let may_send = is_ready && !waits && in_flight < places as usize;
+        let may_send = !waits && in_flight < places as usize;
         let sends_from = if is_open { self.circuit.probe_at() } else { Some(Monotonic(0)) };
         // With the circuit closed, whoever is ready and has a place is sent at once but for the pace.
-        let sends_at = sends_from.filter(|_| may_send).map(|from| from.max(self.pace.free_from()));
-        let timers = self.courses().flat_map(|course| [course.lanes.next_timer(), course.reading.again_at()]);
+        let sends_at = ready_from.zip(sends_from).filter(|_| may_send);
+        let sends_at = sends_at.map(|(ready, from)| ready.max(from).max(self.pace.free_from()));
+        let courses = [&self.live].into_iter().chain(replay.map(|replaying| &replaying.course));
+        let timers = courses.flat_map(|course| [course.lanes.next_timer(), course.reading.again_at()]);
         timers.chain([sends_at]).flatten().min()
+    }
+
+    /// Whether it is in trouble, or was when the process before this one ended and has taken nothing since.
+    const fn is_in_trouble(&self) -> bool {
+        self.circuit.is_open() || self.was_in_trouble && self.window.is_new()
     }
 
     /// What is known of the receiver.
     fn share(&self, now: Monotonic) -> Share {
-        if self.circuit.is_open() || self.was_in_trouble && self.window.is_new() {
+        if self.is_in_trouble() {
             Share::InTrouble
         } else if self.window.is_silent(now) {
             Share::Silent
@@ -417,6 +447,12 @@ impl Machine {
 
     fn courses_mut(&mut self) -> impl Iterator<Item = &mut Course> {
         [&mut self.live].into_iter().chain(self.replay.as_mut().map(|replaying| &mut replaying.course))
+    }
+
+    /// The courses that read on.
+    fn moving_courses_mut(&mut self) -> impl Iterator<Item = &mut Course> {
+        let replay = self.replay.as_mut().filter(|replaying| !replaying.is_paused);
+        [&mut self.live].into_iter().chain(replay.map(|replaying| &mut replaying.course))
     }
 
     fn course_mut(&mut self, id: CourseId) -> Option<&mut Course> {

@@ -4,13 +4,17 @@
 //! written down, and it is kept until somebody says that the end is on record; so a crash at any moment
 //! neither loses the end nor begins the replay again.
 
+use std::time::Duration;
+
 use crate::model::Offset;
 
 use super::Machine;
 use super::action::Action;
 use super::course::{Course, Stretch};
-use super::input::{CourseId, Now, Order, ReplayId};
+use super::input::{CourseId, Now, Order, Pacing, ReplayId};
+use super::pace::Pace;
 use super::saved::{SavedCourse, SavedReplay};
+use crate::runtime::Monotonic;
 
 /// A replay that runs, or whose end is not on record yet.
 #[derive(Debug)]
@@ -19,6 +23,10 @@ pub(super) struct Replaying {
     from: Offset,
     to: Offset,
     pub(super) course: Course,
+    pub(super) pace: Pace,
+    pub(super) is_paused: bool,
+    /// Since when it goes on without a pause, and how much was settled by then.
+    going_since: Option<(Monotonic, u64)>,
     pub(super) ending: Ending,
 }
 
@@ -36,13 +44,33 @@ pub(super) enum Ending {
 }
 
 impl Replaying {
-    /// Goes on with a replay that was written down.
+    /// Goes on with a replay that was written down: how, is said by whoever knows what was asked for, until when it
+    /// stands still.
     pub(super) fn go_on(saved: SavedReplay, order: Order, now: Now) -> Self {
         let SavedReplay { replay, from, to, course } = saved;
         let stretch = Stretch { start: from.previous(), end: to.previous() };
         let course = Course::start(CourseId::Replay(replay), stretch, course, order, now);
         let ending = if course.is_finished() { Ending::Written } else { Ending::Open };
-        Self { replay, from, to, course, ending }
+        Self { replay, from, to, course, pace: Pace::new(None), is_paused: true, going_since: None, ending }
+    }
+
+    /// Whether it has something to send at this moment, but for the endpoint's own state.
+    pub(super) fn is_ready(&self, now: Monotonic) -> bool {
+        self.ready_from().is_some_and(|from| from <= now)
+    }
+
+    /// From when on it may send what is ready; none where nothing is.
+    pub(super) fn ready_from(&self) -> Option<Monotonic> {
+        (!self.is_paused && self.course.lanes.has_ready()).then(|| self.pace.free_from())
+    }
+
+    /// How long the rest will take if it goes on as it has since it was begun or resumed.
+    fn rest(&self, now: Monotonic) -> Option<Duration> {
+        let (since, settled_then) = self.going_since?;
+        let settled = self.course.tally().settled().saturating_sub(settled_then);
+        let remaining = u32::try_from(self.course.ledger().waiting.total()).unwrap_or(u32::MAX);
+        let each = now.since(since).checked_div(u32::try_from(settled).unwrap_or(u32::MAX))?;
+        Some(each.saturating_mul(remaining))
     }
 
     pub(super) fn saved(&self, now: Now) -> SavedReplay {
@@ -51,10 +79,22 @@ impl Replaying {
 }
 
 impl Machine {
-    pub(super) fn start_replay(&mut self, replay: ReplayId, from: Offset, to: Offset, now: Now) {
-        if self.replay.is_some() {
-            return;
+    pub(super) fn replay(&mut self, replay: ReplayId, from: Offset, to: Offset, pacing: Pacing, now: Now) {
+        if self.replay.is_none() {
+            self.start_replay(replay, from, to, now);
         }
+        if let Some(known) = self.replay.as_mut().filter(|known| known.replay == replay) {
+            known.pace.change(pacing.rate_per_second);
+            known.is_paused = pacing.is_paused;
+            known.going_since = match known.going_since {
+                _ if pacing.is_paused => None,
+                Some(since) => Some(since),
+                None => Some((now.monotonic, known.course.tally().settled())),
+            };
+        }
+    }
+
+    fn start_replay(&mut self, replay: ReplayId, from: Offset, to: Offset, now: Now) {
         let from = from.max(Offset(1));
         let to = to.max(from);
         let course = SavedCourse::at(from.previous());
@@ -71,6 +111,12 @@ impl Machine {
             self.refused_in_row.retain(|(course, ..)| *course != id);
             self.writing.is_dirty = true;
         }
+    }
+
+    /// Returns how long the replay that runs will still take, where that can be said.
+    #[must_use]
+    pub fn replay_rest(&self, now: Monotonic) -> Option<Duration> {
+        self.replay.as_ref()?.rest(now)
     }
 
     pub(super) fn announce_replay(&mut self, actions: &mut Vec<Action>) {

@@ -4,9 +4,10 @@
 //! batch. A machine started from it goes on as if nothing had been, but may send again what was in flight or
 //! settled since.
 //!
-//! Layout 4: layout (1) · boot (16) · since: offset (8), time (8), number (8) · numbers: next, ceiling, floor
-//! (8 each) · moves (8) · live course · whether there is a replay (1), and then: job, from, to (8 each), course. A
-//! course: tally (6 × 8) · cursor · number of retries (4), each offset (8), attempts (4), refusals (4), due (8).
+//! Layout 5: layout (1) · boot (16) · since: offset (8), time (8), number (8) · numbers: next, ceiling, floor
+//! (8 each) · moves (8) · whether it is in trouble (1) · live course · whether there is a replay (1), and then: job,
+//! from, to (8 each), course. A course: tally (6 × 8) · cursor · number of retries (4), each offset (8), attempts (4),
+//! refusals (4), due (8).
 
 use bytes::Bytes;
 
@@ -33,6 +34,8 @@ pub struct Saved {
     pub sequences: SavedSequences,
     /// The number of the last move that a person has made.
     pub moves: u64,
+    /// Whether the endpoint is in trouble.
+    pub is_in_trouble: bool,
     /// Where the live course stands.
     pub live: SavedCourse,
     /// The replay that runs, or whose end is not on record yet.
@@ -88,6 +91,7 @@ impl Saved {
             since,
             sequences: SavedSequences::NONE,
             moves: 0,
+            is_in_trouble: false,
             live: SavedCourse::at(since.offset),
             replay: None,
         }
@@ -106,6 +110,7 @@ impl Saved {
         writer.fixed(self.sequences.ceiling.0.to_be_bytes());
         writer.fixed(self.sequences.floor.0.to_be_bytes());
         writer.fixed(self.moves.to_be_bytes());
+        writer.fixed([u8::from(self.is_in_trouble)]);
         self.live.encode(&mut writer);
         writer.fixed([u8::from(self.replay.is_some())]);
         if let Some(replay) = &self.replay {
@@ -125,7 +130,7 @@ impl Saved {
         let mut reader = Reader::new(bytes);
         let layout = reader.u8()?;
         // Layout 1 did not count apart what the catalogue does not know, layout 2 knew no moves, layout 3 none but over
-        // what waits.
+        // what waits, layout 4 did not say whether the endpoint is in trouble.
         if !(1..=LAYOUT).contains(&layout) {
             return Err(CodecError::Unknown(u32::from(layout)));
         }
@@ -140,6 +145,7 @@ impl Saved {
             floor: sequence(&mut reader)?,
         };
         let moves = if layout > 2 { u64::from_be_bytes(reader.fixed()?) } else { 0 };
+        let is_in_trouble = layout > 4 && reader.u8()? != 0;
         let live = SavedCourse::decode(&mut reader, has_unknown)?;
         let replay = match reader.u8()? {
             0 => None,
@@ -152,7 +158,7 @@ impl Saved {
             unknown => return Err(CodecError::Unknown(u32::from(unknown))),
         };
         reader.end()?;
-        Ok(Self { boot, since, sequences, moves, live, replay })
+        Ok(Self { boot, since, sequences, moves, is_in_trouble, live, replay })
     }
 }
 
@@ -165,12 +171,6 @@ impl SavedCourse {
             tally: Tally { delivered: 0, filtered: 0, withheld_unknown: 0, given_up: 0, expired: 0, skipped: 0 },
             retries: Vec::new(),
         }
-    }
-
-    /// Returns whether the endpoint has failed on some event that it has not taken since.
-    #[must_use]
-    pub fn is_in_trouble(&self) -> bool {
-        self.retries.iter().any(|retry| retry.refusals == 0 && retry.attempts > 0)
     }
 
     fn encode(&self, writer: &mut Writer) {
@@ -209,7 +209,7 @@ fn sequence(reader: &mut Reader) -> Result<Sequence, CodecError> {
     reader.fixed().map(u64::from_be_bytes).map(Sequence)
 }
 
-const LAYOUT: u8 = 4;
+const LAYOUT: u8 = 5;
 /// No instant that anybody waits for.
 const NOT_DUE: i64 = i64::MIN;
 
@@ -247,6 +247,7 @@ mod tests {
         (any::<([u8; 16], u64, i64, [u64; 4])>(), any_course(), proptest::option::of(replay)).prop_map(
             |((boot, offset, time, [next, ceiling, floor, moves]), live, replay)| Saved {
                 moves,
+                is_in_trouble: moves % 2 == 1,
                 boot: Boot(boot),
                 since: Since { offset: Offset(offset), time: Timestamp(time), sequence: Sequence(next / 2) },
                 sequences: SavedSequences { next: Sequence(next), ceiling: Sequence(ceiling), floor: Sequence(floor) },
@@ -288,6 +289,7 @@ mod tests {
             since: Since::beginning(Offset(90), Timestamp(1_772_442_000_000)),
             sequences: SavedSequences { next: Sequence(51), ceiling: Sequence(10_000), floor: Sequence(40) },
             moves: 0,
+            is_in_trouble: false,
             live: SavedCourse { cursor, tally, retries: vec![retry, later] },
             replay: Some(SavedReplay {
                 replay: ReplayId(6),
@@ -320,28 +322,33 @@ mod tests {
         saved.live.tally.withheld_unknown = 0x77;
         saved.moves = 0x66;
         saved.since.sequence = Sequence(0x55);
+        saved.is_in_trouble = true;
         let (old, new) = (example().encode(), saved.encode());
-        // The layout, one count in each course's tally, moves and a number are all that differs from layout 1.
-        assert_eq!((new[0], new.len()), (4, GOLDEN.len() / 2 + 16 + 8 + 8));
-        assert_eq!(old.iter().zip(&new).filter(|(one, other)| one != other).count(), 3);
+        // The layout, one count in each course's tally, moves, a number and a byte are all that differs from layout 1.
+        assert_eq!((new[0], new.len()), (5, GOLDEN.len() / 2 + 16 + 8 + 8 + 1));
+        assert_eq!(old.iter().zip(&new).filter(|(one, other)| one != other).count(), 4);
         assert_eq!(new[SINCE_NUMBER..SINCE_NUMBER + 8], [0, 0, 0, 0, 0, 0, 0, 0x55]);
-        assert_eq!(new[LIVE_TALLY - 8..LIVE_TALLY], [0, 0, 0, 0, 0, 0, 0, 0x66]);
+        assert_eq!(new[LIVE_TALLY - 9..LIVE_TALLY], [0, 0, 0, 0, 0, 0, 0, 0x66, 1]);
         assert_eq!(new[LIVE_TALLY + 5 * 8..LIVE_TALLY + 6 * 8], [0, 0, 0, 0, 0, 0, 0, 0x77]);
-        // Layout 3 is the same without the number, layout 2 without the moves too.
+        // Layout 4 is the same without that byte, layout 3 without the number too, layout 2 without the moves.
         let mut third = new.to_vec();
+        third[0] = 4;
+        third.remove(LIVE_TALLY - 1);
+        saved.is_in_trouble = false;
+        assert_eq!(Saved::decode(third.clone().into()), Ok(saved.clone()));
         third[0] = 3;
         third.drain(SINCE_NUMBER..SINCE_NUMBER + 8);
         saved.since.sequence = Sequence(1);
         assert_eq!(Saved::decode(third.clone().into()), Ok(saved.clone()));
         third[0] = 2;
-        third.drain(LIVE_TALLY - 16..LIVE_TALLY - 8);
+        third.drain(LIVE_TALLY - 17..LIVE_TALLY - 9);
         saved.moves = 0;
         assert_eq!(Saved::decode(third.into()), Ok(saved));
     }
 
     const SINCE_NUMBER: usize = 1 + 16 + 16;
-    /// Where the tally of the live course stands: behind layout, boot, since, numbers and moves.
-    const LIVE_TALLY: usize = SINCE_NUMBER + 8 + 24 + 8;
+    /// Where the tally of the live course stands: behind layout, boot, since, numbers, moves and a byte.
+    const LIVE_TALLY: usize = SINCE_NUMBER + 8 + 24 + 8 + 1;
     const GOLDEN: &str = concat!(
         "0130313233343536373839616263646566000000000000005a0000019cadc69a800000000000000033000000000000271000",
         "0000000000002800000000000000010000000000000002000000000000000300000000000000040000000000000005000000",

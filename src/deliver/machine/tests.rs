@@ -14,7 +14,7 @@ use crate::runtime::{Monotonic, Random};
 
 use super::{
     Action, AsideEvent, AttemptResult, Boot, CourseId, Decision, FilteredBy, Input, Machine, Now, Order, Outcome,
-    Policy, ReplayId, SPAN, Saved, SavedCourse, SavedRetry, Since, Start, State, Whereabouts,
+    Pacing, Policy, ReplayId, SPAN, Saved, SavedCourse, SavedRetry, Since, Start, State, Whereabouts,
 };
 
 /// A machine, its clock, and a shell that writes at once.
@@ -571,7 +571,7 @@ fn a_replay_gives_up_after_three_refusals_and_leaves_the_ledger_alone() {
     let mut rig = Rig::new(Order::ByKey, 8);
     rig.warm_up(7);
     let before = rig.machine.ledger();
-    rig.tell(Input::StartReplay { replay: ReplayId(7), from: Offset(2), to: Offset(4) });
+    rig.tell(Input::Replay { replay: ReplayId(7), from: Offset(2), to: Offset(4), pacing: Pacing::default() });
     let course = CourseId::Replay(ReplayId(7));
     assert_eq!(rig.actions, [Action::Read { course, from: Offset(2), limit: 2 }]);
     rig.tell(Input::Decided { course, from: Offset(2), decisions: vec![passes(1), passes(2)] });
@@ -598,7 +598,7 @@ fn a_replay_gives_up_after_three_refusals_and_leaves_the_ledger_alone() {
 fn a_cancelled_replay_still_counts_in_flight() {
     let mut rig = Rig::new(Order::None, 1);
     rig.warm_up(3);
-    rig.tell(Input::StartReplay { replay: ReplayId(7), from: Offset(1), to: Offset(3) });
+    rig.tell(Input::Replay { replay: ReplayId(7), from: Offset(1), to: Offset(3), pacing: Pacing::default() });
     let course = CourseId::Replay(ReplayId(7));
     rig.tell(Input::Decided { course, from: Offset(1), decisions: vec![passes(1), passes(2)] });
     assert_eq!(rig.sent(), [1]);

@@ -89,6 +89,7 @@ impl Machine {
             since: self.since,
             sequences: numbers.saved,
             moves: self.moves,
+            is_in_trouble: self.is_in_trouble(),
             live: self.live.saved(now),
             replay: self.replay.as_ref().map(|replaying| replaying.saved(now)),
         };

@@ -100,3 +100,31 @@ impl Drop for Waiting<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_goes_away_while_it_waits_or_just_when_it_is_called_leaves_nothing_behind() {
+        let waiting = Gauge::default();
+        let places = Places::new(1, waiting.clone());
+        let take = |id| places.take(AccountId(id), EndpointId(id), Share::Answering);
+        let held = take(1).await;
+        {
+            let (mut first, mut second) = (pin!(take(2)), pin!(take(3)));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(first.as_mut().poll(&mut context).is_pending() && second.as_mut().poll(&mut context).is_pending());
+            assert_eq!(waiting.get(), 2);
+            // The first is called and never looks; the second is called when that place comes back.
+            drop(held);
+        }
+        assert_eq!(waiting.get(), 0);
+        let again = take(4).await;
+        drop(again);
+        assert!(places.lock().calls.is_empty());
+    }
+}

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::machine::{
-    Action, AttemptResult, Boot, CourseId, Decision, Input, Machine, Now, Order, Outcome, Policy, Saved, SavedRetry,
-    Since, Start,
+    Action, AttemptResult, Boot, CourseId, Decision, Input, Machine, Now, Order, Outcome, Policy, Saved, Since, Start,
 };
 use super::allotment::{Allotment, Claim, Ticket};
 use crate::model::{AccountId, EndpointId, Offset, Timestamp};
@@ -188,6 +187,8 @@ impl Town {
             self.houses[house].delays.push((Duration::from_nanos(accepted), delay));
             AttemptResult::Delivered
         } else {
+            let waiting = self.waiting.values().filter(|(of, _)| *of == house).count();
+            self.tell(house, Input::Waiting(waiting));
             AttemptResult::Trouble { retry_after: None }
         };
         self.tell(house, Input::AttemptEnded { course: CourseId::Live, offset, result });
@@ -267,7 +268,7 @@ fn after_a_restart_those_known_to_be_in_trouble_keep_nobody_out() {
     let mut town = with_dead(64, 30, 9, Duration::ZERO);
     for (house, number) in town.houses.iter_mut().zip(0..).filter(|(house, _)| house.receiver != Receiver::Well) {
         let mut saved = Saved::new(Boot([0; 16]), Since::beginning(Offset(0), Timestamp(0)));
-        saved.live.retries.push(SavedRetry { offset: Offset(1), attempts: 9, refusals: 0, due: None });
+        saved.is_in_trouble = true;
         house.machine = machine(saved, number);
     }
     town.run(Duration::from_millis(200), Duration::from_secs(30));

@@ -125,7 +125,9 @@ pub(super) fn in_words(problem: &rustls::Error, name: &str) -> String {
 fn of_alert(alert: AlertDescription, name: &str) -> String {
     match alert {
         AlertDescription::CertificateRequired => {
-            format!("{name} asks for a client certificate, and the endpoint shows none: give its auth a certificate")
+            format!(
+                "{name} asks for a client certificate, and the endpoint shows none that it can use: give its auth one"
+            )
         }
         AlertDescription::UnknownCA
         | AlertDescription::BadCertificate

@@ -41,6 +41,9 @@ pub(super) struct Book {
     next_row: Option<Sequence>,
     state: Option<State>,
     traffic: Traffic,
+    /// What goes out of a replay, and whether it was told to stand still.
+    replay_traffic: Traffic,
+    is_replay_paused: bool,
 }
 
 impl Book {
@@ -64,6 +67,8 @@ impl Book {
             numbers: BTreeMap::new(),
             next_row: None,
             state: None,
+            replay_traffic: Traffic::new(None),
+            is_replay_paused: false,
         }
     }
 
@@ -96,7 +101,10 @@ impl Book {
         self.in_flight.clear();
         self.probe = None;
         self.state = None;
-        self.traffic.began(&saved.live);
+        self.traffic.began(saved);
+        // Until it is told how to go on, a replay stands still.
+        self.replay_traffic = Traffic::new(None);
+        self.is_replay_paused = true;
         let replay = saved.replay.iter().map(|replay| (CourseId::Replay(replay.replay), &replay.course));
         let courses = [(CourseId::Live, &saved.live)].into_iter().chain(replay);
         self.attempts = courses
@@ -147,15 +155,21 @@ impl Book {
             Input::Paused => self.is_paused = true,
             Input::Resumed => self.is_paused = false,
             Input::Draining => self.is_draining = true,
+            Input::Retry => self.traffic.is_probe_asked = true,
             Input::Wake
+            | Input::Waiting(_)
             | Input::Decided { .. }
             | Input::Written { .. }
-            | Input::Retry
             | Input::TryNow(_)
             | Input::Discard { .. }
             | Input::RightsChanged
-            | Input::StartReplay { .. }
             | Input::StopReplay(_) => {}
+            Input::Replay { replay, pacing, .. } => {
+                if machine.replay.as_ref().is_some_and(|known| known.replay == *replay) {
+                    self.replay_traffic.set_rate(pacing.rate_per_second);
+                    self.is_replay_paused = pacing.is_paused;
+                }
+            }
         }
     }
 
@@ -254,6 +268,10 @@ impl Book {
     /// Looks at the actions that came out of one input.
     pub(super) fn asked(&mut self, actions: &[Action], machine: &Machine, log: &Log, disk: &Disk, now: Monotonic) {
         self.traffic.check(actions, self.in_flight.len(), machine.circuit.is_open(), now);
+        let is_of_replay = |action: &&Action| matches!(action, Action::Attempt { course: CourseId::Replay(_), .. });
+        let of_replay = actions.iter().filter(is_of_replay).count();
+        assert!(!self.is_replay_paused || of_replay == 0, "a paused replay goes on");
+        self.replay_traffic.count(of_replay, now);
         if !machine.circuit.is_open() {
             // What was a probe is one request among others, now that all may flow.
             self.probe = None;
@@ -269,12 +287,10 @@ impl Book {
                         assert!(*sequence >= machine.since.sequence, "{offset} keeps number {sequence} over a seek");
                         self.check_number(*sequence, *offset, disk);
                     }
-                    let is_probe = *share == Share::InTrouble;
+                    let is_probe = *share == Share::InTrouble || machine.circuit.is_open();
                     if is_probe {
                         assert_eq!(self.probe.replace((*course, *offset)), None, "one probe at a time");
                     }
-                    let is_in_trouble = self.state == Some(State::BackingOff) && machine.circuit.is_open();
-                    assert!(is_probe || !is_in_trouble, "an endpoint in trouble is only probed");
                 }
                 Action::Write { sequences, saved, asides, .. } => {
                     self.check_rows(sequences);

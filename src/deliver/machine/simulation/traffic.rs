@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use crate::runtime::Monotonic;
 
-use super::super::{Action, SavedCourse, Share};
+use super::super::{Action, Saved, Share};
 
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
@@ -13,7 +13,9 @@ pub(super) struct Traffic {
     /// Requests of the last second, since the rate was changed last.
     sent: VecDeque<Monotonic>,
     rate: Option<NonZeroU32>,
-    /// Whether the process began with an event on which the receiver had failed.
+    /// Whether a person has asked for a probe.
+    pub(super) is_probe_asked: bool,
+    /// Whether the process began with an endpoint that was written down as in trouble.
     was_in_trouble: bool,
 }
 
@@ -23,9 +25,8 @@ impl Traffic {
     }
 
     /// A process begins: nothing is known but what was written down.
-    pub(super) fn began(&mut self, saved: &SavedCourse) {
-        let was_in_trouble = saved.retries.iter().any(|retry| retry.attempts > 0 && retry.refusals == 0);
-        *self = Self { was_in_trouble, ..Self::new(self.rate) };
+    pub(super) fn began(&mut self, saved: &Saved) {
+        *self = Self { was_in_trouble: saved.is_in_trouble, ..Self::new(self.rate) };
     }
 
     pub(super) fn set_rate(&mut self, rate: Option<NonZeroU32>) {
@@ -53,10 +54,18 @@ impl Traffic {
             _ => None,
         });
         let shares: Vec<Share> = shares.collect();
-        assert!(shares.iter().all(|share| *share == expected), "{shares:?} where {expected:?} was expected");
+        let is_asked = is_in_trouble && self.is_probe_asked && shares == [Share::Silent];
+        self.is_probe_asked &= shares.is_empty();
+        let is_expected = shares.iter().all(|share| *share == expected);
+        assert!(is_asked || is_expected, "{shares:?} where {expected:?} was expected");
         let is_known = expected == Share::Answering || in_flight > 0;
         assert!(is_known || shares.len() <= 1, "{} at once to a receiver of which nothing is known", shares.len());
-        self.sent.extend(shares.iter().map(|_| now));
+        self.count(shares.len(), now);
+    }
+
+    /// So many more go out now.
+    pub(super) fn count(&mut self, requests: usize, now: Monotonic) {
+        self.sent.extend(std::iter::repeat_n(now, requests));
         while self.sent.front().is_some_and(|at| now.since(*at).as_secs() >= 1) {
             self.sent.pop_front();
         }

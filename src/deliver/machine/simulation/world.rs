@@ -11,7 +11,7 @@ use crate::model::{Aside, Offset, Timestamp};
 use crate::runtime::{Monotonic, Random};
 
 use super::super::{
-    Action, AttemptResult, Boot, CourseId, Decision, Input, Letter, Machine, Move, Now, Order, Outcome, Policy,
+    Action, AttemptResult, Boot, CourseId, Decision, Input, Letter, Machine, Move, Now, Order, Outcome, Pacing, Policy,
     ReplayId, Saved, Since, Start, Target,
 };
 use super::book::Book;
@@ -62,6 +62,7 @@ struct Job {
     from: Offset,
     to: Offset,
     is_recorded: bool,
+    pacing: Pacing,
 }
 
 #[derive(Debug)]
@@ -210,7 +211,14 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Tell(process, input) if process == self.process => self.tell(input),
+            Happening::Tell(process, input) if process == self.process => {
+                if matches!(input, Input::AttemptEnded { result: AttemptResult::Trouble { .. }, .. }) {
+                    let waits = |happening: &&Happening| matches!(happening, Happening::Body(of, ..) if *of == process);
+                    let waiting = self.agenda.values().filter(waits).count();
+                    self.tell(Input::Waiting(waiting));
+                }
+                self.tell(input);
+            }
             Happening::Written(process, ticket) if process == self.process => {
                 self.disk.written(ticket);
                 self.tell(Input::Written { ticket });
@@ -490,14 +498,26 @@ impl World {
 
     fn start_replay(&mut self) {
         if self.job.is_some() {
+            self.change_pacing();
             return;
         }
         self.last_job += 1;
         let from = Offset(1 + self.random.below(self.log.head().0));
         let to = Offset(from.0 + self.random.below(self.log.head().0 + 2 - from.0));
         let replay = ReplayId(self.last_job);
-        self.job = Some(Job { replay, from, to, is_recorded: false });
-        self.command(Input::StartReplay { replay, from, to });
+        let job = Job { replay, from, to, is_recorded: false, pacing: Pacing::default() };
+        self.job = Some(job);
+        self.change_pacing();
+    }
+
+    /// A person says how the replay is to go on; in the end that it is to.
+    fn change_pacing(&mut self) {
+        let rate = [0, 0, 2, 40][usize::try_from(self.random.below(4)).expect("four")];
+        let is_paused = self.random.chance(0.3) && !self.is_mended;
+        let Some(job) = &mut self.job else { return };
+        job.pacing = Pacing { rate_per_second: NonZeroU32::new(rate), is_paused };
+        let Job { replay, from, to, pacing, .. } = *job;
+        self.command(Input::Replay { replay, from, to, pacing });
     }
 
     fn cancel_replay(&mut self) {
@@ -566,15 +586,15 @@ impl World {
             self.tell(Input::Move(one));
         }
         self.tell(Input::Wake);
-        if let Some(Job { replay, from, to, is_recorded }) = self.job {
+        if let Some(Job { replay, from, to, is_recorded, pacing }) = self.job {
             let is_known = self.machine.replay_ledger().is_some_and(|(known, _)| known == replay);
             match (is_recorded, is_known) {
                 (false, false) => {
                     self.forget_replay();
-                    self.command(Input::StartReplay { replay, from, to });
+                    self.command(Input::Replay { replay, from, to, pacing });
                 }
                 (true, false) => self.job = None,
-                (true | false, true) => {}
+                (true | false, true) => self.command(Input::Replay { replay, from, to, pacing }),
             }
         } else {
             self.forget_replay();
@@ -594,6 +614,7 @@ impl World {
         self.receiver.mood = Mood::Healthy;
         self.log.mend();
         self.command(Input::RightsChanged);
+        self.change_pacing();
         // By then the last answer of the old receiver has come, and whatever it was has been done.
         self.soon(30_000, Happening::SwitchOn);
     }
