@@ -6,19 +6,14 @@
 use super::auth::KeptCertificate;
 use super::endpoint::{EndpointDraft, EndpointSettings};
 use super::{Accounts, Error, KeyId};
-use crate::model::Permission;
 use crate::security::{ClientCertificate, InvalidCertificate, Scheme, Secret};
 
 /// A certificate as a draft asks for it, checked.
 pub(super) struct AskedCertificate {
     pub(super) certificate: ClientCertificate,
-    key: AskedKey,
-}
-
-enum AskedKey {
-    /// The one that was there.
-    Kept(KeyId),
-    Given(Secret<String>),
+    key: Secret<String>,
+    /// Where the key is, if it is the one that was there.
+    kept: Option<KeyId>,
 }
 
 impl AskedCertificate {
@@ -27,9 +22,9 @@ impl AskedCertificate {
         self,
         keep_secret: impl FnOnce(Vec<u8>) -> Result<KeyId, Error>,
     ) -> Result<KeptCertificate, Error> {
-        let key = match self.key {
-            AskedKey::Kept(id) => id,
-            AskedKey::Given(key) => keep_secret(key.into_exposed().into_bytes())?,
+        let key = match self.kept {
+            Some(id) => id,
+            None => keep_secret(self.key.into_exposed().into_bytes())?,
         };
         Ok(KeptCertificate { chain: self.certificate.chain(), key })
     }
@@ -69,29 +64,27 @@ impl Accounts {
             return Err(Error::invalid(&format!("{pointer}/key"), format!("is longer than {KEY_BYTES_MAX} bytes")));
         }
         let stays = kept.and_then(|kept| Some((kept, kept.certificate.as_ref()?)));
-        let (text, key) = match (&asked.key, stays) {
-            (Some(given), _) => (given.clone(), AskedKey::Given(given.clone())),
+        let (key, kept) = match (&asked.key, stays) {
+            (Some(given), _) => (given.clone(), None),
             (None, Some((kept, certificate))) => {
-                if !may_move_secrets && self.origin(&kept.url) != self.origin(&draft.url) {
-                    let detail = "a key is not used with another scheme, host or port by itself: give it anew, or ask \
-                                  somebody with the permission secrets";
-                    return Err(Error::Forbidden { missing: Permission::Secrets, detail: detail.to_owned() });
-                }
-                (self.secret_text(certificate.key)?, AskedKey::Kept(certificate.key))
+                let detail = "a key is not used with another scheme, host or port by itself: give it anew, or ask \
+                              somebody with the permission secrets";
+                self.check_stays(kept, draft, may_move_secrets, detail)?;
+                (self.secret_text(certificate.key)?, Some(certificate.key))
             }
             (None, None) => {
                 let detail = "the key is missing, and there is none to stay".to_owned();
                 return Err(Error::invalid(&format!("{pointer}/key"), detail));
             }
         };
-        let certificate = ClientCertificate::parse(&asked.certificate, text.expose()).map_err(|problem| {
+        let certificate = ClientCertificate::parse(&asked.certificate, key.expose()).map_err(|problem| {
             let member = match problem {
                 InvalidCertificate::Certificate | InvalidCertificate::Other => "certificate",
                 InvalidCertificate::Key | InvalidCertificate::Mismatch => "key",
             };
             Error::invalid(&format!("{pointer}/{member}"), problem.to_string())
         })?;
-        Ok(Some(AskedCertificate { certificate, key }))
+        Ok(Some(AskedCertificate { certificate, key, kept }))
     }
 }
 

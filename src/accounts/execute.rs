@@ -625,16 +625,28 @@ impl Accounts {
             let detail = "the secret part is missing, and there is none to stay".to_owned();
             return Err(Error::invalid(draft.auth.pointer(), detail));
         };
-        if !may_move_secrets && self.origin(&kept.url) != self.origin(&draft.url) {
-            let detail = "a secret is not sent to another scheme, host or port by itself: give it anew, or ask \
-                          somebody with the permission secrets";
-            return Err(Error::Forbidden { missing: Permission::Secrets, detail: detail.to_owned() });
-        }
+        let detail = "a secret is not sent to another scheme, host or port by itself: give it anew, or ask somebody \
+                      with the permission secrets";
+        self.check_stays(kept, draft, may_move_secrets, detail)?;
         Ok(draft.auth.keep(secret))
     }
 
+    /// Checks that a kept secret goes where it went before, or is moved by somebody who may.
+    pub(super) fn check_stays(
+        &self,
+        kept: &EndpointSettings,
+        draft: &EndpointDraft,
+        may_move_secrets: bool,
+        detail: &str,
+    ) -> Result<(), Error> {
+        if may_move_secrets || self.origin(&kept.url) == self.origin(&draft.url) {
+            return Ok(());
+        }
+        Err(Error::Forbidden { missing: Permission::Secrets, detail: detail.to_owned() })
+    }
+
     /// Where an address leads, as far as a secret cares; none where it cannot be read.
-    pub(super) fn origin(&self, url: &str) -> Option<(crate::security::Scheme, String)> {
+    fn origin(&self, url: &str) -> Option<(crate::security::Scheme, String)> {
         self.check_url(url).ok().map(|target| (target.scheme(), format!("{}:{}", target.authority(), target.port())))
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::auth::Auth;
 use super::endpoint::{EndpointDraft, Format};
 use super::{Accounts, Credentials, Endpoint, Error};
-use crate::model::{Permission, Timestamp};
+use crate::model::Timestamp;
 use crate::security::{ClientCertificate, Secret, Signer, Target};
 
 /// What a test request depends on.
@@ -72,10 +72,8 @@ impl Accounts {
                     let detail = "the secret part is missing, and there is none to stay".to_owned();
                     return Err(Error::invalid(draft.auth.pointer(), detail));
                 };
-                if !may_move_secrets && self.origin(&kept.url) != self.origin(&draft.url) {
-                    let detail = "a secret is not sent to another scheme, host or port by itself: give it anew";
-                    return Err(Error::Forbidden { missing: Permission::Secrets, detail: detail.to_owned() });
-                }
+                let detail = "a secret is not sent to another scheme, host or port by itself: give it anew";
+                self.check_stays(kept, draft, may_move_secrets, detail)?;
                 self.credentials(kept)?
             }
         };

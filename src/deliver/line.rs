@@ -4,7 +4,7 @@
 //! one they began with. The body is asked for at every attempt and never kept.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytestring::ByteString;
 use tokio::sync::Notify;
@@ -65,8 +65,6 @@ pub(super) struct Line {
     /// How often everything that had not begun was taken back.
     recalls: AtomicU64,
     recalled: Notify,
-    /// How many errands wait for a place.
-    waiting: AtomicUsize,
 }
 
 /// Which request is to be made.
@@ -103,7 +101,6 @@ impl Line {
             clock: shared.parts.clock.clone(),
             recalls: AtomicU64::new(0),
             recalled: Notify::new(),
-            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -125,9 +122,6 @@ impl Line {
         let Some(_place) = self.place(share, recalls).await else {
             return without_request(AttemptResult::Cancelled);
         };
-        if self.recalls() != recalls {
-            return without_request(AttemptResult::Cancelled);
-        }
         let route = match &self.route {
             Ok(route) => route,
             Err(why) => return self.impossible(why),
@@ -174,19 +168,17 @@ impl Line {
 
     /// Waits for a place; none where the errand was taken back meanwhile.
     async fn place(&self, share: Share, recalls: u64) -> Option<Place> {
-        let waits = Waits::new(&self.waiting);
         let place = tokio::select! {
             biased;
             place = self.places.take(self.endpoint.account, self.endpoint.id, share) => Some(place),
             () = self.is_recalled(recalls) => None,
         };
-        drop(waits);
-        place
+        place.filter(|_| self.recalls() == recalls)
     }
 
-    /// How many errands wait for a place.
+    /// How many errands of the endpoint wait for a place.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Acquire)
+        self.places.waiting(self.endpoint.id)
     }
 
     /// Waits until an errand that was given under this number is taken back.
@@ -213,22 +205,6 @@ impl Line {
             row: None,
             failure: Some((last, why.detail.clone())),
         }
-    }
-}
-
-/// One more that waits, until it is dropped.
-struct Waits<'a>(&'a AtomicUsize);
-
-impl<'a> Waits<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What one endpoint takes of what all share: how many requests at once, and how fast.
 
+use std::ops::Range;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,14 +12,28 @@ use tokio::sync::watch;
 use crate::receiver::Receiver;
 use crate::server::Server;
 
-fn events(count: u64) -> Value {
+/// Events by their numbers, each with a key of its own.
+fn events(numbers: Range<u64>) -> Value {
     let event = |number: u64| {
         json!({
             "id": format!("evt_{number:06}"), "type": "call.ended", "occurredAt": "2026-03-02T09:14:07.512Z",
             "actor": { "kind": "USER", "userId": "u_1" }, "data": { "interaction": { "id": format!("i_{number}") } },
         })
     };
-    Value::Array((0..count).map(event).collect())
+    Value::Array(numbers.map(event).collect())
+}
+
+/// A server with so many places in flight.
+fn server_with(places: &str, directory: &Path) -> Server {
+    let mut command = crate::server::command(directory);
+    command.env("HOOKLOG_DELIVER__IN_FLIGHT_MAX", places);
+    Server::start_with(command, directory)
+}
+
+/// What the metrics say of how many requests wait for a place.
+async fn says_waiting(server: &Server, count: usize) -> bool {
+    let metrics = server.api().get("/metrics").await;
+    String::from_utf8_lossy(&metrics.body).contains(&format!("hooklog_deliver_waiting {count}\n"))
 }
 
 /// Takes every connection, reads and never answers.
@@ -51,15 +67,13 @@ impl Hanging {
 #[tokio::test]
 async fn receivers_that_never_answer_take_a_quarter_and_keep_nobody_out() {
     let directory = tempfile::tempdir().unwrap();
-    let mut command = crate::server::command(directory.path());
-    command.env("HOOKLOG_DELIVER__IN_FLIGHT_MAX", "16");
-    let server = Server::start_with(command, directory.path());
+    let server = server_with("16", directory.path());
     let receiver = Receiver::start().await;
     let mut hanging = Hanging::start().await;
     for account in ["acme", "globex"] {
         server.account(account).await;
         server.endpoint(account, "crm", json!({ "url": receiver.url() })).await;
-        server.post(account, events(1)).await;
+        server.post(account, events(0..1)).await;
     }
     receiver.wait_for(2).await;
     for number in 0..19 {
@@ -68,8 +82,7 @@ async fn receivers_that_never_answer_take_a_quarter_and_keep_nobody_out() {
     }
     // While none of the nineteen has run into its time-out, the others of its account and of another get all.
     for account in ["acme", "globex"] {
-        let many: Vec<Value> = events(501).as_array().unwrap()[1..].to_vec();
-        server.post(account, Value::Array(many)).await;
+        server.post(account, events(1..501)).await;
     }
     for account in ["acme", "globex"] {
         server.status_when(account, "crm", |status| status["ledger"]["delivered"] == 501).await;
@@ -80,33 +93,27 @@ async fn receivers_that_never_answer_take_a_quarter_and_keep_nobody_out() {
     let open = hanging.open.wait_for(|(open, _)| *open >= 4);
     let open = tokio::time::timeout(Duration::from_secs(10), open).await.expect("four are tried").unwrap().1;
     assert_eq!(open, 4, "a quarter of sixteen");
-    let metrics = server.api().get("/metrics").await;
-    let text = String::from_utf8_lossy(&metrics.body).into_owned();
-    assert!(text.contains("hooklog_deliver_waiting 15\n"), "the rest waits: {text}");
+    assert!(says_waiting(&server, 15).await, "the rest waits");
 }
 
 #[tokio::test]
 async fn what_waits_for_a_receiver_that_has_died_is_called_back_and_leaves_its_places_to_others() {
     let directory = tempfile::tempdir().unwrap();
-    let mut command = crate::server::command(directory.path());
-    command.env("HOOKLOG_DELIVER__IN_FLIGHT_MAX", "17");
-    let server = Server::start_with(command, directory.path());
+    let server = server_with("17", directory.path());
     let receiver = Receiver::start().await;
     server.account("acme").await;
     server.endpoint("acme", "crm", json!({ "url": receiver.url(), "timeoutMs": 1_000 })).await;
-    server.post("acme", events(64)).await;
+    server.post("acme", events(0..64)).await;
     server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 64).await;
     // Its window is wide, and it has a place or two: the rest waits. The first time-out is enough to call that back.
     let hanging = Hanging::start().await;
     server.endpoint("acme", "crm", json!({ "url": hanging.url, "timeoutMs": 1_000 })).await;
-    let many: Vec<Value> = events(128).as_array().unwrap()[64..].to_vec();
-    server.post("acme", Value::Array(many)).await;
+    server.post("acme", events(64..128)).await;
     let status = server.status_when("acme", "crm", |status| status["state"] == "backing_off").await;
     assert!(status["inFlight"].as_u64().unwrap() <= 1, "{status}");
     let (_, most) = *hanging.open.borrow();
     assert!(most <= 2, "{most} were asked before it was known");
-    let metrics = server.api().get("/metrics").await;
-    assert!(String::from_utf8_lossy(&metrics.body).contains("hooklog_deliver_waiting 0\n"));
+    assert!(says_waiting(&server, 0).await);
 }
 
 #[tokio::test]
@@ -123,7 +130,7 @@ async fn a_rate_spaces_the_requests_that_a_receiver_sees() {
     server.account("acme").await;
     let made = server.endpoint("acme", "crm", json!({ "url": receiver.url(), "ratePerSecond": 20 })).await;
     assert_eq!(made["ratePerSecond"], 20);
-    server.post("acme", events(31)).await;
+    server.post("acme", events(0..31)).await;
     receiver.wait_for(31).await;
     let times = times.lock().unwrap().clone();
     let took = *times.last().unwrap() - times[0];
@@ -132,9 +139,8 @@ async fn a_rate_spaces_the_requests_that_a_receiver_sees() {
     assert!(most <= Some(23), "twenty a second, and a few that were late: {most:?} in one");
     // Without a rate the next ones come as they are taken: with it, they would take 25 s.
     server.endpoint("acme", "crm", json!({ "url": receiver.url(), "ratePerSecond": null })).await;
-    let many: Vec<Value> = events(531).as_array().unwrap()[31..].to_vec();
     let begun = Instant::now();
-    server.post("acme", Value::Array(many)).await;
+    server.post("acme", events(31..531)).await;
     server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 531).await;
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }

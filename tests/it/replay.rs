@@ -30,6 +30,18 @@ async fn start(server: &Server, from: u64, to: u64) -> String {
     answer.json()["id"].as_str().unwrap().to_owned()
 }
 
+/// A server whose endpoint has taken two hundred events.
+async fn with_a_past(directory: &std::path::Path) -> (Server, Receiver) {
+    let server = Server::start(directory);
+    let receiver = Receiver::start().await;
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    let events = (1..=200).map(|n| json!({ "id": format!("e{n}"), "type": "a.b", "data": {} })).collect();
+    server.post("acme", Value::Array(events)).await;
+    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 200).await;
+    (server, receiver)
+}
+
 #[tokio::test]
 async fn a_stretch_is_sent_again_and_the_ledger_does_not_move() {
     let directory = tempfile::tempdir().unwrap();
@@ -60,13 +72,7 @@ async fn a_stretch_is_sent_again_and_the_ledger_does_not_move() {
 #[tokio::test]
 async fn a_replay_goes_on_after_a_crash_and_can_be_cancelled() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(directory.path());
-    let receiver = Receiver::start().await;
-    server.account("acme").await;
-    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
-    let events = (1..=200).map(|n| json!({ "id": format!("e{n}"), "type": "a.b", "data": {} })).collect();
-    server.post("acme", Value::Array(events)).await;
-    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 200).await;
+    let (server, receiver) = with_a_past(directory.path()).await;
     // The receiver takes half of the replay and then fails, so that the crash meets it half done.
     let taken = std::sync::atomic::AtomicUsize::new(0);
     receiver.answer_with(move |delivery| {
@@ -112,13 +118,7 @@ async fn a_replay_ends_with_its_endpoint() {
 #[tokio::test]
 async fn a_paused_replay_stands_still_over_a_crash_and_goes_on_when_it_is_resumed() {
     let directory = tempfile::tempdir().unwrap();
-    let server = Server::start(directory.path());
-    let receiver = Receiver::start().await;
-    server.account("acme").await;
-    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
-    let events = (1..=200).map(|n| json!({ "id": format!("e{n}"), "type": "a.b", "data": {} })).collect();
-    server.post("acme", Value::Array(events)).await;
-    server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 200).await;
+    let (server, receiver) = with_a_past(directory.path()).await;
     let replays = "/api/v1/accounts/acme/replays";
     let body = json!({ "endpoint": "crm", "from": { "offset": 1 }, "to": { "offset": 201 }, "ratePerSecond": 50 });
     let made = server.api().post(replays, body).await.json();

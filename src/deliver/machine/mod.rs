@@ -302,13 +302,10 @@ impl Machine {
             let entry = if is_probe { course.lanes.start_probe() } else { course.lanes.start_next() };
             let departure = course.depart(entry.expect("whose turn it is has something ready"), rights);
             let course = course.id;
-            let mut share = share;
             if is_probe {
                 self.circuit.probing(course, departure.offset);
-                if std::mem::take(&mut self.is_probe_asked) {
-                    share = Share::Silent;
-                }
             }
+            let share = if is_probe && std::mem::take(&mut self.is_probe_asked) { Share::Silent } else { share };
             in_flight += 1;
             self.pace.went(now);
             let course::Departure { offset, attempt, sequence, is_late, is_redelivery } = departure;
@@ -390,7 +387,7 @@ impl Machine {
     /// The next moment at which something begins by itself.
     fn next_move(&self) -> Option<Monotonic> {
         let live_from = self.live.lanes.has_ready().then_some(Monotonic(0));
-        let replay = self.replay.as_ref().filter(|replaying| !replaying.is_paused);
+        let replay = self.replay.as_ref().filter(|replaying| !replaying.is_paused());
         let ready_from = [live_from, replay.and_then(Replaying::ready_from)].into_iter().flatten().min();
         let waits = self.is_between_orders() || !self.moves_asked.is_empty();
         let (is_open, in_flight) = (self.circuit.is_open(), self.in_flight());
@@ -451,7 +448,7 @@ impl Machine {
 
     /// The courses that read on.
     fn moving_courses_mut(&mut self) -> impl Iterator<Item = &mut Course> {
-        let replay = self.replay.as_mut().filter(|replaying| !replaying.is_paused);
+        let replay = self.replay.as_mut().filter(|replaying| !replaying.is_paused());
         [&mut self.live].into_iter().chain(replay.map(|replaying| &mut replaying.course))
     }
 

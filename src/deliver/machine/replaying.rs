@@ -24,8 +24,7 @@ pub(super) struct Replaying {
     to: Offset,
     pub(super) course: Course,
     pub(super) pace: Pace,
-    pub(super) is_paused: bool,
-    /// Since when it goes on without a pause, and how much was settled by then.
+    /// Since when it goes on without a pause, and how much was settled by then; none while it is paused.
     going_since: Option<(Monotonic, u64)>,
     pub(super) ending: Ending,
 }
@@ -51,7 +50,11 @@ impl Replaying {
         let stretch = Stretch { start: from.previous(), end: to.previous() };
         let course = Course::start(CourseId::Replay(replay), stretch, course, order, now);
         let ending = if course.is_finished() { Ending::Written } else { Ending::Open };
-        Self { replay, from, to, course, pace: Pace::new(None), is_paused: true, going_since: None, ending }
+        Self { replay, from, to, course, pace: Pace::new(None), going_since: None, ending }
+    }
+
+    pub(super) const fn is_paused(&self) -> bool {
+        self.going_since.is_none()
     }
 
     /// Whether it has something to send at this moment, but for the endpoint's own state.
@@ -61,7 +64,7 @@ impl Replaying {
 
     /// From when on it may send what is ready; none where nothing is.
     pub(super) fn ready_from(&self) -> Option<Monotonic> {
-        (!self.is_paused && self.course.lanes.has_ready()).then(|| self.pace.free_from())
+        (!self.is_paused() && self.course.lanes.has_ready()).then(|| self.pace.free_from())
     }
 
     /// How long the rest will take if it goes on as it has since it was begun or resumed.
@@ -85,12 +88,8 @@ impl Machine {
         }
         if let Some(known) = self.replay.as_mut().filter(|known| known.replay == replay) {
             known.pace.change(pacing.rate_per_second);
-            known.is_paused = pacing.is_paused;
-            known.going_since = match known.going_since {
-                _ if pacing.is_paused => None,
-                Some(since) => Some(since),
-                None => Some((now.monotonic, known.course.tally().settled())),
-            };
+            let begins = (now.monotonic, known.course.tally().settled());
+            known.going_since = (!pacing.is_paused).then(|| known.going_since.unwrap_or(begins));
         }
     }
 

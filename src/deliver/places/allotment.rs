@@ -111,6 +111,12 @@ impl Allotment {
         });
     }
 
+    /// How many of an endpoint wait.
+    pub(super) fn waiting(&self, endpoint: EndpointId) -> usize {
+        let queues = self.endpoints.get(&endpoint).map(|endpoint| &endpoint.queues);
+        queues.map_or(0, |queues| ALL.iter().map(|share| queues.get(*share).len()).sum())
+    }
+
     fn next(&mut self) -> Option<(Ticket, Claim)> {
         let shares = ALL.into_iter().filter(|share| self.has_room(*share));
         let firsts = shares.filter_map(|share| Some((*self.waiting.get(share).first()?, share)));
@@ -397,6 +403,8 @@ mod tests {
                     }
                     Step::GiveBack(_) | Step::Leave(_) => {}
                 }
+                let of_first = waiting.iter().filter(|(_, claim)| claim.endpoint == EndpointId(0)).count();
+                prop_assert_eq!(allotment.waiting(EndpointId(0)), of_first);
                 let rules = Rules { places, held: &held };
                 prop_assert!(rules.are_kept(), "{:?}", held);
                 prop_assert!(!waiting.iter().any(|(_, claim)| rules.may_go(*claim)), "somebody waits for nothing");

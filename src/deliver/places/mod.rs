@@ -72,6 +72,11 @@ impl Places {
         place
     }
 
+    /// How many requests of an endpoint wait for a place.
+    pub(super) fn waiting(&self, endpoint: EndpointId) -> usize {
+        self.lock().allotment.waiting(endpoint)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Room> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,7 +123,7 @@ mod tests {
             let (mut first, mut second) = (pin!(take(2)), pin!(take(3)));
             let mut context = Context::from_waker(Waker::noop());
             assert!(first.as_mut().poll(&mut context).is_pending() && second.as_mut().poll(&mut context).is_pending());
-            assert_eq!(waiting.get(), 2);
+            assert_eq!((waiting.get(), places.waiting(EndpointId(2)), places.waiting(EndpointId(1))), (2, 1, 0));
             // The first is called and never looks; the second is called when that place comes back.
             drop(held);
         }
