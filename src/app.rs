@@ -29,7 +29,7 @@ use crate::filter;
 use crate::ingest::{self, Ingest};
 use crate::log::{self, Log};
 use crate::model::{AccountName, Timestamp, Who};
-use crate::replay::{self, Backtests, ClearingParts, Clearings};
+use crate::replay::{self, Backtests, ClearingParts, Clearings, DryRunParts, DryRuns};
 use crate::runtime::{Clock, Random, Shutdown, ShutdownTrigger, Tasks, blocking, boot_id, shutdown};
 use crate::security::{AddressRules, ApiToken, Hex, TokenHash, TokenKind};
 use crate::settings::{FilterSettings, ListenerSettings, MasterKeySource, Settings};
@@ -316,6 +316,14 @@ impl App {
             clearings: Clearings::new(ClearingParts {
                 log: self.log.handle(),
                 deliver: self.deliver.clone(),
+                clock: self.clock.clone(),
+                tasks: self.tasks.clone(),
+                shutdown: self.shutdown.clone(),
+            }),
+            dry_runs: DryRuns::start(DryRunParts {
+                log: self.log.handle(),
+                accounts: self.accounts.clone(),
+                dispatch: self.dispatch.clone(),
                 clock: self.clock.clone(),
                 tasks: self.tasks.clone(),
                 shutdown: self.shutdown.clone(),

@@ -16,7 +16,6 @@ use super::auth::Auth;
 use super::endpoint::{
     EndpointDraft, EndpointSettings, Halt, NewKey, ResumeFrom, SigningKey, Skipped, Sought, StoredEndpoint,
 };
-use super::job::{JobState, ReplaySettings};
 use super::state::{Account, COMMAND_VERSION, Endpoint, Revised};
 use super::token::{TokenDraft, TokenSettings};
 use super::{Accounts, Change, Error, KeyId};
@@ -51,19 +50,6 @@ pub struct NewToken {
     pub settings: TokenSettings,
     /// The token itself.
     pub token: ApiToken,
-}
-
-/// A replay to be made: a stretch of offsets to an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplayDraft {
-    /// To which endpoint.
-    pub endpoint: EndpointName,
-    /// The first offset.
-    pub from: Offset,
-    /// The offset behind the last.
-    pub to: Offset,
-    /// Requests a second at most.
-    pub rate_per_second: Option<NonZeroU32>,
 }
 
 /// What the writer of an endpoint may do beyond writing settings.
@@ -245,16 +231,7 @@ impl Accounts {
         let change = Change::Endpoint { account: endpoint.account, name: name.clone(), id: endpoint.id };
         let setting = NewSetting::new(endpoint.account, SettingKind::Endpoint, name.as_str(), Some(&stored));
         self.execute(&mut turn, setting, who, change).await?;
-        // What nobody can receive any more does not wait for ever.
-        let replays = self.account_by_id(endpoint.account).map(|account| account.replays.clone()).unwrap_or_default();
-        for replay in replays.into_values().map(|replay| replay.value) {
-            if replay.endpoint == endpoint.id && !replay.state.is_over() {
-                let problem = Some("the endpoint was deleted".to_owned());
-                let ended = ReplaySettings { state: JobState::Failed, problem, ..replay };
-                self.store_replay(&mut turn, endpoint.account, ended, who).await?;
-            }
-        }
-        Ok(())
+        self.fail_replays(&mut turn, &endpoint, who).await
     }
 
     /// Halts an endpoint: nothing is sent until it goes on; events wait.
@@ -457,70 +434,6 @@ impl Accounts {
         self.execute(&mut turn, setting, who, Change::Token).await.map(drop)
     }
 
-    // --- Replays ---------------------------------------------------------------------------------
-
-    /// Asks for a stretch of the past to be delivered again.
-    ///
-    /// # Errors
-    /// `AccountNotFound`, `EndpointNotFound`, `Invalid`; `Log` where it could not be kept.
-    pub async fn create_replay(
-        &self,
-        account: &AccountName,
-        draft: ReplayDraft,
-        who: &Who,
-    ) -> Result<Revised<ReplaySettings>, Error> {
-        let mut turn = self.0.turn.lock().await;
-        let endpoint = self.endpoint(account, &draft.endpoint)?;
-        if draft.from >= draft.to {
-            let detail = format!("the stretch from {} to {} is empty: to is not included", draft.from, draft.to);
-            return Err(Error::invalid("/to", detail));
-        }
-        let account = self.account(account).ok_or_else(|| Error::AccountNotFound(account.to_string()))?;
-        if account.replays.values().filter(|replay| !replay.value.state.is_over()).count() >= REPLAYS_WAITING_MAX {
-            return Err(Error::Limit { what: "replays that are not over", limit: REPLAYS_WAITING_MAX });
-        }
-        let settings = ReplaySettings {
-            id: account.replays.last_key_value().map_or(1, |(last, _)| last + 1),
-            endpoint: endpoint.id,
-            endpoint_name: endpoint.name.clone(),
-            from: draft.from,
-            to: draft.to,
-            rate_per_second: draft.rate_per_second,
-            state: JobState::Queued,
-            created_at: self.now(),
-            created_by: who.label(),
-            problem: None,
-        };
-        self.store_replay(&mut turn, account.id, settings, who).await
-    }
-
-    /// Says how a replay stands now; one that is over stays as it is.
-    ///
-    /// # Errors
-    /// `NotFound`; `Log` where it could not be kept.
-    pub async fn set_replay_state(
-        &self,
-        account: AccountId,
-        id: u64,
-        state: JobState,
-        problem: Option<String>,
-        who: &Who,
-    ) -> Result<Revised<ReplaySettings>, Error> {
-        let mut turn = self.0.turn.lock().await;
-        let missing = || Error::NotFound { what: "replay", id: id.to_string() };
-        let owner = self.account_by_id(account).ok_or_else(missing)?;
-        let replay = owner.replays.get(&id).ok_or_else(missing)?;
-        let present = replay.value.state;
-        // What begins by itself does not end a pause that a person has asked for meanwhile.
-        let begins = state == JobState::Running && present != JobState::Queued;
-        let resumes = state == JobState::Queued && present != JobState::Paused;
-        if present.is_over() || present == state || begins || resumes {
-            return Ok(replay.clone());
-        }
-        let settings = ReplaySettings { state, problem, ..replay.value.clone() };
-        self.store_replay(&mut turn, account, settings, who).await
-    }
-
     // --- What all of them share ------------------------------------------------------------------
 
     /// Appends one command, folds it, tells the observer and waits for its nod.
@@ -586,23 +499,6 @@ impl Accounts {
         let account = self.account_by_id(account);
         let endpoint = account.and_then(|account| account.endpoints.get(name).map(Arc::clone));
         endpoint.ok_or_else(|| Error::EndpointNotFound(name.to_string()))
-    }
-
-    async fn store_replay(
-        &self,
-        turn: &mut Executor,
-        account: AccountId,
-        settings: ReplaySettings,
-        who: &Who,
-    ) -> Result<Revised<ReplaySettings>, Error> {
-        let (id, endpoint) = (settings.id, settings.endpoint);
-        let change = Change::Replay { account, endpoint, id };
-        let name = id.to_string();
-        let setting = NewSetting::new(account, SettingKind::Job, &name, Some(&settings));
-        self.execute(turn, setting, who, change).await?;
-        let account = self.account_by_id(account);
-        let replay = account.and_then(|account| account.replays.get(&id).cloned());
-        replay.ok_or_else(|| Error::NotFound { what: "replay", id: id.to_string() })
     }
 
     /// Keeps the secret that a draft brings, or decides whether the present one stays.
@@ -688,8 +584,5 @@ pub(super) fn check<T>(condition: Condition, present: Option<&Revised<T>>) -> Re
         Error::Changed { revision: present.revision, at: present.at, by: present.by.clone() }
     }))
 }
-
-/// Replays of one account that may wait or run at once.
-const REPLAYS_WAITING_MAX: usize = 100;
 /// Signing keys of one endpoint that may be valid at once.
 const KEYS_MAX: usize = 8;

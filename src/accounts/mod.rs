@@ -16,6 +16,7 @@ mod job;
 mod keystore;
 mod own_event;
 mod past;
+mod replay;
 mod rehearse;
 mod rights;
 mod stamp;
@@ -54,11 +55,12 @@ pub use self::endpoint::{
     Skipped, Sought, StartAt,
 };
 pub use self::error::Error;
-pub use self::execute::{Condition, May, NewToken, ReplayDraft};
-pub use self::job::{JobState, ReplaySettings};
+pub use self::execute::{Condition, May, NewToken};
+pub use self::job::JobState;
 pub use self::keystore::{KeyId, KeySource, KeystoreError};
 pub use self::past::{RightsOf, Withholding};
 pub use self::rehearse::Rehearsal;
+pub use self::replay::{FoundType, ReplayCounts, ReplayDraft, ReplayScope, ReplaySettings, ReplayStanding, RightsAsOf};
 pub use self::rights::{
     Decisions, DefaultDraft, Defaults, Layer, Mark, PendingItem, Preset, RightsDraft, RightsSettings, Rule, Table,
     Treatment, TypeName, Warning, pending,

@@ -56,17 +56,57 @@ impl Accounts {
     /// # Errors
     /// `NotFound` where there were no rights yet; `Log` where they cannot be read.
     pub fn table_as_of(&self, endpoint: &Endpoint, at: Position) -> Result<(Position, Arc<Table>), Error> {
-        let mut layers = Vec::new();
+        let missing = || Error::NotFound { what: "rights of the account", id: endpoint.account_name.to_string() };
+        let (revision, parts) = self.parts_as_of(endpoint, at)?.ok_or_else(missing)?;
+        Ok((revision, self.table_of(parts)?))
+    }
+
+    /// Does what [`Accounts::table_as_of`] does for a body that was made by a replay as of its event's own position:
+    /// what held at that position too is merged in.
+    ///
+    /// # Errors
+    /// As for [`Accounts::table_as_of`].
+    pub fn table_of_original(
+        &self,
+        endpoint: &Endpoint,
+        at: Position,
+        event: Position,
+    ) -> Result<(Position, Arc<Table>), Error> {
+        let missing = || Error::NotFound { what: "rights of the account", id: endpoint.account_name.to_string() };
+        let (revision, mut parts) = self.parts_as_of(endpoint, at)?.ok_or_else(missing)?;
+        let (_, then) = self.parts_as_of(endpoint, event)?.ok_or_else(missing)?;
+        parts.extend(then);
+        Ok((revision, self.table_of(parts)?))
+    }
+
+    /// Returns the revision of the account's rights at a position, and all that met then; none where there were no
+    /// rights yet.
+    pub(super) fn parts_as_of(
+        &self,
+        endpoint: &Endpoint,
+        at: Position,
+    ) -> Result<Option<(Position, Vec<Part>)>, Error> {
+        let mut parts = Vec::new();
         let mut revision = None;
         for of in RightsOf::ALL {
             let layer = self.rights_as_of(endpoint, of, at)?;
             if of == RightsOf::Account {
                 revision = layer.as_ref().map(|layer| layer.revision);
             }
-            layers.extend(layer.and_then(|layer| layer.value));
+            parts.extend(layer.and_then(|layer| layer.value));
         }
-        let missing = || Error::NotFound { what: "rights of the account", id: endpoint.account_name.to_string() };
-        Ok((revision.ok_or_else(missing)?, self.table_of(layers)?))
+        Ok(revision.map(|revision| (revision, parts)))
+    }
+
+    /// Returns the revisions of all that met at a position.
+    pub(super) fn revisions_as_of(&self, endpoint: &Endpoint, at: Position) -> Result<[Option<Position>; 3], Error> {
+        let settings =
+            [(SettingKind::Rights, ""), (SettingKind::Ceiling, ""), (SettingKind::Endpoint, endpoint.name.as_str())];
+        let mut revisions = [None; 3];
+        for ((kind, name), revision) in settings.into_iter().zip(&mut revisions) {
+            *revision = self.0.log.setting_as_of(endpoint.account, kind, name, at)?.map(|row| row.revision);
+        }
+        Ok(revisions)
     }
 
     /// Says which rights withheld a type from an endpoint around a position. Reads the disk.

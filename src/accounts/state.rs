@@ -12,7 +12,7 @@ use super::account::{AccountSettings, StoredAccount};
 use super::build::Build;
 use super::catalogs::StoredCatalog;
 use super::endpoint::{EndpointSettings, StoredEndpoint};
-use super::job::ReplaySettings;
+use super::replay::ReplaySettings;
 use super::rights::RightsSettings;
 use super::stamp::RightsStamp;
 use super::token::TokenSettings;

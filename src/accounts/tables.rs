@@ -75,9 +75,14 @@ pub(super) struct Tables(RwLock<Ready>);
 struct Ready {
     /// Of an account, and of each endpoint that has rights of its own; with what they were made from.
     held: HashMap<(AccountId, Option<EndpointId>), (Revisions, Arc<Table>)>,
+    /// Of events of the past to an endpoint.
+    originals: HashMap<Original, Arc<Table>>,
     /// By what decided them.
     made: HashMap<Vec<Part>, Arc<Table>>,
 }
+
+/// An endpoint, the newest change of its account, and the revisions of what met when an event came in.
+type Original = (EndpointId, Position, [Option<Position>; 3]);
 
 /// The revisions of all rights that meet in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,11 +218,34 @@ impl Accounts {
     /// # Errors
     /// As for [`Accounts::effective`]; `EndpointNotFound` where it was deleted.
     pub fn effective_for(&self, endpoint: &Endpoint) -> Result<Effective, Error> {
-        let account = self.account_by_id(endpoint.account);
-        let account = account.ok_or_else(|| Error::AccountNotFound(endpoint.account_name.to_string()))?;
-        let present = account.endpoints.get(&endpoint.name).filter(|present| present.id == endpoint.id);
-        let present = present.ok_or_else(|| Error::EndpointNotFound(endpoint.name.to_string()))?;
-        self.effective_of(&account, Some(present))
+        let (account, present) = self.present(endpoint)?;
+        self.effective_of(&account, Some(&present))
+    }
+
+    /// Returns what holds for an event that is replayed by the rights of its time: those that held for the endpoint at
+    /// its position, merged with those that hold now. Reads the disk.
+    ///
+    /// # Shape
+    /// None where the account had no rights at that position: then nothing was sent.
+    /// # Errors
+    /// As for [`Accounts::effective_for`].
+    pub fn effective_original(&self, endpoint: &Endpoint, at: Position) -> Result<Option<Effective>, Error> {
+        let (account, present) = self.present(endpoint)?;
+        let now = self.effective_of(&account, Some(&present))?;
+        let key = (endpoint.id, now.as_of.settings, self.revisions_as_of(endpoint, at)?);
+        if let Some(table) = self.0.tables.original(key) {
+            return Ok(Some(Effective { table, ..now }));
+        }
+        let Some((_, then)) = self.parts_as_of(endpoint, at)? else { return Ok(None) };
+        let mut parts = parts(&account, rights_of(&account)?, Some(&present));
+        for part in then {
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        let table = self.table_of(parts)?;
+        self.0.tables.hold_original(key, Arc::clone(&table));
+        Ok(Some(Effective { table, ..now }))
     }
 
     /// Returns what would hold for an account with other rights than it has.
@@ -236,8 +264,7 @@ impl Accounts {
     }
 
     fn effective_of(&self, account: &Account, endpoint: Option<&Endpoint>) -> Result<Effective, Error> {
-        let missing = || Error::NotFound { what: "rights of the account", id: account.name.to_string() };
-        let rights = account.rights.as_ref().ok_or_else(missing)?;
+        let rights = rights_of(account)?;
         let narrows = |endpoint: &&Endpoint| {
             let EndpointSettings { rights, types, .. } = &endpoint.settings.value;
             rights.is_some() || types.is_some()
@@ -254,13 +281,19 @@ impl Accounts {
         if let Some(table) = self.0.tables.held(key, revisions) {
             return Ok(Effective { table, revision: rights.revision, as_of, stamp });
         }
-        let own = endpoint.and_then(|endpoint| endpoint.settings.value.rights.clone());
-        let types = endpoint.and_then(|endpoint| endpoint.settings.value.types.clone());
-        let ceiling = account.ceiling.as_ref().map(|ceiling| ceiling.value.clone());
-        let parts = [Some(rights.value.clone()), ceiling, own].into_iter().flatten().map(Part::Rights);
-        let table = self.table_of(parts.chain(types.map(Part::Types)).collect())?;
+        let table = self.table_of(parts(account, rights, endpoint))?;
         self.0.tables.hold(key, revisions, Arc::clone(&table));
         Ok(Effective { table, revision: rights.revision, as_of, stamp })
+    }
+
+    /// Returns an endpoint as it is at this moment, and its account.
+    fn present(&self, endpoint: &Endpoint) -> Result<(Arc<Account>, Arc<Endpoint>), Error> {
+        let account = self.account_by_id(endpoint.account);
+        let account = account.ok_or_else(|| Error::AccountNotFound(endpoint.account_name.to_string()))?;
+        let present = account.endpoints.get(&endpoint.name).filter(|present| present.id == endpoint.id);
+        let present = present.ok_or_else(|| Error::EndpointNotFound(endpoint.name.to_string()))?;
+        let present = Arc::clone(present);
+        Ok((account, present))
     }
 
     /// Makes the table of what meets, or takes the one that is ready.
@@ -285,6 +318,20 @@ impl Accounts {
     }
 }
 
+fn rights_of(account: &Account) -> Result<&Revised<RightsSettings>, Error> {
+    let missing = || Error::NotFound { what: "rights of the account", id: account.name.to_string() };
+    account.rights.as_ref().ok_or_else(missing)
+}
+
+/// Lists what meets for an account or one of its endpoints.
+fn parts(account: &Account, rights: &Revised<RightsSettings>, endpoint: Option<&Endpoint>) -> Vec<Part> {
+    let own = endpoint.and_then(|endpoint| endpoint.settings.value.rights.clone());
+    let types = endpoint.and_then(|endpoint| endpoint.settings.value.types.clone());
+    let ceiling = account.ceiling.as_ref().map(|ceiling| ceiling.value.clone());
+    let parts = [Some(rights.value.clone()), ceiling, own].into_iter().flatten().map(Part::Rights);
+    parts.chain(types.map(Part::Types)).collect()
+}
+
 impl Tables {
     fn held(&self, key: (AccountId, Option<EndpointId>), revisions: Revisions) -> Option<Arc<Table>> {
         let ready = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -299,6 +346,18 @@ impl Tables {
         ready.held.insert(key, (revisions, table));
     }
 
+    fn original(&self, key: Original) -> Option<Arc<Table>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).originals.get(&key).map(Arc::clone)
+    }
+
+    fn hold_original(&self, key: Original, table: Arc<Table>) {
+        let mut ready = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if ready.originals.len() >= ORIGINALS_MAX {
+            ready.originals.clear();
+        }
+        ready.originals.insert(key, table);
+    }
+
     fn made(&self, parts: &[Part]) -> Option<Arc<Table>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).made.get(parts).map(Arc::clone)
     }
@@ -311,6 +370,7 @@ impl Tables {
             if ready.made.len() >= MADE_MAX {
                 ready.made.clear();
                 ready.held.clear();
+                ready.originals.clear();
             }
         }
         ready.made.insert(parts, table);
@@ -319,5 +379,7 @@ impl Tables {
 
 /// Accounts and endpoints whose table is at hand: a few bytes each, beside the table.
 const HELD_MAX: usize = 200_000;
+/// Rights of the past that replays have at hand.
+const ORIGINALS_MAX: usize = 1_024;
 /// Different tables in memory, about 20 KB each.
 const MADE_MAX: usize = 2_048;

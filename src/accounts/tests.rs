@@ -312,7 +312,14 @@ async fn a_change_is_acknowledged_only_after_the_observer_nodded() {
     let (account, name) = (account_name("acme"), endpoint_name("crm"));
     opened.accounts.halt_endpoint(&account, &name, Halt::Paused, &Who::Operator).await.unwrap();
     opened.accounts.halt_endpoint(&account, &name, Halt::Paused, &Who::Operator).await.unwrap();
-    let draft = ReplayDraft { endpoint: name.clone(), from: Offset(1), to: Offset(3), rate_per_second: None };
+    let draft = ReplayDraft {
+        endpoint: name.clone(),
+        from: Offset(1),
+        to: Offset(3),
+        scope: ReplayScope::default(),
+        rate_per_second: None,
+        is_dry_run: false,
+    };
     let replay = opened.accounts.create_replay(&account, draft, &Who::Operator).await.unwrap();
     let endpoint_change = Change::Endpoint { account: acme.id, name, id: endpoint.id };
     let replay_change = Change::Replay { account: acme.id, endpoint: endpoint.id, id: replay.value.id };

@@ -3,7 +3,6 @@
 //! Not how that is done: an endpoint does it and answers once it is on disk. What was delivered is not delivered
 //! again here: that is a replay.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,12 +13,12 @@ use super::call::Call;
 use super::conduct::{Nothing, named};
 use super::delivering::{AttemptError, Granted, Wish};
 use super::delivery::{PATIENCE, View, error_of_code, look_at_one};
-use super::failure::{invalid, of_log};
+use super::failure::of_log;
 use super::job::{Done, JobKind, JobView, not_cancellable, page_of, too_many};
 use super::pairs::Cursor;
 use super::query::{List, Page, Parameters, Point, Range};
-use super::stretch::Stretch;
-use crate::accounts::{Account, Endpoint, TypeName};
+use super::stretch::{Stretch, type_names};
+use crate::accounts::{Account, Endpoint};
 use crate::model::limits::PAGE_ROWS_MAX;
 use crate::model::{EndpointName, Offset, Timestamp};
 use crate::replay::{Cleared, Clearing, ClearingPlan, Letters};
@@ -264,13 +263,8 @@ async fn letters(call: &Call, account: &Arc<Account>, asked: Asked<'_>) -> Resul
     let Asked { endpoint, types, types_at, error, from, to } = asked;
     let endpoint: Option<Arc<Endpoint>> = endpoint.as_ref().map(|name| named(account, name)).transpose()?;
     let endpoints = endpoint.map_or_else(|| account.endpoints.values().map(Arc::clone).collect(), |one| vec![one]);
-    let read = |text: &String| TypeName::parse(text).map_err(|wrong| wrong_type(types_at, &wrong.to_string()));
-    let types = types.iter().map(read).collect::<Result<BTreeSet<_>, _>>()?;
+    let types = type_names(types, types_at)?;
     let id = account.id;
     let Stretch { from, to } = call.look_up(move |log| Stretch::resolve(log, id, from, to)).await?;
     Ok(Letters { endpoints, types, error, from, to })
-}
-
-fn wrong_type(at: &str, detail: &str) -> Problem {
-    if at.starts_with('/') { invalid(at, detail) } else { super::failure::invalid_parameter(at, detail) }
 }

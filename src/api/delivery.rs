@@ -24,7 +24,7 @@ use crate::accounts::{Account, Endpoint, Format};
 use crate::log::{Course, Handle};
 use crate::model::limits::PAGE_ROWS_MAX;
 use crate::model::{
-    Aside, Attempt, EndpointId, EndpointName, EventId, EventType, Offset, Permission, Sequence, Timestamp,
+    Aside, Attempt, EndpointId, EndpointName, EventId, EventType, Offset, Permission, Position, Sequence, Timestamp,
 };
 use crate::security::Hex;
 use crate::web::{Code, Problem};
@@ -147,11 +147,11 @@ impl Outcome {
 impl AttemptView {
     /// Shows all requests of a pair.
     pub(super) async fn all(call: &Call, pair: &Pair) -> Result<Vec<Self>, Problem> {
-        let mut bodies = SentBodies::new(call, &pair.endpoint, pair.offset);
+        let mut bodies = SentBodies::new(call, &pair.endpoint, pair.offset, pair.position);
         let sees_bodies = call.also_may(Permission::Payloads);
         let mut views = Vec::with_capacity(pair.attempts.len());
         for (course, record) in &pair.attempts {
-            let body = if sees_bodies { Some(bodies.body_of(record, pair.is_kept).await?) } else { None };
+            let body = if sees_bodies { Some(bodies.body_of(*course, record).await?) } else { None };
             views.push(Self {
                 attempt: record.attempt,
                 replay: match course {
@@ -202,7 +202,8 @@ pub(super) fn error_of_code<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
 pub(super) struct Pair {
     endpoint: Arc<Endpoint>,
     offset: Offset,
-    is_kept: bool,
+    /// Where the event's record is; none where that is no longer kept.
+    position: Option<Position>,
     id: Option<EventId>,
     event_type: Option<EventType>,
     attempts: Vec<(Course, AttemptRecord)>,
@@ -223,8 +224,12 @@ impl Pair {
         });
         let attempts = attempts.collect::<Result<_, _>>()?;
         let aside = aside_of(log, endpoint.id, offset)?;
-        let is_kept = record.is_some();
-        Ok(Self { endpoint: Arc::clone(endpoint), offset, is_kept, id, event_type, attempts, aside })
+        let position = record.as_ref().map(|record| record.position);
+        Ok(Self { endpoint: Arc::clone(endpoint), offset, position, id, event_type, attempts, aside })
+    }
+
+    const fn is_kept(&self) -> bool {
+        self.position.is_some()
     }
 
     pub(super) fn last(&self) -> Option<&AttemptRecord> {
@@ -264,9 +269,9 @@ impl Pair {
     fn outcome(&self, whereabouts: Whereabouts) -> Option<Outcome> {
         match whereabouts {
             Whereabouts::InFlight => Some(Outcome::InFlight),
-            Whereabouts::Unread | Whereabouts::Queued if self.is_kept => Some(Outcome::Waiting),
-            Whereabouts::Waiting | Whereabouts::Faulted if self.is_kept => Some(Outcome::Held),
-            Whereabouts::Parked if self.is_kept => Some(Outcome::Parked),
+            Whereabouts::Unread | Whereabouts::Queued if self.is_kept() => Some(Outcome::Waiting),
+            Whereabouts::Waiting | Whereabouts::Faulted if self.is_kept() => Some(Outcome::Held),
+            Whereabouts::Parked if self.is_kept() => Some(Outcome::Parked),
             Whereabouts::Unread
             | Whereabouts::Queued
             | Whereabouts::Waiting
@@ -279,7 +284,7 @@ impl Pair {
                 (Some((Aside::Skipped, _)), _) => Some(Outcome::Skipped),
                 (Some((Aside::Expired, _)), _) => Some(Outcome::Expired),
                 // Rights were changed after it was tried, or it never was to be sent.
-                (Some((Aside::Parked, _)) | None, _) if self.is_kept => Some(Outcome::Filtered),
+                (Some((Aside::Parked, _)) | None, _) if self.is_kept() => Some(Outcome::Filtered),
                 (Some((Aside::Parked, _)) | None, Some(_)) => Some(Outcome::Expired),
                 (Some((Aside::Parked, _)) | None, None) => None,
             },
@@ -294,7 +299,7 @@ impl Pair {
     fn is_half_written(&self, whereabouts: Whereabouts) -> bool {
         let has_success = self.last().is_some_and(|last| last.error.is_none());
         let is_ended = self.aside.as_ref().is_some_and(|(aside, _)| *aside != Aside::Parked);
-        whereabouts == Whereabouts::Settled && self.is_kept && !has_success && !is_ended
+        whereabouts == Whereabouts::Settled && self.is_kept() && !has_success && !is_ended
     }
 
     pub(super) fn view(&self, outcome: Outcome) -> View {

@@ -60,7 +60,7 @@ use std::time::Duration;
 use crate::accounts::Accounts;
 use crate::dispatch::Dispatch;
 use crate::log;
-use crate::replay::{Backtests, Clearings};
+use crate::replay::{Backtests, Clearings, DryRuns};
 use crate::runtime::Clock;
 use crate::telemetry::Metrics;
 use crate::web::{BodyLimits, Identify};
@@ -94,6 +94,8 @@ pub struct Api {
     pub backtests: Backtests,
     /// Dead letters that are redelivered or discarded, many at once.
     pub clearings: Clearings,
+    /// What replays would send.
+    pub dry_runs: DryRuns,
     /// What is counted.
     pub metrics: Metrics,
     /// What time it is.

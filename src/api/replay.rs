@@ -1,7 +1,7 @@
 //! Replays: a stretch of the past delivered to an endpoint again, as a job.
 //!
-//! Not the delivering. How far the running one has got is what delivery says; of one that is over, what its
-//! attempts say, as long as they are kept.
+//! Not the delivering. How far the running one has got is what delivery says, or whoever tries what would be sent; of
+//! one that is over, what was kept with its end.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use super::answer::{Created, Read};
 use super::body::{Json, Optional};
 use super::call::Call;
 use super::conduct::{Nothing, named};
-use super::delivering::{AttemptRecord, ReplayProgress};
-use super::failure::{invalid, of_log, ours};
+use super::failure::invalid;
 use super::job::{Done, JobKind, JobProblem, JobView, Place, not_cancellable};
 use super::query::{List, Page, Point};
-use super::stretch::Stretch;
-use crate::accounts::{Account, JobState, ReplayDraft, ReplaySettings, Revised};
-use crate::log::{Course, Handle};
-use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{AccountId, EndpointName, Offset};
+use super::stretch::{Stretch, type_names};
+use crate::accounts::{
+    Account, FoundType, JobState, ReplayCounts, ReplayDraft, ReplayScope, ReplaySettings, ReplayStanding, Revised,
+    RightsAsOf,
+};
+use crate::model::{EndpointName, Offset};
 use crate::web::{Code, Input, Problem};
 
 /// A replay to be made.
@@ -36,6 +36,15 @@ pub(super) struct Request {
     /// Requests a second at most, spaced evenly; no limit of its own where nothing is said.
     #[serde(rename = "ratePerSecond")]
     rate_per_second: Option<u32>,
+    /// Only events of these types, by name or pattern (`call.*`); all where nothing is said.
+    #[serde(default)]
+    types: Vec<String>,
+    /// By which rights: those of `now`, or the `original` ones, of which the stricter of then and now decides.
+    #[serde(rename = "asOf", default)]
+    as_of: RightsAsOf,
+    /// Whether nothing is sent, and only told what would be.
+    #[serde(rename = "dryRun", default)]
+    dry_run: bool,
 }
 
 impl Input for Request {
@@ -57,58 +66,94 @@ pub(super) struct View {
     to: Place,
     /// Requests a second at most; null where it has no limit of its own.
     rate_per_second: Option<u32>,
+    /// The types of its events, by name or pattern; all where there are none.
+    types: Vec<String>,
+    /// By which rights it decides.
+    as_of: RightsAsOf,
+    /// Whether nothing is sent.
+    dry_run: bool,
+    /// What a dry run has found so far, by type; null where it is none.
+    found: Option<Vec<FoundType>>,
 }
 
-/// What became of a replay's events. Numbers that are no longer known are null.
+/// What became of a replay's events. Numbers that are not known are null: of those that ended with their endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "ReplayCounts")]
 struct Counts {
-    /// Events of the stretch.
+    /// Events of the stretch that are of the types asked for; what was not read yet counts as if it were. They are the
+    /// sum of the next five.
     matched: u64,
-    /// Taken by the receiver.
+    /// Taken by the receiver; of a dry run those that would be sent.
     delivered: Option<u64>,
+    /// Withheld by rights.
+    filtered: Option<u64>,
     /// Given up after three tries.
     given_up: Option<u64>,
     /// Gone from the log before they could be delivered.
     expired: Option<u64>,
     /// Not settled yet, and never to be where the replay is over.
     remaining: Option<u64>,
+    /// How long the bodies of those that were delivered are, taken together.
+    bytes: Option<u64>,
 }
 
-impl From<ReplayProgress> for Counts {
-    fn from(progress: ReplayProgress) -> Self {
+impl From<ReplayCounts> for Counts {
+    fn from(counts: ReplayCounts) -> Self {
+        let ReplayCounts { matched, delivered, filtered, given_up, expired, remaining, bytes } = counts;
         Self {
-            matched: progress.matched,
-            delivered: Some(progress.delivered),
-            given_up: Some(progress.given_up),
-            expired: Some(progress.expired),
-            remaining: Some(progress.remaining),
+            matched,
+            delivered: Some(delivered),
+            filtered: Some(filtered),
+            given_up: Some(given_up),
+            expired: Some(expired),
+            remaining: Some(remaining),
+            bytes: Some(bytes),
         }
     }
 }
 
+impl Counts {
+    /// Nothing is known but how many offsets there are.
+    const fn unknown(matched: u64) -> Self {
+        Self { matched, delivered: None, filtered: None, given_up: None, expired: None, remaining: None, bytes: None }
+    }
+}
+
+/// How far a replay has got.
+struct Got {
+    counts: Counts,
+    /// How much of its stretch was gone through.
+    done: Done,
+    eta_ms: Option<u64>,
+    found: Vec<FoundType>,
+}
+
 impl View {
-    fn of(settings: &ReplaySettings, counts: Counts, eta_ms: Option<u64>) -> Self {
-        let left = counts.remaining.unwrap_or(counts.matched);
-        let done = Done { done: counts.matched.saturating_sub(left), all: counts.matched };
+    fn of(settings: &ReplaySettings, got: Got) -> Self {
+        let Got { counts, done, eta_ms, found } = got;
+        let ReplayStanding { state, problem, .. } = &settings.standing;
         let (code, title) = JobKind::Replay.failed();
         Self {
             job: JobView {
                 id: settings.id.to_string(),
                 kind: JobKind::Replay,
-                state: settings.state,
-                progress: done.share(settings.state),
+                state: *state,
+                progress: done.share(*state),
                 counts,
                 created_by: settings.created_by.clone(),
                 created_at: settings.created_at,
-                eta_ms: eta_ms.filter(|_| settings.state == JobState::Running),
-                problem: settings.problem.clone().map(|detail| JobProblem { code, title, detail }),
+                eta_ms: eta_ms.filter(|_| *state == JobState::Running),
+                problem: problem.clone().map(|detail| JobProblem { code, title, detail }),
             },
             endpoint: settings.endpoint_name.clone(),
             from: Place { offset: settings.from },
             to: Place { offset: settings.to },
             rate_per_second: settings.rate_per_second.map(NonZeroU32::get),
+            types: settings.scope.types.iter().map(|name| name.as_str().to_owned()).collect(),
+            as_of: settings.scope.as_of,
+            dry_run: settings.is_dry_run,
+            found: settings.is_dry_run.then_some(found),
         }
     }
 }
@@ -124,14 +169,28 @@ pub(super) async fn create(call: Call, Json(request): Json<Request>) -> Result<C
     if request.rate_per_second == Some(0) {
         return Err(invalid("/ratePerSecond", "is at least 1; leave it out for none, or pause the replay"));
     }
+    if request.dry_run && request.rate_per_second.is_some() {
+        return Err(invalid("/ratePerSecond", "a dry run sends nothing: leave out one of the two"));
+    }
+    let scope = ReplayScope { types: type_names(&request.types, "/types")?, as_of: request.as_of };
     let (id, from, to) = (account.id, request.from, request.to);
     let stretch = call.look_up(move |log| Stretch::resolve(log, id, Some(from), to)).await?;
     let (endpoint, rate_per_second) = (request.endpoint, request.rate_per_second.and_then(NonZeroU32::new));
-    let draft = ReplayDraft { endpoint, from: stretch.from, to: stretch.to, rate_per_second };
+    let draft = ReplayDraft {
+        endpoint,
+        from: stretch.from,
+        to: stretch.to,
+        scope,
+        rate_per_second,
+        is_dry_run: request.dry_run,
+    };
     let replay = call.api.accounts.create_replay(&account.name, draft, &call.who()?).await;
     let replay = replay.map_err(|error| call.refused(error))?;
+    if replay.value.is_dry_run {
+        call.api.dry_runs.look_at(account.id, replay.value.id);
+    }
     let location = format!("/api/v1/accounts/{}/replays/{}", account.name, replay.value.id);
-    let value = view(&call, &account, &replay, &mut { ROWS_OF_ONE_MAX }).await?;
+    let value = view(&call, &account, &replay).await;
     Ok(Created { location, value })
 }
 
@@ -140,9 +199,8 @@ pub(super) async fn list(call: Call, (page,): (Page,)) -> Result<Read<List<View>
     let before = page.read_after(|after| after.parse::<u64>().ok())?.unwrap_or(u64::MAX);
     let replays = account.replays.range(..before).rev().map(|(_, replay)| replay);
     let mut items = Vec::new();
-    let mut budget = PAGE_ROWS_MAX;
     for replay in replays.take(page.limit() + 1) {
-        items.push(view(&call, &account, replay, &mut budget).await?);
+        items.push(view(&call, &account, replay).await);
     }
     Ok(Read(List::cut(items, page.limit(), |last: &View| last.job.id.clone())))
 }
@@ -150,40 +208,48 @@ pub(super) async fn list(call: Call, (page,): (Page,)) -> Result<Read<List<View>
 pub(super) async fn get(call: Call, (): ()) -> Result<Read<View>, Problem> {
     let account = call.account()?;
     let replay = replay(&call, &account)?;
-    view(&call, &account, &replay, &mut { ROWS_OF_ONE_MAX }).await.map(Read)
+    Ok(Read(view(&call, &account, &replay).await))
 }
 
 pub(super) async fn cancel(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<View>, Problem> {
     let account = call.account()?;
-    let present = replay(&call, &account)?;
-    if present.value.state.is_over() {
-        return Err(not_cancellable(present.value.state));
+    let present = replay(&call, &account)?.value;
+    if present.standing.state.is_over() {
+        return Err(not_cancellable(present.standing.state));
     }
-    set(&call, &account, present.value.id, JobState::Cancelled).await
+    // What is on its way at this moment counts as remaining.
+    let counts = running(&call, &account, &present).await.map(|running| running.counts);
+    let counts = Some(counts.unwrap_or_else(|| not_begun(&present)));
+    set(&call, &account, present.id, ReplayStanding { counts, ..JobState::Cancelled.into() }).await
 }
 
 /// Lets nothing of a replay begin any more; what is on its way ends.
 pub(super) async fn pause(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<View>, Problem> {
     let account = call.account()?;
     let present = replay(&call, &account)?;
-    set(&call, &account, present.value.id, JobState::Paused).await
+    set(&call, &account, present.value.id, JobState::Paused.into()).await
 }
 
 /// Goes on with a replay that was paused; one that was not stays as it is.
 pub(super) async fn resume(call: Call, Optional(Nothing {}): Optional<Nothing>) -> Result<Read<View>, Problem> {
     let account = call.account()?;
     let present = replay(&call, &account)?;
-    set(&call, &account, present.value.id, JobState::Queued).await
+    set(&call, &account, present.value.id, JobState::Queued.into()).await
 }
 
-async fn set(call: &Call, account: &Arc<Account>, id: u64, state: JobState) -> Result<Read<View>, Problem> {
-    let set = call.api.accounts.set_replay_state(account.id, id, state, None, &call.who()?).await;
+async fn set(call: &Call, account: &Arc<Account>, id: u64, standing: ReplayStanding) -> Result<Read<View>, Problem> {
+    let state = standing.state;
+    let set = call.api.accounts.set_replay(account.id, id, standing, &call.who()?).await;
     let replay = set.map_err(|error| call.refused(error))?;
-    // It may have come to its end while this request was on its way.
-    if replay.value.state.is_over() && replay.value.state != state {
-        return Err(not_cancellable(replay.value.state));
+    if replay.value.is_dry_run {
+        call.api.dry_runs.look_at(account.id, id);
     }
-    view(call, account, &replay, &mut { ROWS_OF_ONE_MAX }).await.map(Read)
+    // It may have come to its end while this request was on its way.
+    let now = replay.value.standing.state;
+    if now.is_over() && now != state {
+        return Err(not_cancellable(now));
+    }
+    Ok(Read(view(call, account, &replay).await))
 }
 
 fn replay(call: &Call, account: &Account) -> Result<Revised<ReplaySettings>, Problem> {
@@ -192,82 +258,62 @@ fn replay(call: &Call, account: &Account) -> Result<Revised<ReplaySettings>, Pro
     replay.ok_or_else(|| Problem::new(Code::JobNotFound))
 }
 
-/// Puts the view of a replay together; `budget` bounds the rows that are read for it.
-async fn view(
-    call: &Call,
-    account: &Arc<Account>,
-    replay: &Revised<ReplaySettings>,
-    budget: &mut usize,
-) -> Result<View, Problem> {
+async fn view(call: &Call, account: &Account, replay: &Revised<ReplaySettings>) -> View {
     let settings = &replay.value;
-    let progress = running(call, settings).await;
-    let eta_ms = progress.and_then(|progress| progress.eta_ms);
-    let counts = match progress {
-        Some(progress) => progress.into(),
-        None if !settings.state.is_over() => Counts {
-            matched: length(settings),
-            delivered: Some(0),
-            given_up: Some(0),
-            expired: Some(0),
-            remaining: Some(length(settings)),
-        },
-        None => ended(call, account.id, settings.clone(), budget).await?,
+    let all = length(settings);
+    let standing = &settings.standing;
+    let got = match running(call, account, settings).await {
+        Some(running) => {
+            Got { counts: running.counts.into(), done: running.done, eta_ms: running.eta_ms, found: running.found }
+        }
+        None => {
+            let kept = if standing.state.is_over() { standing.counts } else { Some(not_begun(settings)) };
+            let counts = kept.map_or_else(|| Counts::unknown(all), Counts::from);
+            let remaining = counts.remaining.unwrap_or(counts.matched);
+            let done = Done { done: counts.matched.saturating_sub(remaining), all: counts.matched };
+            Got { counts, done, eta_ms: None, found: standing.found.clone() }
+        }
     };
-    Ok(View::of(settings, counts, eta_ms))
+    View::of(settings, got)
 }
 
-/// Asks delivery how far a replay has got; nothing where it does not run.
-async fn running(call: &Call, settings: &ReplaySettings) -> Option<ReplayProgress> {
-    if settings.state.is_over() {
+/// How far a replay that runs has got.
+struct Running {
+    counts: ReplayCounts,
+    done: Done,
+    eta_ms: Option<u64>,
+    found: Vec<FoundType>,
+}
+
+/// Asks how far a replay has got; none where it does not run.
+async fn running(call: &Call, account: &Account, settings: &ReplaySettings) -> Option<Running> {
+    if settings.standing.state.is_over() {
         return None;
     }
+    let all = length(settings);
+    if settings.is_dry_run {
+        let progress = call.api.dry_runs.progress(account.id, settings.id)?;
+        let eta_ms = progress.going_since.and_then(|(since, done_then)| {
+            let done = Done { done: progress.done - done_then, all: all - done_then };
+            done.eta_ms(call.now().since(since))
+        });
+        let (counts, done) = (progress.counts, Done { done: progress.done, all });
+        return Some(Running { counts, done, eta_ms, found: progress.found.into_values().collect() });
+    }
     let progress = call.api.deliver.status(settings.endpoint).await?.replay?;
-    (progress.id == settings.id).then_some(progress)
-}
-
-/// Counts what became of the events of a replay that is over, where all of it is kept and not too much to read.
-async fn ended(
-    call: &Call,
-    account: AccountId,
-    settings: ReplaySettings,
-    budget: &mut usize,
-) -> Result<Counts, Problem> {
-    let matched = length(&settings);
-    let unknown = Counts { matched, delivered: None, given_up: None, expired: None, remaining: None };
-    let rows = usize::try_from(matched).unwrap_or(usize::MAX);
-    let Some(left) = budget.checked_sub(rows) else { return Ok(unknown) };
-    *budget = left;
-    call.look_up(move |log| {
-        if log.oldest_offset(account).map_err(of_log)? > settings.from {
-            return Ok(unknown);
-        }
-        let (mut delivered, mut given_up) = (0, 0);
-        for offset in settings.from.0..settings.to.0 {
-            match is_delivered(log, &settings, Offset(offset))? {
-                Some(true) => delivered += 1,
-                Some(false) => given_up += 1,
-                None => {}
-            }
-        }
-        let remaining = Some(matched - delivered - given_up);
-        Ok(Counts { matched, delivered: Some(delivered), given_up: Some(given_up), expired: Some(0), remaining })
+    (progress.id == settings.id).then(|| {
+        let done = Done { done: all.saturating_sub(progress.counts.remaining), all };
+        Running { counts: progress.counts, done, eta_ms: progress.eta_ms, found: Vec::new() }
     })
-    .await
 }
 
-/// Returns whether a replay has delivered an event; nothing where it has not tried.
-fn is_delivered(log: &Handle, settings: &ReplaySettings, offset: Offset) -> Result<Option<bool>, Problem> {
-    let rows = log.attempts(settings.endpoint, offset, ATTEMPTS_MAX).map_err(of_log)?;
-    let last = rows.into_iter().rfind(|(course, ..)| *course == Course::Replay(settings.id));
-    let record = last.map(|(.., bytes)| AttemptRecord::decode(bytes)).transpose().map_err(|error| ours(&error))?;
-    Ok(record.map(|record| record.error.is_none()))
+/// What became of the events of a replay that has not begun.
+fn not_begun(settings: &ReplaySettings) -> ReplayCounts {
+    let all = length(settings);
+    ReplayCounts { matched: all, remaining: all, ..ReplayCounts::default() }
 }
 
 /// Returns how many offsets a replay covers.
 const fn length(settings: &ReplaySettings) -> u64 {
     settings.to.0.saturating_sub(settings.from.0)
 }
-
-/// Rows that are read for one replay that is over: about a second's worth.
-const ROWS_OF_ONE_MAX: usize = 100_000;
-const ATTEMPTS_MAX: usize = 1_000;

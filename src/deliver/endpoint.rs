@@ -4,7 +4,6 @@
 //! the requests under way and the rows that wait to be written; nothing is shared, nothing is locked. It
 //! asks one question at a time of the log and one of the source, and as many of the receiver as it may.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,10 +21,11 @@ use super::machine::{
     Action, AsideChange, AsideEvent, AttemptResult, Boot, CourseId, Decision, Input, Machine, Move, Now, Order,
     Outlook, Pacing, Policy, ReplayId, Saved, Since, Start, State, Target, Whereabouts,
 };
+use super::positions::Positions;
 use super::registry::{Mailbox, Shared};
-use super::source::{DecidedEvent, Undecided};
-use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem};
-use crate::accounts::{self, Endpoint, Halt, JobState, OnFilterError, Skipped, Sought};
+use super::source::{DecidedEvent, Occasion, Undecided};
+use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem, replay_counts};
+use crate::accounts::{self, Endpoint, Halt, JobState, OnFilterError, ReplayScope, ReplayStanding, Skipped, Sought};
 use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Aside, Attempt, Offset, Position, Sequence, Timestamp};
 use crate::runtime::{Crew, Random, blocking};
@@ -77,6 +77,8 @@ pub(super) struct Loaded {
     last_failure: Option<LastFailure>,
     last_detail: String,
     replay_asked: Option<u64>,
+    /// What the replay is for that the machine knows.
+    replay_scope: Arc<ReplayScope>,
     /// The number of the last test.
     tests: Attempt,
 }
@@ -151,6 +153,7 @@ impl Loaded {
             last_failure: None,
             last_detail: String::new(),
             replay_asked: None,
+            replay_scope: Arc::default(),
             tests,
         })
     }
@@ -242,10 +245,11 @@ impl Loaded {
             match action {
                 Action::Read { course, from, limit } => {
                     let (source, endpoint) = (Arc::clone(&self.shared.parts.source), Arc::clone(&self.endpoint));
+                    let occasion = self.occasion(course, false);
                     let readers = Arc::clone(&self.shared.readers);
                     waits.reads.push(Box::pin(async move {
                         let _turn = readers.acquire_owned().await;
-                        let answer = blocking(move || source.decide(&endpoint, from, limit, course.occasion())).await;
+                        let answer = blocking(move || source.decide(&endpoint, from, limit, &occasion)).await;
                         (course, from, answer)
                     }));
                 }
@@ -253,8 +257,9 @@ impl Loaded {
                     let line = Arc::clone(&self.line);
                     let recalls = line.recalls();
                     let errand = Errand { course, offset, attempt, sequence, is_late, is_redelivery, share, recalls };
+                    let occasion = self.occasion(course, is_redelivery);
                     waits.attempts.start(async move {
-                        let attempted = line.attempt(errand).await;
+                        let attempted = line.attempt(errand, occasion).await;
                         (course, offset, attempted)
                     });
                 }
@@ -276,9 +281,11 @@ impl Loaded {
                     tracing::debug!(account = %self.endpoint.account_name, endpoint = %self.endpoint.name, ?state, "endpoint state");
                 }
                 Action::Disable => self.shared.switch_off(&self.endpoint),
-                Action::ReplayEnded { replay, tally } => {
-                    tracing::info!(account = %self.endpoint.account_name, replay = replay.0, ?tally, "replay ended");
-                    self.shared.record_replay(self.endpoint.account, replay.0, JobState::Completed);
+                Action::ReplayEnded { replay, ledger } => {
+                    let counts = replay_counts(&ledger);
+                    tracing::info!(account = %self.endpoint.account_name, replay = replay.0, ?counts, "replay ended");
+                    let ended = ReplayStanding { counts: Some(counts), ..JobState::Completed.into() };
+                    self.shared.record_replay(self.endpoint.account, replay.0, ended);
                 }
             }
         }
@@ -352,6 +359,15 @@ impl Loaded {
                 Aside::Parked => self.parked.add([(offset, position)].into_iter()),
                 Aside::DeadLetter | Aside::Discarded | Aside::Expired | Aside::Skipped => self.parked.forget(offset),
             }
+        }
+    }
+
+    /// On what occasion events of a course are wanted.
+    fn occasion(&self, course: CourseId, is_redelivery: bool) -> Occasion {
+        match course {
+            CourseId::Live if is_redelivery => Occasion::Asked,
+            CourseId::Live => Occasion::InTurn,
+            CourseId::Replay(_) => Occasion::Replay(Arc::clone(&self.replay_scope)),
         }
     }
 
@@ -518,16 +534,22 @@ impl Loaded {
 
     /// Starts the next replay in the queue; the machine ignores it while another is known.
     fn start_replay(&mut self, actions: &mut Vec<Action>) {
+        // One that was cancelled when the process before this one ended is known to the machine still.
+        let known = self.machine.replay_ledger().map(|(known, _)| known);
+        if let Some(known) = known.filter(|known| !self.shared.is_replay_open(&self.endpoint, known.0)) {
+            self.take(Input::StopReplay(known), actions);
+        }
         let Some(replay) = self.shared.next_replay(&self.endpoint) else { return };
-        let (from, to, is_paused) = (replay.from, replay.to, replay.state == JobState::Paused);
+        let (from, to, is_paused) = (replay.from, replay.to, replay.standing.state == JobState::Paused);
         let pacing = Pacing { rate_per_second: replay.rate_per_second, is_paused };
+        self.replay_scope = Arc::new(replay.scope);
         self.take(Input::Replay { replay: ReplayId(replay.id), from, to, pacing }, actions);
         if is_paused {
             self.replay_asked = None;
         }
-        if replay.state == JobState::Queued && self.replay_asked != Some(replay.id) {
+        if replay.standing.state == JobState::Queued && self.replay_asked != Some(replay.id) {
             self.replay_asked = Some(replay.id);
-            self.shared.record_replay(self.endpoint.account, replay.id, JobState::Running);
+            self.shared.record_replay(self.endpoint.account, replay.id, JobState::Running.into());
         }
     }
 
@@ -647,39 +669,6 @@ async fn wait<T>(waited: &mut Option<Boxed<T>>) -> T {
     match waited {
         Some(future) => future.await,
         None => std::future::pending().await,
-    }
-}
-
-/// Where the records of events are that were read and are not settled.
-#[derive(Debug, Default)]
-struct Positions(BTreeMap<Offset, Position>);
-
-impl Positions {
-    fn add(&mut self, positions: impl Iterator<Item = (Offset, Position)>) {
-        self.0.extend(positions);
-    }
-
-    /// Returns where a record is; what is not known any more never ages, which is the safe side.
-    fn of(&self, offset: Offset) -> Position {
-        self.known(offset).unwrap_or(Position(u64::MAX))
-    }
-
-    fn known(&self, offset: Offset) -> Option<Position> {
-        self.0.get(&offset).copied()
-    }
-
-    fn forget(&mut self, offset: Offset) {
-        self.0.remove(&offset);
-    }
-
-    fn forget_from(&mut self, first: Offset) {
-        self.0.split_off(&first);
-    }
-
-    fn forget_to(&mut self, low: Offset) {
-        if self.0.first_key_value().is_some_and(|(first, _)| *first <= low) {
-            self.0 = self.0.split_off(&low.next());
-        }
     }
 }
 

@@ -23,16 +23,6 @@ use crate::model::{Attempt, Offset, Sequence, Timestamp};
 use crate::runtime::Clock;
 use crate::security::Target;
 
-impl CourseId {
-    /// On what occasion its events are wanted.
-    pub(super) const fn occasion(self) -> Occasion {
-        match self {
-            Self::Live => Occasion::InTurn,
-            Self::Replay(_) => Occasion::Asked,
-        }
-    }
-}
-
 /// Why there is no way to a receiver.
 #[derive(Debug, thiserror::Error)]
 enum NoRoute {
@@ -116,8 +106,8 @@ impl Line {
     }
 
     /// Makes one request of an event, if there is something to send.
-    pub(super) async fn attempt(&self, errand: Errand) -> Attempted {
-        let Errand { course, offset, attempt, sequence, is_redelivery, share, recalls, .. } = errand;
+    pub(super) async fn attempt(&self, errand: Errand, occasion: Occasion) -> Attempted {
+        let Errand { course, offset, attempt, sequence, share, recalls, .. } = errand;
         // The whole process sends so many at once; whoever waits here has not begun.
         let Some(_place) = self.place(share, recalls).await else {
             return without_request(AttemptResult::Cancelled);
@@ -126,8 +116,7 @@ impl Line {
             Ok(route) => route,
             Err(why) => return self.impossible(why),
         };
-        let occasion = if is_redelivery { Occasion::Asked } else { course.occasion() };
-        let body = self.source.body(&self.endpoint, offset, occasion).await;
+        let body = self.source.body(&self.endpoint, offset, &occasion).await;
         // Settings may have changed while the body was made.
         if self.recalls() != recalls {
             return without_request(AttemptResult::Cancelled);
@@ -147,9 +136,9 @@ impl Line {
             body_hash: body_hash(&made.body),
             as_of: Some(made.as_of),
         };
-        let position = made.position;
+        let (position, bytes) = (made.position, u64::try_from(made.body.len()).unwrap_or(u64::MAX));
         let ended = route.send(&message(*made, errand)).await;
-        let result = result(&ended.outcome);
+        let result = result(&ended.outcome, bytes);
         let failure = failure(&ended.outcome, ended.at.plus(ended.duration));
         // What we ended ourselves is nobody's attempt and is not shown as one.
         let row = (result != AttemptResult::Cancelled).then(|| OutcomeRow::Attempt {
@@ -278,13 +267,13 @@ fn message(made: Made, errand: Errand) -> Message {
     }
 }
 
-fn result(outcome: &AttemptOutcome) -> AttemptResult {
+fn result(outcome: &AttemptOutcome, bytes: u64) -> AttemptResult {
     let (retry_after, status) = match outcome {
         AttemptOutcome::Delivered { .. } => (None, None),
         AttemptOutcome::Failed(failure) => (failure.retry_after, failure.status),
     };
     match outcome.verdict() {
-        Verdict::Delivered => AttemptResult::Delivered,
+        Verdict::Delivered => AttemptResult::Delivered { bytes },
         Verdict::EndpointInTrouble => AttemptResult::Trouble { retry_after },
         Verdict::EventRefused => AttemptResult::Refused { status: status.unwrap_or(0), retry_after },
         Verdict::EventAborted => AttemptResult::Aborted { status },

@@ -17,6 +17,7 @@ mod endpoint;
 mod endpoint_test;
 mod line;
 mod places;
+mod positions;
 mod registry;
 mod source;
 mod status;

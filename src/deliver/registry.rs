@@ -20,7 +20,7 @@ use super::places::Places;
 use super::send::Sender;
 use super::source::Source;
 use super::status::EndpointStatus;
-use crate::accounts::{Accounts, Change, Endpoint, JobState, Observer};
+use crate::accounts::{Accounts, Change, Endpoint, Observer, ReplaySettings, ReplayStanding};
 use crate::log;
 use crate::model::{AccountId, EndpointId, EventId, Offset, Position, Timestamp};
 use crate::runtime::{Clock, Random, Shutdown, Tasks, blocking};
@@ -366,7 +366,7 @@ impl Observer for Handle {
                 Change::Replay { account, endpoint, id } => {
                     let replay = self.0.parts.accounts.account_by_id(account);
                     let replay = replay.and_then(|account| account.replays.get(&id).cloned());
-                    let is_over = replay.is_some_and(|replay| replay.value.state.is_over());
+                    let is_over = replay.is_some_and(|replay| replay.value.standing.state.is_over());
                     let message =
                         |nod| if is_over { Message::StopReplay { id, nod } } else { Message::Replays { nod } };
                     self.tell(endpoint, message).await;
@@ -384,22 +384,23 @@ impl Observer for Handle {
 
 impl Shared {
     /// The next replay of an endpoint that is not over, if there is one: one runs, others queue.
-    pub(super) fn next_replay(&self, endpoint: &Endpoint) -> Option<crate::accounts::ReplaySettings> {
+    pub(super) fn next_replay(&self, endpoint: &Endpoint) -> Option<ReplaySettings> {
         let account = self.parts.accounts.account_by_id(endpoint.account)?;
-        account
-            .replays
-            .values()
-            .map(|replay| &replay.value)
-            .find(|replay| replay.endpoint == endpoint.id && !replay.state.is_over())
-            .cloned()
+        account.replays.values().map(|replay| &replay.value).find(|replay| is_to_send(replay, endpoint)).cloned()
     }
 
-    /// Records a state of a replay, outside the loop: the command waits for the loop's own nod.
-    pub(super) fn record_replay(self: &Arc<Self>, account: AccountId, id: u64, state: JobState) {
+    /// Whether a replay of an endpoint is not over.
+    pub(super) fn is_replay_open(&self, endpoint: &Endpoint, id: u64) -> bool {
+        let account = self.parts.accounts.account_by_id(endpoint.account);
+        account.is_some_and(|account| account.replays.get(&id).is_some_and(|one| is_to_send(&one.value, endpoint)))
+    }
+
+    /// Records how a replay stands, outside the loop: the command waits for the loop's own nod.
+    pub(super) fn record_replay(self: &Arc<Self>, account: AccountId, id: u64, standing: ReplayStanding) {
         let accounts = self.parts.accounts.clone();
         self.parts.tasks.spawn(async move {
             let who = crate::model::Who::System;
-            if let Err(problem) = accounts.set_replay_state(account, id, state, None, &who).await {
+            if let Err(problem) = accounts.set_replay(account, id, standing, &who).await {
                 tracing::error!(replay = id, %problem, "the state of a replay could not be recorded");
             }
         });
@@ -417,6 +418,11 @@ impl Shared {
             }
         });
     }
+}
+
+/// Whether a replay is this endpoint's, sends, and is not over.
+fn is_to_send(replay: &ReplaySettings, endpoint: &Endpoint) -> bool {
+    replay.endpoint == endpoint.id && !replay.is_dry_run && !replay.standing.state.is_over()
 }
 
 /// Each may hold a few megabytes; whoever waits for its turn is served in the order of coming.

@@ -1,12 +1,13 @@
 //! The one port of delivery: who decides what becomes of an event, and makes its body.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::machine::{Decision, FilteredBy};
-use crate::accounts::{AsOf, Endpoint, RightsStamp};
+use crate::accounts::{AsOf, Endpoint, ReplayScope, RightsStamp};
 use crate::model::{EventId, EventType, Offset, Position, Timestamp};
 use crate::{accounts, log};
 
@@ -64,12 +65,14 @@ pub enum Body {
 }
 
 /// On what occasion events are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Occasion {
     /// Their turn has come: what is older by then than the endpoint wants is not sent.
     InTurn,
-    /// Somebody has asked for them, however old they are.
+    /// Somebody has asked for this one, however old it is.
     Asked,
+    /// Somebody has asked for a stretch of the past, however old it is.
+    Replay(Arc<ReplayScope>),
 }
 
 /// Decides and makes bodies.
@@ -84,7 +87,7 @@ pub trait Source: Send + Sync {
         endpoint: &Endpoint,
         from: Offset,
         limit: u32,
-        occasion: Occasion,
+        occasion: &Occasion,
     ) -> Result<Vec<DecidedEvent>, Undecided>;
 
     /// Makes the body of an event for an endpoint, by what holds now.
@@ -92,7 +95,7 @@ pub trait Source: Send + Sync {
         &'a self,
         endpoint: &'a Endpoint,
         offset: Offset,
-        occasion: Occasion,
+        occasion: &'a Occasion,
     ) -> Pin<Box<dyn Future<Output = Body> + Send + 'a>>;
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::machine::{Ledger, Since, State};
+use crate::accounts::ReplayCounts;
 use crate::model::{Offset, Sequence, Timestamp};
 
 /// In one word.
@@ -129,16 +130,9 @@ impl LedgerView {
 pub struct ReplayProgress {
     /// Its number.
     pub id: u64,
-    /// Events of its stretch.
-    pub matched: u64,
-    /// Taken by the receiver.
-    pub delivered: u64,
-    /// Given up after three tries.
-    pub given_up: u64,
-    /// Gone from the log.
-    pub expired: u64,
-    /// Not settled yet.
-    pub remaining: u64,
+    /// What became of its events.
+    #[serde(flatten)]
+    pub counts: ReplayCounts,
     /// How long it will still take at the present pace, in milliseconds; null where that cannot be said.
     pub eta_ms: Option<u64>,
 }
@@ -147,13 +141,23 @@ impl ReplayProgress {
     pub(super) fn new(id: u64, ledger: &Ledger, rest: Option<Duration>) -> Self {
         Self {
             id,
-            matched: ledger.accepted,
-            delivered: ledger.tally.delivered,
-            given_up: ledger.tally.given_up,
-            expired: ledger.tally.expired,
-            remaining: ledger.waiting.total(),
+            counts: replay_counts(ledger),
             eta_ms: rest.map(|rest| u64::try_from(rest.as_millis()).unwrap_or(u64::MAX)),
         }
+    }
+}
+
+/// Says what became of a replay's events: those that were passed over were not asked for.
+pub(super) const fn replay_counts(ledger: &Ledger) -> ReplayCounts {
+    let tally = &ledger.tally;
+    ReplayCounts {
+        matched: ledger.accepted - tally.skipped,
+        delivered: tally.delivered,
+        filtered: tally.filtered,
+        given_up: tally.given_up,
+        expired: tally.expired,
+        remaining: ledger.waiting.total(),
+        bytes: tally.delivered_bytes,
     }
 }
 

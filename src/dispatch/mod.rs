@@ -18,8 +18,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 
-use crate::accounts::{Account, Accounts, Effective, Endpoint, Format, Mark, Table};
+use crate::accounts::{self, Account, Accounts, Effective, Endpoint, Format, Mark, ReplayScope, RightsAsOf, Table};
 use crate::deliver::format::Content;
 use crate::deliver::{Body, DecidedEvent, Decision, FilteredBy, Made, Occasion, Outcome, Source, Undecided};
 use crate::filter::{Filter, Host};
@@ -53,6 +54,30 @@ pub struct Parts {
     pub clock: Clock,
 }
 
+/// What a replay would send of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prospect {
+    /// The event.
+    pub offset: Offset,
+    /// Its type.
+    pub event_type: EventType,
+    /// What would be sent.
+    pub would_send: WouldSend,
+}
+
+/// What would be sent of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WouldSend {
+    /// This.
+    Body(Bytes),
+    /// Nothing: rights withhold it.
+    Withheld,
+    /// Nothing: rights did not answer properly.
+    Fault,
+    /// Nothing: it is of a type that is not asked for.
+    OtherType,
+}
+
 /// Decides and makes bodies; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Dispatch {
@@ -76,11 +101,7 @@ impl Dispatch {
     ///
     /// # Errors
     /// Where the rights cannot be told.
-    pub async fn view(
-        &self,
-        account: &Account,
-        events: &[(EventType, Event)],
-    ) -> Result<Vec<Answer>, crate::accounts::Error> {
+    pub async fn view(&self, account: &Account, events: &[(EventType, Event)]) -> Result<Vec<Answer>, accounts::Error> {
         let table = self.accounts.effective(account.id)?.table;
         Ok(self.preview(account, &table, events).await)
     }
@@ -120,6 +141,68 @@ impl Dispatch {
         })
     }
 
+    /// Says what a replay would send of events, in their order: made as bodies are that are sent.
+    ///
+    /// # Errors
+    /// Where the records or the rights cannot be read.
+    pub async fn would_send(
+        &self,
+        endpoint: &Endpoint,
+        scope: &ReplayScope,
+        records: Vec<Record>,
+    ) -> Result<Vec<Prospect>, Undecided> {
+        let tables = self.tables(endpoint, scope, &records).await?;
+        let asked = records.iter().zip(tables).map(|(record, table)| self.prospect(endpoint, scope, record, table));
+        join_all(asked).await.into_iter().collect()
+    }
+
+    /// Returns the tables that a replay goes by, one for each record; none where the account had no rights then.
+    async fn tables(
+        &self,
+        endpoint: &Endpoint,
+        scope: &ReplayScope,
+        records: &[Record],
+    ) -> Result<Vec<Option<Arc<Table>>>, accounts::Error> {
+        if scope.as_of == RightsAsOf::Now {
+            let table = self.accounts.effective_for(endpoint)?.table;
+            return Ok(vec![Some(table); records.len()]);
+        }
+        let positions: Vec<Position> = records.iter().map(|record| record.position).collect();
+        let (accounts, endpoint) = (self.accounts.clone(), endpoint.clone());
+        blocking(move || {
+            let tables = positions.into_iter().map(|at| accounts.effective_original(&endpoint, at));
+            tables.map(|table| Ok(table?.map(|effective| effective.table))).collect()
+        })
+        .await
+    }
+
+    async fn prospect(
+        &self,
+        endpoint: &Endpoint,
+        scope: &ReplayScope,
+        record: &Record,
+        table: Option<Arc<Table>>,
+    ) -> Result<Prospect, Undecided> {
+        let (event_type, event) = self.log.event(record)?;
+        let offset = record.header.offset;
+        let would_send = match table {
+            _ if !scope.has_type(&event_type) => WouldSend::OtherType,
+            None => WouldSend::Withheld,
+            Some(table) => {
+                let owner = Owner { account: endpoint.account, name: &endpoint.account_name };
+                match self.rights.ask(owner, &table, &event_type, &event).await {
+                    Answer::Left(left) => {
+                        let format = endpoint.settings.value.format;
+                        WouldSend::Body(body(endpoint, format, offset, &event_type, &event, &left))
+                    }
+                    Answer::Withheld | Answer::Unknown => WouldSend::Withheld,
+                    Answer::Fault(_) => WouldSend::Fault,
+                }
+            }
+        };
+        Ok(Prospect { offset, event_type, would_send })
+    }
+
     fn decide_record(&self, record: &Record, table: &Table) -> Result<(EventType, DecidedEvent), log::Error> {
         let (event_type, event) = self.log.event(record)?;
         let lane = event.key.as_deref().map(|key| self.log.key_hash(record.header.account, key));
@@ -148,22 +231,31 @@ impl Dispatch {
     }
 
     /// Whether an event is older than an endpoint wants to be told of.
-    fn is_too_old(&self, endpoint: &Endpoint, event_type: &EventType, record: &Record, occasion: Occasion) -> bool {
+    fn is_too_old(&self, endpoint: &Endpoint, event_type: &EventType, record: &Record, occasion: &Occasion) -> bool {
         let settings = &endpoint.settings.value;
-        if occasion == Occasion::Asked || !settings.has_max_age() {
+        if *occasion != Occasion::InTurn || !settings.has_max_age() {
             return false;
         }
         let age = Timestamp(self.clock.wall_ms()).since(record.header.recorded_at);
         settings.max_age(event_type.as_str()).is_some_and(|max| age > max)
     }
 
-    async fn make(&self, endpoint: &Endpoint, offset: Offset, occasion: Occasion) -> Result<Body, Undecided> {
+    async fn make(&self, endpoint: &Endpoint, offset: Offset, occasion: &Occasion) -> Result<Body, Undecided> {
         let Some(record) = self.record(endpoint.account, offset).await? else { return Ok(Body::Gone) };
         let (event_type, event) = self.log.event(&record)?;
         if self.is_too_old(endpoint, &event_type, &record, occasion) {
             return Ok(Body::TooOld);
         }
-        let Effective { table, revision, as_of, stamp } = self.accounts.effective_for(endpoint)?;
+        let effective = match occasion {
+            Occasion::Replay(scope) if scope.as_of == RightsAsOf::Original => {
+                let (accounts, endpoint, at) = (self.accounts.clone(), endpoint.clone(), record.position);
+                blocking(move || accounts.effective_original(&endpoint, at)).await?
+            }
+            Occasion::Replay(_) | Occasion::InTurn | Occasion::Asked => Some(self.accounts.effective_for(endpoint)?),
+        };
+        let Some(Effective { table, revision, as_of, stamp }) = effective else {
+            return Ok(Body::Filtered(FilteredBy::Chain));
+        };
         let owner = Owner { account: endpoint.account, name: &endpoint.account_name };
         let left = match self.rights.ask(owner, &table, &event_type, &event).await {
             Answer::Left(left) => left,
@@ -226,7 +318,7 @@ impl Source for Dispatch {
         endpoint: &Endpoint,
         from: Offset,
         limit: u32,
-        occasion: Occasion,
+        occasion: &Occasion,
     ) -> Result<Vec<DecidedEvent>, Undecided> {
         let account = endpoint.account;
         let table = self.accounts.effective_for(endpoint)?.table;
@@ -244,6 +336,11 @@ impl Source for Dispatch {
                 return Ok(decided);
             }
             let (event_type, mut event) = self.decide_record(&record, &table)?;
+            if let Occasion::Replay(scope) = occasion
+                && !scope.has_type(&event_type)
+            {
+                event.decision.outcome = Outcome::OtherType;
+            }
             let is_wanted = event.decision.outcome == Outcome::Pass;
             if is_wanted && self.is_too_old(endpoint, &event_type, &record, occasion) {
                 event.decision.outcome = Outcome::TooOld;
@@ -264,7 +361,7 @@ impl Source for Dispatch {
         &'a self,
         endpoint: &'a Endpoint,
         offset: Offset,
-        occasion: Occasion,
+        occasion: &'a Occasion,
     ) -> Pin<Box<dyn Future<Output = Body> + Send + 'a>> {
         Box::pin(async move {
             self.make(endpoint, offset, occasion).await.unwrap_or_else(|problem| {

@@ -23,4 +23,5 @@ mod readme;
 mod refused;
 mod seek;
 mod replay;
+mod replay_scope;
 mod rights;

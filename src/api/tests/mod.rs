@@ -34,7 +34,7 @@ use crate::dispatch::{Dispatch, follow};
 use crate::filter;
 use crate::log::{self, Durability, Log, Retention};
 use crate::model::{AccountName, EventDraft, EventId, EventType, Timestamp};
-use crate::replay::{self, Backtests, ClearingParts, Clearings};
+use crate::replay::{self, Backtests, ClearingParts, Clearings, DryRunParts, DryRuns};
 use crate::runtime::{Clock, Random, ShutdownTrigger, Tasks, shutdown};
 use crate::security::{AddressRules, TokenHash};
 use crate::telemetry::Metrics;
@@ -112,6 +112,14 @@ async fn start_with(metrics_need_token: bool, clock: Clock) -> Server {
     let api = Api {
         accounts: accounts.clone(),
         log: log.handle(),
+        dry_runs: DryRuns::start(DryRunParts {
+            log: log.handle(),
+            accounts: accounts.clone(),
+            dispatch: dispatch.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            shutdown: signal.clone(),
+        }),
         clearings: Clearings::new(ClearingParts {
             log: log.handle(),
             deliver: deliver.clone(),

@@ -77,8 +77,10 @@ async fn what_cannot_be_replayed_is_named() {
         (json!({ "endpoint": "crm", "from": { "offset": 0 } }), "/from/offset"),
         (json!({ "endpoint": "crm", "from": { "offset": 2 }, "to": { "offset": 2 } }), "/to"),
         (json!({ "endpoint": "crm", "from": { "offset": 3 } }), "/to"),
-        (json!({ "endpoint": "crm", "from": { "offset": 1 }, "dryRun": true }), "/dryRun"),
-        (json!({ "endpoint": "crm", "from": { "offset": 1 }, "types": ["a.*"] }), "/types"),
+        (json!({ "endpoint": "crm", "from": { "offset": 1 }, "dryRun": true, "ratePerSecond": 5 }), "/ratePerSecond"),
+        (json!({ "endpoint": "crm", "from": { "offset": 1 }, "types": ["a.b", "a*"] }), "/types"),
+        (json!({ "endpoint": "crm", "from": { "offset": 1 }, "asOf": "then" }), "/asOf"),
+        (json!({ "endpoint": "crm", "from": { "offset": 1 }, "order": "strict" }), "/order"),
     ] {
         let problem = acme.post(REPLAYS, request.clone()).await.refused(422, "invalid_request");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{request}: {problem}");

@@ -7,7 +7,7 @@ use crate::model::{Attempt, Offset, Sequence};
 
 use super::aside::AsideChange;
 use super::input::{CourseId, ReplayId};
-use super::ledger::Tally;
+use super::ledger::Ledger;
 use super::saved::Saved;
 
 /// What is to be done.
@@ -69,7 +69,7 @@ pub enum Action {
         /// The replay.
         replay: ReplayId,
         /// What became of its events.
-        tally: Tally,
+        ledger: Ledger,
     },
 }
 

@@ -40,7 +40,7 @@ impl Machine {
         }
         let ended = Ended { course, flight, is_probe };
         match result {
-            AttemptResult::Delivered => self.delivered(ended, now.monotonic),
+            AttemptResult::Delivered { bytes } => self.delivered(ended, bytes, now.monotonic),
             AttemptResult::Trouble { retry_after } => self.trouble(ended, retry_after, now),
             AttemptResult::Refused { status, retry_after } => self.refused(ended, status, retry_after, now),
             AttemptResult::Aborted { status } => self.aborted(ended, status, now),
@@ -54,7 +54,7 @@ impl Machine {
         }
     }
 
-    fn delivered(&mut self, ended: Ended, now: Monotonic) {
+    fn delivered(&mut self, ended: Ended, bytes: u64, now: Monotonic) {
         self.circuit.success();
         self.is_probe_asked = false;
         self.window.succeeded(now);
@@ -62,7 +62,7 @@ impl Machine {
         self.successes += 1;
         if let Some((course, flight)) = self.landed(ended) {
             course.fault_row.body_was_made();
-            course.settle_entry(flight.entry, Settlement::Delivered);
+            course.settle_entry(flight.entry, Settlement::Delivered { bytes });
         }
     }
 
@@ -207,7 +207,7 @@ impl Machine {
             }
             AttemptResult::Fault => course.fault(flight.entry, now, flight.rights != rights),
             AttemptResult::Cancelled
-            | AttemptResult::Delivered
+            | AttemptResult::Delivered { .. }
             | AttemptResult::Trouble { .. }
             | AttemptResult::Refused { .. }
             | AttemptResult::Aborted { .. }

@@ -209,6 +209,7 @@ impl Course {
                 self.settle(offset, Settlement::Filtered(by));
             }
             Outcome::Gone => self.settle(offset, Settlement::Expired),
+            Outcome::OtherType => self.settle(offset, Settlement::Skipped),
             Outcome::TooOld => self.end_unread(offset, now.wall),
             Outcome::Fault => {
                 self.fault_row.decided += 1;
@@ -246,6 +247,7 @@ impl Course {
                 self.settle_entry(entry, Settlement::Filtered(by));
             }
             Outcome::Gone => self.settle_entry(entry, Settlement::Expired),
+            Outcome::OtherType => self.settle_entry(entry, Settlement::Skipped),
             Outcome::TooOld => self.end_entry(entry, End::too_old(taking.now.wall)),
         }
         self.faults.remove(&offset);

@@ -201,6 +201,8 @@ pub enum Outcome {
     Gone,
     /// It is older than the endpoint wants to be told of.
     TooOld,
+    /// It is of a type that was not asked for.
+    OtherType,
 }
 
 /// What keeps an event from an endpoint.
@@ -216,7 +218,10 @@ pub enum FilteredBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptResult {
     /// The receiver took it.
-    Delivered,
+    Delivered {
+        /// How long its body was.
+        bytes: u64,
+    },
     /// The endpoint is at fault: no answer, or one that speaks of the endpoint and not of this event.
     Trouble {
         /// The receiver's own wish, if it gave one.

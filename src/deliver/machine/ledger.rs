@@ -12,6 +12,8 @@ use crate::model::{CodecError, Offset, Sequence, Timestamp};
 pub struct Tally {
     /// Taken by the receiver.
     pub delivered: u64,
+    /// How long the bodies of these were, taken together.
+    pub delivered_bytes: u64,
     /// Withheld by rights or dropped by a filter.
     pub filtered: u64,
     /// Of these, those whose type the catalogue does not know.
@@ -20,14 +22,14 @@ pub struct Tally {
     pub given_up: u64,
     /// Taken by retention before they could be delivered.
     pub expired: u64,
-    /// Passed over by a person.
+    /// Passed over by a person, or of types that were not asked for.
     pub skipped: u64,
 }
 
 /// How one event was settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Settlement {
-    Delivered,
+    Delivered { bytes: u64 },
     Filtered(FilteredBy),
     GivenUp,
     Expired,
@@ -35,6 +37,17 @@ pub(super) enum Settlement {
 }
 
 impl Tally {
+    /// Nothing is settled yet.
+    pub const NONE: Self = Self {
+        delivered: 0,
+        delivered_bytes: 0,
+        filtered: 0,
+        withheld_unknown: 0,
+        given_up: 0,
+        expired: 0,
+        skipped: 0,
+    };
+
     /// Returns how many events are settled.
     #[must_use]
     pub const fn settled(&self) -> u64 {
@@ -43,7 +56,10 @@ impl Tally {
 
     pub(super) const fn count(&mut self, settlement: Settlement) {
         match settlement {
-            Settlement::Delivered => self.delivered += 1,
+            Settlement::Delivered { bytes } => {
+                self.delivered += 1;
+                self.delivered_bytes += bytes;
+            }
             Settlement::Filtered(by) => {
                 self.filtered += 1;
                 if matches!(by, FilteredBy::Catalog) {
@@ -72,22 +88,28 @@ impl Tally {
     }
 
     pub(super) fn encode(&self, writer: &mut Writer) {
-        let Self { delivered, filtered, given_up, expired, skipped, withheld_unknown } = *self;
-        for count in [delivered, filtered, given_up, expired, skipped, withheld_unknown] {
+        let Self { delivered, filtered, given_up, expired, skipped, withheld_unknown, delivered_bytes } = *self;
+        for count in [delivered, filtered, given_up, expired, skipped, withheld_unknown, delivered_bytes] {
             writer.fixed(count.to_be_bytes());
         }
     }
 
-    /// Reads what [`Tally::encode`] has written, or what was written before the unknown was counted.
-    pub(super) fn decode(reader: &mut Reader, has_unknown: bool) -> Result<Self, CodecError> {
-        let mut count = || reader.fixed().map(u64::from_be_bytes);
+    /// Reads what [`Tally::encode`] has written, or what was written when there were fewer counts.
+    pub(super) fn decode(reader: &mut Reader, counts: usize) -> Result<Self, CodecError> {
+        let mut left = counts;
+        let mut count = || {
+            let is_there = left > 0;
+            left = left.saturating_sub(1);
+            if is_there { reader.fixed().map(u64::from_be_bytes) } else { Ok(0) }
+        };
         Ok(Self {
             delivered: count()?,
             filtered: count()?,
             given_up: count()?,
             expired: count()?,
             skipped: count()?,
-            withheld_unknown: if has_unknown { count()? } else { 0 },
+            withheld_unknown: count()?,
+            delivered_bytes: count()?,
         })
     }
 }

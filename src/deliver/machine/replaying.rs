@@ -123,7 +123,7 @@ impl Machine {
             && replaying.ending == Ending::Written
         {
             replaying.ending = Ending::Announced;
-            actions.push(Action::ReplayEnded { replay: replaying.replay, tally: replaying.course.tally() });
+            actions.push(Action::ReplayEnded { replay: replaying.replay, ledger: replaying.course.ledger() });
         }
     }
 }

@@ -130,11 +130,11 @@ impl Saved {
         let mut reader = Reader::new(bytes);
         let layout = reader.u8()?;
         // Layout 1 did not count apart what the catalogue does not know, layout 2 knew no moves, layout 3 none but over
-        // what waits, layout 4 did not say whether the endpoint is in trouble.
+        // what waits, layout 4 did not say whether the endpoint is in trouble, layout 5 did not count bytes.
         if !(1..=LAYOUT).contains(&layout) {
             return Err(CodecError::Unknown(u32::from(layout)));
         }
-        let has_unknown = layout > 1;
+        let counts = 5 + usize::from(layout > 1) + usize::from(layout > 5);
         let boot = Boot(reader.fixed()?);
         let (since_offset, since_time) = (offset(&mut reader)?, Timestamp(reader.i64()?));
         let since_number = if layout > 3 { sequence(&mut reader)? } else { Sequence(1) };
@@ -146,14 +146,14 @@ impl Saved {
         };
         let moves = if layout > 2 { u64::from_be_bytes(reader.fixed()?) } else { 0 };
         let is_in_trouble = layout > 4 && reader.u8()? != 0;
-        let live = SavedCourse::decode(&mut reader, has_unknown)?;
+        let live = SavedCourse::decode(&mut reader, counts)?;
         let replay = match reader.u8()? {
             0 => None,
             1 => Some(SavedReplay {
                 replay: ReplayId(u64::from_be_bytes(reader.fixed()?)),
                 from: offset(&mut reader)?,
                 to: offset(&mut reader)?,
-                course: SavedCourse::decode(&mut reader, has_unknown)?,
+                course: SavedCourse::decode(&mut reader, counts)?,
             }),
             unknown => return Err(CodecError::Unknown(u32::from(unknown))),
         };
@@ -166,11 +166,7 @@ impl SavedCourse {
     /// A course on which everything up to an offset is behind it.
     #[must_use]
     pub const fn at(low: Offset) -> Self {
-        Self {
-            cursor: Cursor::at(low),
-            tally: Tally { delivered: 0, filtered: 0, withheld_unknown: 0, given_up: 0, expired: 0, skipped: 0 },
-            retries: Vec::new(),
-        }
+        Self { cursor: Cursor::at(low), tally: Tally::NONE, retries: Vec::new() }
     }
 
     fn encode(&self, writer: &mut Writer) {
@@ -186,8 +182,8 @@ impl SavedCourse {
         }
     }
 
-    fn decode(reader: &mut Reader, has_unknown: bool) -> Result<Self, CodecError> {
-        let tally = Tally::decode(reader, has_unknown)?;
+    fn decode(reader: &mut Reader, counts: usize) -> Result<Self, CodecError> {
+        let tally = Tally::decode(reader, counts)?;
         let cursor = Cursor::decode(reader)?;
         let count = reader.u32()?;
         let mut retries = Vec::new();
@@ -209,7 +205,7 @@ fn sequence(reader: &mut Reader) -> Result<Sequence, CodecError> {
     reader.fixed().map(u64::from_be_bytes).map(Sequence)
 }
 
-const LAYOUT: u8 = 5;
+const LAYOUT: u8 = 6;
 /// No instant that anybody waits for.
 const NOT_DUE: i64 = i64::MIN;
 
@@ -228,10 +224,14 @@ mod tests {
             refusals,
             due: due.map(Timestamp),
         });
-        (any_cursor(), any::<[u64; 6]>(), proptest::collection::vec(retry, 0..20)).prop_map(
-            |(cursor, [delivered, filtered, withheld_unknown, given_up, expired, skipped], retries)| SavedCourse {
+        (any_cursor(), any::<[u64; 7]>(), proptest::collection::vec(retry, 0..20)).prop_map(
+            |(
                 cursor,
-                tally: Tally { delivered, filtered, withheld_unknown, given_up, expired, skipped },
+                [delivered, delivered_bytes, filtered, withheld_unknown, given_up, expired, skipped],
+                retries,
+            )| SavedCourse {
+                cursor,
+                tally: Tally { delivered, delivered_bytes, filtered, withheld_unknown, given_up, expired, skipped },
                 retries,
             },
         )
@@ -278,7 +278,7 @@ mod tests {
         for offset in [102, 103, 110] {
             cursor.settle(Offset(offset));
         }
-        let tally = Tally { delivered: 1, filtered: 2, withheld_unknown: 0, given_up: 3, expired: 4, skipped: 5 };
+        let tally = Tally { delivered: 1, filtered: 2, given_up: 3, expired: 4, skipped: 5, ..Tally::NONE };
         let retry = SavedRetry { offset: Offset(101), attempts: 7, refusals: 2, due: None };
         let later =
             SavedRetry { offset: Offset(104), attempts: 1, refusals: 1, due: Some(Timestamp(1_772_442_847_512)) };
@@ -323,15 +323,24 @@ mod tests {
         saved.moves = 0x66;
         saved.since.sequence = Sequence(0x55);
         saved.is_in_trouble = true;
+        saved.live.tally.delivered_bytes = 0x44;
         let (old, new) = (example().encode(), saved.encode());
-        // The layout, one count in each course's tally, moves, a number and a byte are all that differs from layout 1.
-        assert_eq!((new[0], new.len()), (5, GOLDEN.len() / 2 + 16 + 8 + 8 + 1));
-        assert_eq!(old.iter().zip(&new).filter(|(one, other)| one != other).count(), 4);
+        // The layout, two counts in each course's tally, moves, a number and a byte are all that differs from layout 1.
+        assert_eq!((new[0], new.len()), (6, GOLDEN.len() / 2 + 32 + 8 + 8 + 1));
+        assert_eq!(old.iter().zip(&new).filter(|(one, other)| one != other).count(), 5);
         assert_eq!(new[SINCE_NUMBER..SINCE_NUMBER + 8], [0, 0, 0, 0, 0, 0, 0, 0x55]);
         assert_eq!(new[LIVE_TALLY - 9..LIVE_TALLY], [0, 0, 0, 0, 0, 0, 0, 0x66, 1]);
         assert_eq!(new[LIVE_TALLY + 5 * 8..LIVE_TALLY + 6 * 8], [0, 0, 0, 0, 0, 0, 0, 0x77]);
-        // Layout 4 is the same without that byte, layout 3 without the number too, layout 2 without the moves.
+        assert_eq!(new[LIVE_TALLY + 6 * 8..LIVE_TALLY + 7 * 8], [0, 0, 0, 0, 0, 0, 0, 0x44]);
+        // Layout 5 is the same without bytes, layout 4 without that byte, layout 3 without the number too, layout 2
+        // without the moves.
         let mut third = new.to_vec();
+        let replay_tally = LIVE_TALLY + saved_len(&saved.live) + 1 + 24;
+        third.drain(replay_tally + 6 * 8..replay_tally + 7 * 8);
+        third.drain(LIVE_TALLY + 6 * 8..LIVE_TALLY + 7 * 8);
+        third[0] = 5;
+        saved.live.tally.delivered_bytes = 0;
+        assert_eq!(Saved::decode(third.clone().into()), Ok(saved.clone()));
         third[0] = 4;
         third.remove(LIVE_TALLY - 1);
         saved.is_in_trouble = false;
@@ -344,6 +353,12 @@ mod tests {
         third.drain(LIVE_TALLY - 17..LIVE_TALLY - 9);
         saved.moves = 0;
         assert_eq!(Saved::decode(third.into()), Ok(saved));
+    }
+
+    fn saved_len(course: &SavedCourse) -> usize {
+        let mut writer = Writer::with_capacity(256);
+        course.encode(&mut writer);
+        writer.finish().len()
     }
 
     const SINCE_NUMBER: usize = 1 + 16 + 16;

@@ -31,6 +31,7 @@ struct Rig {
     head: u64,
 }
 
+const DELIVERED: AttemptResult = AttemptResult::Delivered { bytes: 100 };
 const TROUBLE: AttemptResult = AttemptResult::Trouble { retry_after: None };
 const REFUSED: AttemptResult = AttemptResult::Refused { status: 422, retry_after: None };
 const SINCE: Since = Since::beginning(Offset(0), Timestamp(0));
@@ -183,7 +184,7 @@ impl Rig {
     fn warm_up(&mut self, successes: u64) {
         for _ in 0..successes {
             self.offer(&[decided(Outcome::Pass)]);
-            self.end(self.head, AttemptResult::Delivered);
+            self.end(self.head, DELIVERED);
         }
         self.actions.clear();
     }
@@ -234,7 +235,7 @@ fn numbers_skip_what_is_filtered_and_a_sync_comes_once_for_thousands() {
                 rig.tell(Input::Written { ticket });
             }
         }
-        rig.end(rig.head, AttemptResult::Delivered);
+        rig.end(rig.head, DELIVERED);
     }
     assert_eq!(syncs, 4);
     assert_eq!(rig.machine.ledger().tally.filtered, 20_000);
@@ -256,7 +257,7 @@ fn an_offer_is_taken_only_from_the_next_event_on() {
     });
     assert_eq!(rig.machine.ledger().waiting.total(), 3);
     for offset in 1..=3 {
-        rig.end(offset, AttemptResult::Delivered);
+        rig.end(offset, DELIVERED);
     }
     assert_eq!(rig.machine.ledger().tally.delivered, 3);
 }
@@ -325,7 +326,7 @@ fn an_outage_costs_no_event_its_schedule() {
     assert!(rig.saved.live.retries.iter().all(|retry| retry.refusals == 0 && retry.attempts > 200));
     rig.seconds(72);
     let probe = rig.sent();
-    rig.end(probe[0], AttemptResult::Delivered);
+    rig.end(probe[0], DELIVERED);
     assert_eq!(rig.sent(), [3 - probe[0]]);
     assert_eq!(rig.machine.status(rig.now()).state, State::Live);
 }
@@ -344,7 +345,7 @@ fn five_troubles_in_a_row_open_and_a_success_between_does_not() {
     rig.end(12, TROUBLE);
     assert_eq!(rig.states(), [State::BackingOff]);
     assert_eq!(rig.machine.ledger().waiting.held, 0, "all wait for the probe instead");
-    rig.end(13, AttemptResult::Delivered);
+    rig.end(13, DELIVERED);
     assert_eq!(rig.states(), [State::Live]);
 }
 
@@ -359,7 +360,7 @@ fn the_window_starts_anew_after_trouble() {
     (21..=35).for_each(|offset| rig.end(offset, TROUBLE));
     rig.seconds(2);
     let [probe] = rig.sent()[..] else { panic!("one probe") };
-    rig.end(probe, AttemptResult::Delivered);
+    rig.end(probe, DELIVERED);
     assert_eq!(rig.sent().len(), 2);
 }
 
@@ -374,7 +375,7 @@ fn an_event_that_fails_while_others_pass_is_to_blame_itself() {
         rig.offer(&[passes(2)]);
         for offset in rig.sent() {
             failures += u32::from(offset == 8);
-            rig.end(offset, if offset == 8 { TROUBLE } else { AttemptResult::Delivered });
+            rig.end(offset, if offset == 8 { TROUBLE } else { DELIVERED });
         }
     }
     assert_eq!(rig.machine.whereabouts(CourseId::Live, Offset(8)), Some(Whereabouts::Parked));
@@ -399,7 +400,7 @@ fn ten_different_events_refused_in_a_row_are_the_endpoints_trouble() {
     let [probe] = rig.sent()[..] else { panic!("one probe") };
     rig.end(probe, REFUSED);
     assert_eq!(rig.machine.status(rig.now()).state, State::BackingOff);
-    rig.end(sent[10], AttemptResult::Delivered);
+    rig.end(sent[10], DELIVERED);
     assert_eq!(rig.machine.status(rig.now()).state, State::Live);
     // Others have succeeded since: refused again, the same ten are to blame themselves.
     for _ in 0..100 {
@@ -443,7 +444,7 @@ fn the_course_reads_no_further_than_its_cursor_can_remember() {
                     );
                 }
                 Action::Attempt { offset, .. } => {
-                    let result = if offset == Offset(1) { REFUSED } else { AttemptResult::Delivered };
+                    let result = if offset == Offset(1) { REFUSED } else { DELIVERED };
                     let ended = Input::AttemptEnded { course: CourseId::Live, offset, result };
                     rig.machine.handle(ended, rig.now(), &mut rig.actions);
                 }
@@ -459,7 +460,7 @@ fn the_course_reads_no_further_than_its_cursor_can_remember() {
     assert_eq!((ledger.waiting.held, ledger.tally.delivered), (1, SPAN - 1));
     rig.seconds(7);
     rig.actions.clear();
-    rig.end(1, AttemptResult::Delivered);
+    rig.end(1, DELIVERED);
     assert_eq!(rig.machine.status(rig.now()).cursor, Offset(SPAN));
     assert!(matches!(rig.actions[..], [Action::Read { from: Offset(from), .. }] if from == SPAN + 1));
 }
@@ -523,7 +524,7 @@ fn a_start_goes_on_where_it_stood() {
     rig.warm_up(7);
     rig.offer(&[passes(1), passes(2), passes(1)]);
     rig.end(8, REFUSED);
-    rig.end(9, AttemptResult::Delivered);
+    rig.end(9, DELIVERED);
     rig.pass(Duration::from_millis(200));
     for (boot, next) in [(0, 11), (1, 10_002)] {
         let saved = Saved::decode(rig.saved.encode()).expect("it was just written");
@@ -534,7 +535,7 @@ fn a_start_goes_on_where_it_stood() {
         let answer = vec![passes(1), passes(2), passes(1), passes(3), passes(4)];
         second.tell(Input::Decided { course: CourseId::Live, from: Offset(8), decisions: answer });
         second.seconds(10);
-        second.end(11, AttemptResult::Delivered);
+        second.end(11, DELIVERED);
         let attempts: Vec<_> = second.actions.iter().filter_map(numbered).collect();
         // The refused event waits for its due time, keeps its number and its count.
         assert!(attempts.contains(&(11, 1, next)), "{attempts:?}");
@@ -552,12 +553,12 @@ fn an_order_is_changed_between_two_requests() {
     rig.tell(Input::PolicyChanged(policy(Order::ByKey, 8)));
     rig.seconds(5);
     assert!(rig.sent().is_empty(), "two are in flight in the old order");
-    rig.end(9, AttemptResult::Delivered);
+    rig.end(9, DELIVERED);
     rig.end(10, TROUBLE);
     rig.tell(Input::Decided { course: CourseId::Live, from: Offset(8), decisions: vec![passes(1); 3] });
     rig.seconds(5);
     assert_eq!(rig.sent(), [8]);
-    rig.end(8, AttemptResult::Delivered);
+    rig.end(8, DELIVERED);
     assert_eq!(rig.sent(), [10]);
 }
 
@@ -575,7 +576,7 @@ fn a_replay_gives_up_after_three_refusals_and_leaves_the_ledger_alone() {
     let course = CourseId::Replay(ReplayId(7));
     assert_eq!(rig.actions, [Action::Read { course, from: Offset(2), limit: 2 }]);
     rig.tell(Input::Decided { course, from: Offset(2), decisions: vec![passes(1), passes(2)] });
-    replay(&mut rig, 2, AttemptResult::Delivered);
+    replay(&mut rig, 2, DELIVERED);
     replay(&mut rig, 3, REFUSED);
     rig.seconds(10);
     replay(&mut rig, 3, REFUSED);
@@ -583,8 +584,8 @@ fn a_replay_gives_up_after_three_refusals_and_leaves_the_ledger_alone() {
     rig.actions.clear();
     replay(&mut rig, 3, REFUSED);
     rig.pass(Duration::from_millis(200));
-    let [Action::ReplayEnded { replay: ReplayId(7), tally }] = rig.actions[..] else { panic!("{:?}", rig.actions) };
-    assert_eq!((tally.delivered, tally.given_up), (1, 1));
+    let [Action::ReplayEnded { replay: ReplayId(7), ledger }] = rig.actions[..] else { panic!("{:?}", rig.actions) };
+    assert_eq!((ledger.tally.delivered, ledger.tally.delivered_bytes, ledger.tally.given_up), (1, 100, 1));
     assert_eq!(rig.machine.ledger(), before);
     // Until somebody has recorded the end, a start announces it again.
     let mut second = Rig::start(rig.saved.clone(), rig.rows.clone(), 0, 7, policy(Order::ByKey, 8));
@@ -592,6 +593,22 @@ fn a_replay_gives_up_after_three_refusals_and_leaves_the_ledger_alone() {
     second.tell(Input::StopReplay(ReplayId(7)));
     second.pass(Duration::from_millis(200));
     assert_eq!(second.saved.replay, None);
+}
+
+#[test]
+fn a_replay_passes_over_what_it_is_not_for() {
+    let mut rig = Rig::new(Order::ByKey, 8);
+    rig.warm_up(7);
+    rig.tell(Input::Replay { replay: ReplayId(7), from: Offset(2), to: Offset(6), pacing: Pacing::default() });
+    let course = CourseId::Replay(ReplayId(7));
+    let other = decided(Outcome::OtherType);
+    rig.tell(Input::Decided { course, from: Offset(2), decisions: vec![other, passes(1), other, other] });
+    let ledger = rig.machine.replay_ledger().unwrap().1;
+    assert_eq!((ledger.accepted, ledger.tally.skipped, ledger.waiting.total()), (4, 3, 1));
+    replay(&mut rig, 3, DELIVERED);
+    rig.pass(Duration::from_millis(200));
+    let [.., Action::ReplayEnded { ledger, .. }] = rig.actions[..] else { panic!("{:?}", rig.actions) };
+    assert_eq!((ledger.tally.delivered, ledger.tally.skipped), (1, 3));
 }
 
 #[test]
@@ -605,7 +622,7 @@ fn a_cancelled_replay_still_counts_in_flight() {
     rig.tell(Input::StopReplay(ReplayId(7)));
     rig.offer(&[passes(1)]);
     assert!(rig.sent().is_empty());
-    replay(&mut rig, 1, AttemptResult::Delivered);
+    replay(&mut rig, 1, DELIVERED);
     assert_eq!(rig.sent(), [4]);
 }
 
@@ -626,7 +643,7 @@ fn a_drain_finishes_what_is_in_flight_and_writes_it_down() {
     rig.warm_up(7);
     rig.offer(&[passes(1), passes(1)]);
     rig.tell(Input::Draining);
-    rig.end(8, AttemptResult::Delivered);
+    rig.end(8, DELIVERED);
     assert_eq!(rig.sent(), [8]);
     assert!(rig.machine.is_written());
     assert_eq!(rig.saved.live.cursor.low(), Offset(8));

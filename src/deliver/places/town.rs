@@ -185,7 +185,7 @@ impl Town {
             let accepted = self.accepted[usize::try_from(offset.0).expect("few") - 1];
             let delay = Duration::from_nanos(self.at - accepted);
             self.houses[house].delays.push((Duration::from_nanos(accepted), delay));
-            AttemptResult::Delivered
+            AttemptResult::Delivered { bytes: 1 }
         } else {
             let waiting = self.waiting.values().filter(|(of, _)| *of == house).count();
             self.tell(house, Input::Waiting(waiting));

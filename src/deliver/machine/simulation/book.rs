@@ -144,7 +144,7 @@ impl Book {
             }
             Input::Head(head) => self.head = self.head.max(*head),
             Input::AttemptEnded { course, offset, result } => {
-                if *result == AttemptResult::Delivered {
+                if matches!(result, AttemptResult::Delivered { .. }) {
                     self.traffic.succeeded(now);
                 }
                 self.ended(*course, *offset, *result);
@@ -225,7 +225,9 @@ impl Book {
                 Outcome::Filtered(by) => self.count_filtered(by),
                 Outcome::Gone | Outcome::TooOld => self.tally.expired += 1,
                 Outcome::Fault if machine.policy.gives_up_faults => {}
-                Outcome::Pass | Outcome::Fault => panic!("{offset} is settled by the decision {outcome:?}"),
+                Outcome::Pass | Outcome::Fault | Outcome::OtherType => {
+                    panic!("{offset} is settled by the decision {outcome:?}")
+                }
             }
         }
     }
@@ -243,13 +245,14 @@ impl Book {
             self.probe = None;
         }
         let is_live = course == CourseId::Live;
-        let is_over = AttemptResult::Delivered == result || AttemptResult::Gone == result;
+        let is_over = matches!(result, AttemptResult::Delivered { .. } | AttemptResult::Gone);
         if is_over || matches!(result, AttemptResult::Filtered(_) | AttemptResult::TooOld) {
             self.attempts.remove(&(course, offset));
         }
         match result {
-            AttemptResult::Delivered => {
+            AttemptResult::Delivered { bytes } => {
                 self.tally.delivered += u64::from(is_live);
+                self.tally.delivered_bytes += if is_live { bytes } else { 0 };
                 self.known_taken.insert((course, offset));
             }
             AttemptResult::Filtered(by) if is_live => self.count_filtered(by),

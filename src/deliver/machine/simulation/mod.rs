@@ -6,6 +6,7 @@
 
 mod book;
 mod disk;
+mod job;
 mod log;
 mod receiver;
 mod traffic;

@@ -84,7 +84,7 @@ impl Receiver {
                 } else if self.breaks_on_every.is_some_and(|every| offset.0.is_multiple_of(every)) {
                     (false, failed, after)
                 } else {
-                    (true, AttemptResult::Delivered, after)
+                    (true, AttemptResult::Delivered { bytes: offset.0 }, after)
                 }
             }
         };

@@ -12,10 +12,11 @@ use crate::runtime::{Monotonic, Random};
 
 use super::super::{
     Action, AttemptResult, Boot, CourseId, Decision, Input, Letter, Machine, Move, Now, Order, Outcome, Pacing, Policy,
-    ReplayId, Saved, Since, Start, Target,
+    ReplayId, Saved, Since, Start, Tally, Target,
 };
 use super::book::Book;
 use super::disk::Disk;
+use super::job::Job;
 use super::log::Log;
 use super::receiver::{Mood, Receiver};
 
@@ -54,15 +55,6 @@ pub(super) struct World {
     told_revision: u64,
     is_mended: bool,
     pub(super) steps: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Job {
-    replay: ReplayId,
-    from: Offset,
-    to: Offset,
-    is_recorded: bool,
-    pacing: Pacing,
 }
 
 #[derive(Debug)]
@@ -309,7 +301,7 @@ impl World {
                     (from.0..).map(Offset).take(usize::try_from(answered.min(u64::from(limit))).expect("few"));
                 let decisions =
                     decisions.inspect(|offset| assert!(*offset <= self.log.head(), "reads end at the head"));
-                let decisions = decisions.map(|offset| self.log.decide(offset)).collect();
+                let decisions = decisions.map(|offset| self.decide(course, offset)).collect();
                 let after = self.random.below(30);
                 self.soon(after, Happening::Tell(process, Input::Decided { course, from, decisions }));
             }
@@ -330,7 +322,7 @@ impl World {
                 let after = self.random.below(100);
                 self.soon(after, Happening::Tell(process, Input::Disabled));
             }
-            Action::ReplayEnded { replay, tally } => self.replay_ended(replay, tally.settled()),
+            Action::ReplayEnded { replay, ledger } => self.replay_ended(replay, ledger.tally),
         }
     }
 
@@ -350,7 +342,7 @@ impl World {
 
     fn make_body(&mut self, course: CourseId, offset: Offset) {
         let process = self.process;
-        let result = match self.log.decide(offset).outcome {
+        let result = match self.decide(course, offset).outcome {
             Outcome::Pass if self.random.chance(0.02) && !self.is_mended => Some(AttemptResult::Later),
             Outcome::Pass if self.random.chance(0.02) && !self.is_mended => Some(AttemptResult::Cancelled),
             Outcome::Pass => None,
@@ -358,6 +350,7 @@ impl World {
             Outcome::Fault => Some(AttemptResult::Fault),
             Outcome::Gone => Some(AttemptResult::Gone),
             Outcome::TooOld => Some(AttemptResult::TooOld),
+            Outcome::OtherType => panic!("{offset} is of a type that the replay is not for"),
         };
         let after = self.random.below(10);
         match result {
@@ -496,6 +489,16 @@ impl World {
         self.log.gone_to = Offset(self.log.gone_to.0 + self.random.below(span / 4 + 1));
     }
 
+    /// What is to become of an event on a course: a replay may be for some types alone.
+    fn decide(&self, course: CourseId, offset: Offset) -> Decision {
+        let decision = self.log.decide(offset);
+        let job = self.job.as_ref().filter(|job| course == CourseId::Replay(job.replay));
+        match job.is_some_and(|job| job.is_of_other_type(offset)) && decision.outcome != Outcome::Gone {
+            true => Decision { outcome: Outcome::OtherType, ..decision },
+            false => decision,
+        }
+    }
+
     fn start_replay(&mut self) {
         if self.job.is_some() {
             self.change_pacing();
@@ -505,7 +508,8 @@ impl World {
         let from = Offset(1 + self.random.below(self.log.head().0));
         let to = Offset(from.0 + self.random.below(self.log.head().0 + 2 - from.0));
         let replay = ReplayId(self.last_job);
-        let job = Job { replay, from, to, is_recorded: false, pacing: Pacing::default() };
+        let every = [0, 0, 1, 2, 3][usize::try_from(self.random.below(5)).expect("five")];
+        let job = Job { replay, from, to, every, is_recorded: false, pacing: Pacing::default() };
         self.job = Some(job);
         self.change_pacing();
     }
@@ -526,18 +530,23 @@ impl World {
         }
     }
 
-    fn replay_ended(&mut self, replay: ReplayId, settled: u64) {
+    fn replay_ended(&mut self, replay: ReplayId, tally: Tally) {
         // A machine that was written down earlier may not know that this end is on record already.
         let Some(job) = self.job.as_mut().filter(|job| job.replay == replay) else { return };
-        assert_eq!(settled, job.to.0 - job.from.0, "a replay ends when all of its stretch is settled");
+        assert_eq!(tally.settled(), job.to.0 - job.from.0, "a replay ends when all of its stretch is settled");
         job.is_recorded = true;
-        let (from, to) = (job.from, job.to);
-        for offset in (from.0..to.0).map(Offset) {
+        let job = *job;
+        let offsets = || (job.from.0..job.to.0).map(Offset);
+        let others = offsets().filter(|offset| job.is_of_other_type(*offset)).count();
+        assert!(tally.skipped <= others as u64, "{} of {others} are of other types", tally.skipped);
+        for offset in offsets() {
             let is_given_up =
                 self.disk.given_up().any(|given_up| (given_up.replay, given_up.offset) == (replay, offset));
             let is_taken = self.book.taken.contains(&(CourseId::Replay(replay), offset));
             let is_gone = offset <= self.log.gone_to || self.log.is_too_old(offset);
-            let may_miss = self.log.was_filtered(offset) || is_gone;
+            let is_of_other_type = job.is_of_other_type(offset);
+            assert!(!is_taken || !is_of_other_type, "event {offset} was not asked for");
+            let may_miss = self.log.was_filtered(offset) || is_gone || is_of_other_type;
             assert!(is_taken || is_given_up || may_miss, "event {offset} is lost in the replay");
         }
         let after = self.random.below(50);
@@ -586,7 +595,7 @@ impl World {
             self.tell(Input::Move(one));
         }
         self.tell(Input::Wake);
-        if let Some(Job { replay, from, to, is_recorded, pacing }) = self.job {
+        if let Some(Job { replay, from, to, is_recorded, pacing, .. }) = self.job {
             let is_known = self.machine.replay_ledger().is_some_and(|(known, _)| known == replay);
             match (is_recorded, is_known) {
                 (false, false) => {

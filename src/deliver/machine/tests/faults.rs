@@ -13,7 +13,7 @@ fn a_fault_holds_its_lane_until_the_chain_is_mended() {
     assert!(rig.actions.contains(&ask));
     rig.tell(Input::Decided { course: CourseId::Live, from: Offset(8), decisions: vec![fault] });
     assert_eq!(rig.sent(), [10]);
-    rig.end(10, AttemptResult::Delivered);
+    rig.end(10, DELIVERED);
     rig.seconds(1_000_000);
     assert!(rig.sent().is_empty());
     rig.tell(Input::RightsChanged);

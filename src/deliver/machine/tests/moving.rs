@@ -47,7 +47,7 @@ fn a_skip_waits_for_what_is_being_sent() {
     rig.offer(&[passes(1), passes(1), passes(2)]);
     assert_eq!(rig.sent(), [8, 10]);
     rig.tell(skip(1, 10));
-    rig.end(8, AttemptResult::Delivered);
+    rig.end(8, DELIVERED);
     assert_eq!((rig.sent(), rig.machine.ledger().tally.skipped), (vec![], 0));
     rig.end(10, TROUBLE);
     let tally = rig.machine.ledger().tally;
@@ -82,7 +82,7 @@ fn a_seek_back_delivers_again_with_new_numbers_and_a_new_ledger() {
     rig.sent();
     rig.end(8, REFUSED);
     rig.tell(Input::Paused);
-    rig.end(9, AttemptResult::Delivered);
+    rig.end(9, DELIVERED);
     assert_eq!(rig.machine.outlook(Offset(6)), Outlook { again: 3, passed_over: 0 });
     rig.tell(seek(1, 6));
     let ledger = rig.machine.ledger();
@@ -119,10 +119,10 @@ fn a_seek_waits_for_what_is_being_sent_and_survives_a_crash() {
     rig.offer(&[passes(1), passes(2)]);
     assert_eq!(rig.sent(), [8, 9]);
     rig.tell(seek(1, 3));
-    rig.end(8, AttemptResult::Delivered);
+    rig.end(8, DELIVERED);
     assert_eq!(rig.machine.since().offset, Offset(0));
     let before = rig.saved.clone();
-    rig.end(9, AttemptResult::Delivered);
+    rig.end(9, DELIVERED);
     assert_eq!(rig.machine.since().offset, Offset(2));
     let mut second = Rig::start(before, rig.rows.clone(), 0, 9, policy(Order::ByKey, 8));
     second.tell(seek(1, 3));

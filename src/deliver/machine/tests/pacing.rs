@@ -25,11 +25,11 @@ fn an_endpoint_that_was_quiet_for_a_minute_is_asked_with_one_request_first() {
     rig.warm_up(7);
     rig.offer(&many(8));
     assert_eq!(shares(&mut rig), [Share::Answering; 8]);
-    (8..=15).for_each(|offset| rig.end(offset, AttemptResult::Delivered));
+    (8..=15).for_each(|offset| rig.end(offset, DELIVERED));
     rig.seconds(60);
     rig.offer(&many(8));
     assert_eq!(shares(&mut rig), [Share::Silent]);
-    rig.end(16, AttemptResult::Delivered);
+    rig.end(16, DELIVERED);
     assert_eq!(shares(&mut rig), [Share::Answering; 2], "and doubles again from there");
 }
 
@@ -39,7 +39,7 @@ fn one_request_that_takes_long_does_not_narrow_the_others() {
     rig.warm_up(7);
     rig.offer(&many(8));
     rig.actions.clear();
-    (8..=14).for_each(|offset| rig.end(offset, AttemptResult::Delivered));
+    (8..=14).for_each(|offset| rig.end(offset, DELIVERED));
     rig.seconds(60);
     rig.offer(&many(20));
     assert_eq!(shares(&mut rig), [Share::Silent; 7], "what is in flight says that it still listens");
@@ -60,7 +60,7 @@ fn whoever_has_not_answered_yet_reads_no_further_than_it_can_try() {
     let mut rig = Rig::new(Order::ByKey, 8);
     rig.offer(&many(1_000));
     assert_eq!(rig.machine.live.lanes.waiting().total(), 32);
-    rig.end(1, AttemptResult::Delivered);
+    rig.end(1, DELIVERED);
     let reads = |rig: &Rig| rig.actions.iter().filter(|action| matches!(action, Action::Read { .. })).count();
     assert_eq!(reads(&rig), 1, "from its first answer on it reads as much as any");
     assert!(rig.actions.contains(&Action::Read { course: CourseId::Live, from: Offset(33), limit: 481 }));
@@ -89,7 +89,7 @@ fn a_rate_spaces_all_requests_and_nobody_is_woken_for_less() {
     while sent.len() < 31 {
         for offset in rig.sent() {
             times.push(rig.at.as_millis());
-            rig.end(offset, if offset == 3 && !sent.contains(&3) { REFUSED } else { AttemptResult::Delivered });
+            rig.end(offset, if offset == 3 && !sent.contains(&3) { REFUSED } else { DELIVERED });
             sent.push(offset);
         }
         rig.pass(Duration::from_millis(50));
@@ -122,7 +122,7 @@ fn a_replay_has_a_rate_of_its_own_and_live_work_does_not_wait_for_it() {
         for offset in rig.sent() {
             assert!(offset <= 8 || times.len() < 8, "live work is sent at once");
             let course = if offset <= 8 { REPLAY } else { CourseId::Live };
-            rig.tell(Input::AttemptEnded { course, offset: Offset(offset), result: AttemptResult::Delivered });
+            rig.tell(Input::AttemptEnded { course, offset: Offset(offset), result: DELIVERED });
             if course == REPLAY {
                 times.push(rig.at.as_millis());
             }
@@ -130,7 +130,7 @@ fn a_replay_has_a_rate_of_its_own_and_live_work_does_not_wait_for_it() {
         if step == 20 {
             rig.offer(&[passes(1), passes(2)]);
             assert_eq!(rig.sent(), [9, 10], "beside the replay, at once");
-            [9, 10].into_iter().for_each(|offset| rig.end(offset, AttemptResult::Delivered));
+            [9, 10].into_iter().for_each(|offset| rig.end(offset, DELIVERED));
         }
         rig.pass(Duration::from_millis(50));
     }
@@ -155,12 +155,12 @@ fn a_paused_replay_reads_and_sends_nothing_and_wakes_nobody_until_it_is_resumed(
     assert!(!first.is_empty());
     rig.tell(go_on(paused));
     for offset in first {
-        rig.tell(Input::AttemptEnded { course: REPLAY, offset: Offset(offset), result: AttemptResult::Delivered });
+        rig.tell(Input::AttemptEnded { course: REPLAY, offset: Offset(offset), result: DELIVERED });
     }
     assert_eq!(rig.sent(), [] as [u64; 0]);
     rig.offer(&[passes(1)]);
     assert_eq!(rig.sent(), [9], "live work goes on");
-    rig.end(9, AttemptResult::Delivered);
+    rig.end(9, DELIVERED);
     rig.seconds(1);
     // A start does not end the pause: what is to become of the replay is said anew.
     let mut second = Rig::start(rig.saved.clone(), rig.rows.clone(), 0, 9, policy(Order::ByKey, 8));
@@ -178,7 +178,7 @@ fn the_rest_of_a_replay_takes_as_long_as_it_has_taken_since_it_was_resumed() {
     assert_eq!(rig.machine.replay_rest(rig.now().monotonic), None, "nothing is known yet");
     for _ in 0..4 {
         for offset in rig.sent() {
-            rig.tell(Input::AttemptEnded { course: REPLAY, offset: Offset(offset), result: AttemptResult::Delivered });
+            rig.tell(Input::AttemptEnded { course: REPLAY, offset: Offset(offset), result: DELIVERED });
         }
         rig.seconds(1);
     }
@@ -203,7 +203,7 @@ fn what_has_not_begun_is_taken_back_when_the_endpoint_falls_into_trouble_and_at_
     rig.seconds(2);
     let probe = rig.sent();
     assert_eq!(probe.len(), 1);
-    rig.end(probe[0], AttemptResult::Delivered);
+    rig.end(probe[0], DELIVERED);
     rig.seconds(1);
     assert!(!rig.saved.is_in_trouble);
     rig.actions.clear();

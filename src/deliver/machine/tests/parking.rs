@@ -35,7 +35,7 @@ fn give_up(rig: &mut Rig, offset: u64) {
 fn let_pass(rig: &mut Rig, but: u64) {
     let in_flight = rig.machine.live.lanes.entries().filter(|entry| entry.standing == Standing::InFlight);
     let others: Vec<u64> = in_flight.map(|entry| entry.offset.0).filter(|offset| *offset != but).collect();
-    others.into_iter().for_each(|offset| rig.end(offset, AttemptResult::Delivered));
+    others.into_iter().for_each(|offset| rig.end(offset, DELIVERED));
 }
 
 /// The row of an event, as a person's wish brings it.
@@ -50,7 +50,7 @@ fn a_refused_event_holds_its_lane_for_a_while_and_is_parked_then() {
     rig.offer(&[passes(1), passes(1), passes(2)]);
     assert_eq!(rig.sent(), [8, 10]);
     rig.end(8, REFUSED);
-    rig.end(10, AttemptResult::Delivered);
+    rig.end(10, DELIVERED);
     assert_eq!(whereabouts(&rig, 8), Whereabouts::Waiting);
     rig.seconds(7);
     assert_eq!(requests(&mut rig), [(8, 2, false, false)], "the first pause is shorter than the hold");
@@ -59,13 +59,13 @@ fn a_refused_event_holds_its_lane_for_a_while_and_is_parked_then() {
     assert_eq!((rig.sent(), whereabouts(&rig, 8)), (vec![], Whereabouts::Waiting));
     rig.seconds(2);
     assert_eq!((requests(&mut rig), whereabouts(&rig, 8)), (vec![(9, 1, false, false)], Whereabouts::Parked));
-    rig.end(9, AttemptResult::Delivered);
+    rig.end(9, DELIVERED);
     let status = rig.machine.status(rig.now());
     assert_eq!((status.cursor, status.ledger.waiting.parked, status.state), (Offset(10), 1, State::Live));
     assert_eq!(rig.machine.needs_from(), Offset(8), "retention waits for what is parked");
     rig.seconds(400);
     assert_eq!(requests(&mut rig), [(8, 3, true, false)]);
-    rig.end(8, AttemptResult::Delivered);
+    rig.end(8, DELIVERED);
     rig.seconds(1);
     let ledger = rig.machine.ledger();
     assert_eq!((ledger.tally.delivered, ledger.waiting.total(), rig.asides.len()), (10, 0, 0));
@@ -146,7 +146,7 @@ fn a_rate_limit_and_a_lost_password_and_a_vanished_route_cost_no_event_anything(
     assert_eq!(rig.machine.status(rig.now()).state, State::BackingOff);
     assert_eq!((rig.asides.len(), rig.machine.ledger().waiting.total()), (0, 3));
     for _ in 0..3 {
-        sent.drain(..).for_each(|offset| rig.end(offset, AttemptResult::Delivered));
+        sent.drain(..).for_each(|offset| rig.end(offset, DELIVERED));
         rig.seconds(75);
         sent = rig.sent();
     }
@@ -163,7 +163,7 @@ fn a_start_finds_what_is_parked_with_its_count_its_number_and_its_moment() {
     rig.seconds(7);
     rig.end(8, REFUSED);
     rig.seconds(40);
-    rig.end(9, AttemptResult::Delivered);
+    rig.end(9, DELIVERED);
     rig.seconds(1);
     let (saved, rows, asides) = (rig.saved.clone(), rig.rows.clone(), rig.asides.clone());
     let mut second = Rig::start_with(saved, rows, asides, 0, 9, policy(Order::ByKey, 8));
@@ -226,7 +226,7 @@ fn a_person_has_what_was_given_up_delivered_after_all() {
     rig.offer(&[passes(1), passes(1)]);
     rig.sent();
     give_up(&mut rig, 8);
-    rig.end(9, AttemptResult::Delivered);
+    rig.end(9, DELIVERED);
     rig.actions.clear();
     let wish = Input::Redeliver(vec![letter(&rig, Aside::DeadLetter, 8)]);
     rig.tell(wish.clone());
@@ -243,7 +243,7 @@ fn a_person_has_what_was_given_up_delivered_after_all() {
     second.end(8, REFUSED);
     second.seconds(7);
     assert_eq!(requests(&mut second), [(8, 6, true, true)], "its schedule begins anew");
-    second.end(8, AttemptResult::Delivered);
+    second.end(8, DELIVERED);
     second.seconds(1);
     let tally = second.machine.ledger().tally;
     assert_eq!((tally.delivered, tally.given_up, second.asides.len()), (9, 0, 0));
@@ -313,7 +313,7 @@ fn what_a_filter_does_not_answer_for_is_given_up_where_the_endpoint_says_so() {
     rig.tell(Input::Decided { course: CourseId::Live, from: Offset(1), decisions: vec![fault] });
     rig.seconds(1);
     assert_eq!(rig.asides[&(Aside::DeadLetter, 1)].cause, Cause::FilterFault);
-    rig.end(3, AttemptResult::Delivered);
+    rig.end(3, DELIVERED);
     assert_eq!(rig.sent(), [3, 2]);
     rig.end(2, AttemptResult::Fault);
     rig.seconds(1);
@@ -333,7 +333,7 @@ fn what_is_too_old_is_expired_and_its_row_says_so() {
     let answer = vec![passes(1), decided(Outcome::TooOld), passes(1)];
     rig.tell(Input::Decided { course: CourseId::Live, from: Offset(1), decisions: answer });
     rig.end(1, AttemptResult::TooOld);
-    rig.end(3, AttemptResult::Delivered);
+    rig.end(3, DELIVERED);
     rig.seconds(1);
     let rows: Vec<_> = rig.asides.iter().map(|((aside, offset), row)| (*aside, *offset, row.cause)).collect();
     assert_eq!(rows, [(Aside::Expired, 1, Cause::TooOld), (Aside::Expired, 2, Cause::TooOld)]);
@@ -347,7 +347,7 @@ fn with_too_many_parked_the_endpoint_is_in_trouble() {
     for _ in 0..10_000 {
         rig.offer(&[decided(Outcome::Pass), decided(Outcome::Pass)]);
         for offset in rig.sent() {
-            rig.end(offset, if offset % 2 == 0 { REFUSED } else { AttemptResult::Delivered });
+            rig.end(offset, if offset % 2 == 0 { REFUSED } else { DELIVERED });
         }
     }
     let status = rig.machine.status(rig.now());

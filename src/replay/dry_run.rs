@@ -1,0 +1,342 @@
+//! Dry runs: what a replay would send, without sending it, compared with what was sent before.
+//!
+//! A dry run is a replay like others: kept in the log, paused, resumed and cancelled the same way. Only how far it has
+//! got is kept in memory: after a start it begins again, because nothing of it has left. Its bodies come from the same
+//! place as those that are sent. One runs at a time: live work has first choice of the sandbox.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, Semaphore};
+
+use crate::accounts::{Accounts, Endpoint, FoundType, JobState, ReplayCounts, ReplaySettings, ReplayStanding};
+use crate::deliver::attempt::{AttemptRecord, body_hash};
+use crate::dispatch::{Dispatch, Prospect, WouldSend};
+use crate::log;
+use crate::model::{AccountId, CodecError, EndpointId, EventType, Offset, Record, Timestamp, Who};
+use crate::runtime::{Clock, Shutdown, Tasks, blocking};
+
+/// What dry runs are made of.
+#[derive(Clone)]
+pub struct DryRunParts {
+    /// Where events are, and what was sent of them.
+    pub log: log::Handle,
+    /// Whose replays.
+    pub accounts: Accounts,
+    /// Who makes bodies.
+    pub dispatch: Dispatch,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where they run.
+    pub tasks: Tasks,
+    /// When to end.
+    pub shutdown: Shutdown,
+}
+
+/// All dry runs. Cheap to clone.
+#[derive(Clone)]
+pub struct DryRuns(Arc<Inner>);
+
+struct Inner {
+    parts: DryRunParts,
+    /// Whoever holds it runs.
+    turn: Semaphore,
+    running: Mutex<HashMap<Key, Arc<DryRun>>>,
+}
+
+/// A replay: its account and its number.
+type Key = (AccountId, u64);
+
+/// One that is not over.
+#[derive(Debug, Default)]
+struct DryRun {
+    progress: Mutex<DryProgress>,
+    /// Rung when somebody has changed how it stands.
+    changed: Notify,
+}
+
+/// How far a dry run has got.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DryProgress {
+    /// What became of its events.
+    pub counts: ReplayCounts,
+    /// How many offsets were gone through.
+    pub done: u64,
+    /// How many events were of types that are not asked for.
+    others: u64,
+    /// What was found, by type.
+    pub found: BTreeMap<EventType, FoundType>,
+    /// Since when it goes on without a pause, and how many offsets it had gone through by then.
+    pub going_since: Option<(Timestamp, u64)>,
+}
+
+/// Why a dry run cannot go on.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error(transparent)]
+    Log(#[from] log::Error),
+    #[error(transparent)]
+    Undecided(#[from] crate::deliver::Undecided),
+    #[error("what was sent cannot be read: {0}")]
+    Attempt(#[from] CodecError),
+}
+
+impl DryRuns {
+    /// Makes the place for dry runs, and goes on with those that are not over.
+    #[must_use]
+    pub fn start(parts: DryRunParts) -> Self {
+        let accounts = parts.accounts.accounts("", None, usize::MAX);
+        let runs = Self(Arc::new(Inner { parts, turn: Semaphore::new(1), running: Mutex::default() }));
+        for account in accounts {
+            let open = account.replays.values().map(|replay| &replay.value).filter(|replay| is_open(replay));
+            open.for_each(|replay| runs.look_at(account.id, replay.id));
+        }
+        runs
+    }
+
+    /// Hears that a dry run was asked for, or stands otherwise than before.
+    pub fn look_at(&self, account: AccountId, id: u64) {
+        let mut running = self.lock();
+        if let Some(run) = running.get(&(account, id)) {
+            run.changed.notify_one();
+            return;
+        }
+        let run = Arc::new(DryRun::default());
+        running.insert((account, id), Arc::clone(&run));
+        let runs = self.clone();
+        self.0.parts.tasks.spawn(async move {
+            runs.run((account, id), &run).await;
+            runs.lock().remove(&(account, id));
+        });
+    }
+
+    /// Returns how far a dry run has got; none where it does not run.
+    #[must_use]
+    pub fn progress(&self, account: AccountId, id: u64) -> Option<DryProgress> {
+        self.lock().get(&(account, id)).map(|run| run.lock().clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<DryRun>>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns a dry run as it stands; none where it is over, or its endpoint is gone.
+    fn settings(&self, (account, id): Key) -> Option<(ReplaySettings, Arc<Endpoint>)> {
+        let account = self.0.parts.accounts.account_by_id(account)?;
+        let replay = account.replays.get(&id).map(|replay| &replay.value).filter(|replay| is_open(replay))?;
+        let endpoint = account.endpoints.values().find(|endpoint| endpoint.id == replay.endpoint)?;
+        Some((replay.clone(), Arc::clone(endpoint)))
+    }
+
+    async fn run(&self, key: Key, run: &DryRun) {
+        let mut shutdown = self.0.parts.shutdown.clone();
+        let ended = tokio::select! {
+            ended = self.go_through(key, run) => ended,
+            () = shutdown.given() => return,
+        };
+        let standing = match ended {
+            Ok(true) => {
+                let DryProgress { counts, found, .. } = run.lock().clone();
+                let found = found.into_values().collect();
+                ReplayStanding { counts: Some(counts), found, ..JobState::Completed.into() }
+            }
+            // Somebody has ended it.
+            Ok(false) => return,
+            Err(problem) => ReplayStanding { problem: Some(problem.to_string()), ..JobState::Failed.into() },
+        };
+        self.record(key, standing).await;
+    }
+
+    async fn record(&self, (account, id): Key, standing: ReplayStanding) {
+        if let Err(problem) = self.0.parts.accounts.set_replay(account, id, standing, &Who::System).await {
+            tracing::error!(replay = id, %problem, "the state of a dry run could not be recorded");
+        }
+    }
+
+    /// Goes through the stretch; says whether it came to its end.
+    async fn go_through(&self, key: Key, run: &DryRun) -> Result<bool, Problem> {
+        let mut turn = None;
+        loop {
+            let Some((settings, endpoint)) = self.settings(key) else { return Ok(false) };
+            if settings.standing.state == JobState::Paused {
+                turn = None;
+                run.lock().going_since = None;
+                run.changed.notified().await;
+                continue;
+            }
+            if turn.is_none() {
+                turn = self.0.turn.acquire().await.ok();
+                // It may have been paused or ended while it waited.
+                continue;
+            }
+            let done = self.begin(key, &settings, run).await;
+            let next = Offset(settings.from.0.saturating_add(done));
+            if next >= settings.to {
+                return Ok(true);
+            }
+            let records = self.read(&endpoint, next, settings.to).await?;
+            let to = records.last().map_or(settings.to, |record| record.header.offset.next());
+            let prospects = self.0.parts.dispatch.would_send(&endpoint, &settings.scope, records).await?;
+            let sent = self.sent_before(endpoint.id, &prospects).await?;
+            run.lock().add(&settings, next, to, &prospects, &sent);
+        }
+    }
+
+    /// Notes that it goes on; returns how many offsets it has gone through.
+    async fn begin(&self, key: Key, settings: &ReplaySettings, run: &DryRun) -> u64 {
+        let now = Timestamp(self.0.parts.clock.wall_ms());
+        if settings.standing.state == JobState::Queued {
+            self.record(key, JobState::Running.into()).await;
+        }
+        let mut progress = run.lock();
+        let done = progress.done;
+        progress.going_since.get_or_insert((now, done));
+        progress.settle(settings);
+        done
+    }
+
+    async fn read(&self, endpoint: &Endpoint, from: Offset, to: Offset) -> Result<Vec<Record>, log::Error> {
+        let (log, account) = (self.0.parts.log.clone(), endpoint.account);
+        blocking(move || {
+            let mut records = log.read_account(account, from, BATCH_EVENTS_MAX, BATCH_BYTES_MAX)?.records;
+            records.retain(|record| record.header.offset < to);
+            Ok(records)
+        })
+        .await
+    }
+
+    /// Returns the hash of the body that the receiver took first, of each event; none where it took none on record.
+    async fn sent_before(
+        &self,
+        endpoint: EndpointId,
+        prospects: &[Prospect],
+    ) -> Result<Vec<Option<[u8; 16]>>, Problem> {
+        let (log, offsets) = (self.0.parts.log.clone(), prospects.iter().map(|one| one.offset).collect::<Vec<_>>());
+        blocking(move || {
+            offsets.into_iter().map(|offset| first_taken(&log, endpoint, offset)).collect::<Result<Vec<_>, Problem>>()
+        })
+        .await
+    }
+}
+
+fn first_taken(log: &log::Handle, endpoint: EndpointId, offset: Offset) -> Result<Option<[u8; 16]>, Problem> {
+    for (_, _, bytes) in log.attempts(endpoint, offset, ATTEMPTS_MAX)? {
+        let record = AttemptRecord::decode(bytes)?;
+        if record.error.is_none() {
+            return Ok(Some(record.body_hash));
+        }
+    }
+    Ok(None)
+}
+
+fn is_open(replay: &ReplaySettings) -> bool {
+    replay.is_dry_run && !replay.standing.state.is_over()
+}
+
+impl DryRun {
+    fn lock(&self) -> MutexGuard<'_, DryProgress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl DryProgress {
+    /// Takes in what would be sent of the events from one offset up to another, which is not included.
+    fn add(
+        &mut self,
+        settings: &ReplaySettings,
+        from: Offset,
+        to: Offset,
+        prospects: &[Prospect],
+        sent: &[Option<[u8; 16]>],
+    ) {
+        let events = prospects.iter().zip(sent);
+        for (Prospect { event_type, would_send, .. }, sent) in events {
+            self.counts.filtered += u64::from(matches!(would_send, WouldSend::Withheld));
+            // Types that rights withhold are not even named.
+            if matches!((would_send, sent), (WouldSend::OtherType, _) | (WouldSend::Withheld, None)) {
+                continue;
+            }
+            let found = self.found.entry(event_type.clone()).or_insert_with(|| FoundType::none(event_type.clone()));
+            found.events += 1;
+            match (would_send, sent) {
+                (WouldSend::Body(body), sent) => {
+                    let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+                    self.counts.delivered += 1;
+                    self.counts.bytes += bytes;
+                    found.bytes += bytes;
+                    match sent {
+                        Some(hash) if *hash == body_hash(body) => found.unchanged += 1,
+                        Some(_) => found.changed += 1,
+                        None => found.appearing += 1,
+                    }
+                }
+                (WouldSend::Withheld | WouldSend::OtherType, _) => found.disappearing += 1,
+                (WouldSend::Fault, _) => found.faults += 1,
+            }
+        }
+        let others = prospects.iter().filter(|one| matches!(one.would_send, WouldSend::OtherType)).count();
+        let there = u64::try_from(prospects.len()).unwrap_or(u64::MAX);
+        self.counts.expired += (to.0 - from.0).saturating_sub(there);
+        self.others += u64::try_from(others).unwrap_or(u64::MAX);
+        self.done = to.0 - settings.from.0;
+        self.settle(settings);
+    }
+
+    /// Makes the counts add up.
+    fn settle(&mut self, ReplaySettings { from, to, .. }: &ReplaySettings) {
+        let counts = &mut self.counts;
+        counts.matched = to.0.saturating_sub(from.0).saturating_sub(self.others);
+        counts.remaining = counts.matched - counts.delivered - counts.filtered - counts.expired;
+    }
+}
+
+/// Attempts of one event that are looked through for one that succeeded.
+const ATTEMPTS_MAX: usize = 1_000;
+const BATCH_EVENTS_MAX: usize = 256;
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn what_is_found_adds_up_and_what_is_withheld_has_no_name() {
+        let settings: ReplaySettings = serde_json::from_str(
+            r#"{"id":1,"endpoint":2,"endpointName":"crm","from":3,"to":13,"isDryRun":true,"state":"running","problem":null,
+                "createdAt":"2026-03-02T09:14:07.512Z","createdBy":"operator"}"#,
+        )
+        .unwrap();
+        let body = || WouldSend::Body(Bytes::from_static(b"seven b"));
+        let same = Some(body_hash(b"seven b"));
+        let other = Some(body_hash(b"another"));
+        let events = [
+            (5, "call.ended", body(), same),
+            (6, "call.ended", body(), other),
+            (7, "call.ended", body(), None),
+            (8, "call.ended", WouldSend::Fault, None),
+            (9, "agent.login", WouldSend::Withheld, other),
+            (10, "email.sent", WouldSend::Withheld, None),
+            (11, "email.sent", WouldSend::OtherType, other),
+        ];
+        let mut prospects = Vec::new();
+        for (offset, event_type, would_send, _) in &events {
+            let event_type = EventType::parse(event_type).unwrap();
+            prospects.push(Prospect { offset: Offset(*offset), event_type, would_send: would_send.clone() });
+        }
+        let sent: Vec<_> = events.iter().map(|(.., sent)| *sent).collect();
+        let mut progress = DryProgress::default();
+        // Offsets 3 and 4 are gone, and 12 was not read yet.
+        progress.add(&settings, Offset(3), Offset(12), &prospects, &sent);
+        let counts =
+            ReplayCounts { matched: 9, delivered: 3, filtered: 2, given_up: 0, expired: 2, remaining: 2, bytes: 21 };
+        assert_eq!((progress.counts, progress.done), (counts, 9));
+        let found: Vec<_> = progress.found.into_values().collect();
+        let login =
+            FoundType { events: 1, disappearing: 1, ..FoundType::none(EventType::parse("agent.login").unwrap()) };
+        let ended = FoundType::none(EventType::parse("call.ended").unwrap());
+        let ended = FoundType { events: 4, bytes: 21, unchanged: 1, changed: 1, appearing: 1, faults: 1, ..ended };
+        assert_eq!(found, [login, ended]);
+    }
+}
