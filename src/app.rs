@@ -328,6 +328,7 @@ impl App {
                 tasks: self.tasks.clone(),
                 shutdown: self.shutdown.clone(),
             }),
+            streams: api::Streams::new(self.shutdown.clone(), self.metrics.api.clone()),
             metrics: self.metrics.clone(),
             clock: self.clock.clone(),
             health: self.health.clone(),
@@ -341,8 +342,16 @@ impl App {
         let (ingest_socket, admin_socket) = (self.ingest.take(), self.admin.take());
         let (ingest_settings, admin_settings) = (self.settings.ingest.listener.clone(), self.settings.admin.clone());
         if let (Some(ingest_socket), Some(admin_socket)) = (ingest_socket, admin_socket) {
-            self.listen(listeners, ingest_socket, &ingest_settings, ingest)?;
-            self.listen(listeners, admin_socket, &admin_settings, web::tower(router))?;
+            let options = listener_options(self.settings.shutdown_timeout);
+            // A sender may close its side behind its events; who reads a stream and closes has left.
+            self.listen(
+                listeners,
+                ingest_socket,
+                &ingest_settings,
+                web::Options { half_close: true, ..options },
+                ingest,
+            )?;
+            self.listen(listeners, admin_socket, &admin_settings, options, web::tower(router))?;
         }
         Ok(())
     }
@@ -352,6 +361,7 @@ impl App {
         listeners: &Tasks,
         socket: TcpListener,
         settings: &ListenerSettings,
+        options: web::Options,
         service: S,
     ) -> Result<(), Error>
     where
@@ -361,8 +371,7 @@ impl App {
     {
         let surroundings =
             Surroundings { clock: self.clock.clone(), random: self.random.split(), tasks: listeners.clone() };
-        let mut listener =
-            Listener::new(socket, service, listener_options(self.settings.shutdown_timeout), surroundings);
+        let mut listener = Listener::new(socket, service, options, surroundings);
         if let Some(files) = &settings.tls {
             listener = listener.with_tls(TlsConfig::from_files(&files.certificate, &files.key)?);
         }
@@ -549,6 +558,7 @@ fn listener_options(drain_timeout: Duration) -> web::Options {
         idle_timeout: Duration::from_secs(75),
         write_timeout: Duration::from_secs(30),
         drain_timeout,
+        half_close: false,
     }
 }
 

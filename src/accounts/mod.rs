@@ -63,7 +63,7 @@ pub use self::rehearse::Rehearsal;
 pub use self::replay::{FoundType, ReplayCounts, ReplayDraft, ReplayScope, ReplaySettings, ReplayStanding, RightsAsOf};
 pub use self::rights::{
     Decisions, DefaultDraft, Defaults, Layer, Mark, PendingItem, Preset, RightsDraft, RightsSettings, Rule, Table,
-    Treatment, TypeName, Warning, pending,
+    Treatment, TypeName, TypeSelection, Warning, pending,
 };
 pub use self::stamp::RightsStamp;
 pub use self::state::{Account, Endpoint, Revised};

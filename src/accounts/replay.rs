@@ -3,14 +3,13 @@
 //! Not the delivering, and not how far one has got while it runs: that is delivery's. What became of its events is kept
 //! with its end, so that it is known for as long as the replay is.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
 use super::execute::{Executor, NewSetting};
 use super::job::JobState;
-use super::rights::TypeName;
+use super::rights::TypeSelection;
 use super::state::{Endpoint, Revised};
 use super::{Accounts, Change, Error};
 use crate::model::{AccountId, AccountName, EndpointId, EndpointName, EventType, Offset, SettingKind, Timestamp, Who};
@@ -51,19 +50,11 @@ pub struct ReplaySettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReplayScope {
-    /// Those of these types; all of them where there are none.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub types: BTreeSet<TypeName>,
+    /// Those of these types.
+    #[serde(skip_serializing_if = "TypeSelection::is_all")]
+    pub types: TypeSelection,
     /// By which rights.
     pub as_of: RightsAsOf,
-}
-
-impl ReplayScope {
-    /// Returns whether events of a type are asked for.
-    #[must_use]
-    pub fn has_type(&self, event_type: &EventType) -> bool {
-        self.types.is_empty() || self.types.iter().any(|name| name.matches(event_type.as_str()))
-    }
 }
 
 /// By which rights a replay decides.
@@ -292,8 +283,8 @@ mod tests {
         let counts = r#"{"matched":6,"delivered":5,"filtered":1,"givenUp":0,"expired":0,"remaining":0,"bytes":700}"#;
         let rest = r#","types":["call.*"],"asOf":"original","state":"completed","problem":null,"counts":"#;
         let replay = example(&format!("{rest}{counts}"));
-        assert!(replay.scope.has_type(&EventType::parse("call.ended").unwrap()));
-        assert!(!replay.scope.has_type(&EventType::parse("agent.login").unwrap()));
+        assert!(replay.scope.types.contains(&EventType::parse("call.ended").unwrap()));
+        assert!(!replay.scope.types.contains(&EventType::parse("agent.login").unwrap()));
         assert_eq!(replay.standing.counts.map(|counts| counts.bytes), Some(700));
         let text = serde_json::to_string(&replay).unwrap();
         assert_eq!(serde_json::from_str::<ReplaySettings>(&text).unwrap(), replay);

@@ -2,17 +2,18 @@
 //!
 //! Not problems: those are [`crate::web::Problem`], the same for every route.
 
+use axum::body::Body;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::failure::ours;
+use super::feed::{End, Line};
 use super::route::Answered;
-use crate::web::respond::{etag, json as written, json_of_revision};
+use crate::web::respond::{etag, json as json_answer, json_of_revision};
 
 /// What a handler answers.
 pub(super) trait Answer: Send {
@@ -44,7 +45,7 @@ pub(super) struct Current<T> {
 
 impl<T: Serialize + JsonSchema + Send> Answer for Current<T> {
     fn answer(self, request: &HeaderMap) -> Answered {
-        json_of_revision(request, &self.revision, &self.value)
+        json_of_revision(request, &self.revision, &self.value).map(|answer| answer.map(Body::new))
     }
 
     fn describe(generator: &mut SchemaGenerator) -> Vec<(u16, Value)> {
@@ -119,7 +120,7 @@ pub(super) struct Removed;
 
 impl Answer for Removed {
     fn answer(self, _: &HeaderMap) -> Answered {
-        let mut response = Response::new(Full::default());
+        let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)
@@ -160,7 +161,7 @@ pub(super) struct Text {
 
 impl Answer for Text {
     fn answer(self, _: &HeaderMap) -> Answered {
-        let mut response = Response::new(Full::new(self.text));
+        let mut response = Response::new(Body::from(self.text));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)
@@ -175,16 +176,50 @@ impl Answer for Text {
 }
 
 /// 200 with a page for people.
-pub(super) struct Page(pub(super) Response<Full<Bytes>>);
+pub(super) struct Page(pub(super) Response<http_body_util::Full<Bytes>>);
 
 impl Answer for Page {
     fn answer(self, _: &HeaderMap) -> Answered {
-        Ok(self.0)
+        Ok(self.0.map(Body::new))
     }
 
     fn describe(_: &mut SchemaGenerator) -> Vec<(u16, Value)> {
         vec![(200, json!({ "description": "A page.", "content": { "text/html": { "schema": { "type": "string" } } } }))]
     }
+}
+
+/// 200 with a text that goes on.
+pub(super) struct Going {
+    pub(super) media_type: &'static str,
+    pub(super) body: Body,
+}
+
+impl Answer for Going {
+    fn answer(self, _: &HeaderMap) -> Answered {
+        let mut response = Response::new(self.body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // A proxy that gathers an answer before it passes it on would hold events back.
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        headers.insert(VARY, HeaderValue::from_static("accept"));
+        Ok(response)
+    }
+
+    fn describe(generator: &mut SchemaGenerator) -> Vec<(u16, Value)> {
+        let line = generator.subschema_for::<Line<'_>>().to_value();
+        let end = generator.subschema_for::<End>().to_value();
+        let content = json!({
+            "text/event-stream": { "schema": { "type": "string" } },
+            "application/x-ndjson": { "schema": { "oneOf": [line, end] } },
+        });
+        vec![(200, json!({ "description": "Events one after another.", "content": content }))]
+    }
+}
+
+/// Writes JSON.
+fn written<T: Serialize>(status: StatusCode, value: &T) -> Answered {
+    json_answer(status, value).map(|answer| answer.map(Body::new))
 }
 
 /// Writes a path as a header. Names in it are of characters that stand in a header as they are.

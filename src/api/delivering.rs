@@ -5,6 +5,6 @@ pub(super) use crate::deliver::attempt::{AttemptRecord, body_hash};
 pub(super) use crate::deliver::outcome::{AttemptError, Failure};
 pub(super) use crate::deliver::send::InvalidRoute;
 pub(super) use crate::deliver::{
-    AsideEvent, Cause, EndpointState, EndpointStatus, Granted, Outlook, TestError, TestReport, TestRequest,
+    AsideEvent, Body, Cause, EndpointState, EndpointStatus, Granted, Made, Outlook, TestError, TestReport, TestRequest,
     Whereabouts, Wish,
 };

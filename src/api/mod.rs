@@ -31,6 +31,7 @@ mod process;
 mod replay;
 mod rights;
 mod secret;
+mod stream;
 mod token;
 
 mod answer;
@@ -39,6 +40,7 @@ mod call;
 mod changed;
 mod delivering;
 mod failure;
+mod feed;
 mod job;
 mod pairs;
 mod query;
@@ -67,6 +69,7 @@ use crate::web::{BodyLimits, Identify};
 
 pub use self::health::{Health, Trouble};
 pub use self::openapi::{document, document_text};
+pub use self::stream::Streams;
 
 /// What an operator may choose about the API. Plain, checked values.
 #[derive(Debug, Clone)]
@@ -96,6 +99,8 @@ pub struct Api {
     pub clearings: Clearings,
     /// What replays would send.
     pub dry_runs: DryRuns,
+    /// Who pulls instead of being sent to.
+    pub streams: Streams,
     /// What is counted.
     pub metrics: Metrics,
     /// What time it is.

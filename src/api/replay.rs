@@ -150,7 +150,7 @@ impl View {
             from: Place { offset: settings.from },
             to: Place { offset: settings.to },
             rate_per_second: settings.rate_per_second.map(NonZeroU32::get),
-            types: settings.scope.types.iter().map(|name| name.as_str().to_owned()).collect(),
+            types: settings.scope.types.0.iter().map(|name| name.as_str().to_owned()).collect(),
             as_of: settings.scope.as_of,
             dry_run: settings.is_dry_run,
             found: settings.is_dry_run.then_some(found),

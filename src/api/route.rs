@@ -6,11 +6,10 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
 use axum::routing::MethodFilter;
-use bytes::Bytes;
 use http::{Method, Response};
-use http_body_util::Full;
 use schemars::SchemaGenerator;
 use serde_json::Value;
 
@@ -48,7 +47,7 @@ impl Needs {
     }
 }
 
-pub(super) type Answered = Result<Response<Full<Bytes>>, Problem>;
+pub(super) type Answered = Result<Response<Body>, Problem>;
 type Handling = Pin<Box<dyn Future<Output = Answered> + Send>>;
 type Handler = Box<dyn Fn(Call, Request) -> Handling + Send + Sync>;
 type Describe<T> = fn(&mut SchemaGenerator) -> T;
@@ -194,7 +193,7 @@ pub(super) fn router(api: Arc<Api>) -> axum::Router {
         let filter = MethodFilter::try_from(route.method.clone()).expect("the table has common methods");
         let handler = move |parameters: RawPathParams, request: Request| {
             let (api, route) = (Arc::clone(&api), Arc::clone(&route));
-            async move { route.answer(api, parameters, request).await.map(|answer| answer.map(axum::body::Body::new)) }
+            async move { route.answer(api, parameters, request).await }
         };
         router = router.route(path, axum::routing::on(filter, handler));
     }

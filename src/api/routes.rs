@@ -8,7 +8,7 @@ use http::Method;
 use super::route::{Needs, Route};
 use super::{
     Options, account, backtest, capture, catalog, conduct, dead_letter, delivery, endpoint, endpoint_test, event,
-    explain, me, preview, process, replay, rights, secret, token,
+    explain, me, preview, process, replay, rights, secret, stream, token,
 };
 use crate::model::Permission;
 use crate::web::Code;
@@ -40,6 +40,7 @@ pub(super) fn table(options: &Options) -> Vec<Route> {
         history_routes(),
         dead_letter_routes(),
         replay_routes(),
+        stream_routes(),
     ]
     .into_iter()
     .flatten()
@@ -53,6 +54,7 @@ const DOCUMENTATION: Needs = Needs::Permission(Permission::Documentation);
 const SECRETS: Needs = Needs::Permission(Permission::Secrets);
 const HISTORY: Needs = Needs::Permission(Permission::History);
 const REPLAY: Needs = Needs::Permission(Permission::Replay);
+const LISTEN: Needs = Needs::Permission(Permission::Listen);
 
 fn process_routes(options: &Options) -> Vec<Route> {
     let metrics_need = if options.metrics_need_token { Needs::Operator } else { Needs::Nothing };
@@ -346,6 +348,20 @@ fn dead_letter_routes() -> Vec<Route> {
         )
         .says("What it has done stays done.")
         .fails_with(&[Code::JobNotFound, Code::JobNotCancellable]),
+    ]
+}
+
+fn stream_routes() -> Vec<Route> {
+    vec![
+        Route::reads(at!(A "/stream"), LISTEN, "Stream events, after rights", stream::open)
+            .says(
+                "As `text/event-stream` it goes on until its reader leaves: `id` is the offset, `event` the type, `data` \
+                 the body; a place in between is told by an `id` alone, at least every 15 s, and `last-event-id` goes on \
+                 behind it. As `application/x-ndjson` it ends at `limit`, or at `waitMs` once all that is there was \
+                 given; the last line says where to go on. Where rights cannot be asked, or the account is switched \
+                 off, it stands still. It ends when the token does, and where retention has overtaken it.",
+            )
+            .fails_with(&[Code::EndpointNotFound, Code::RangeExpired, Code::NotAcceptable, Code::LimitReached]),
     ]
 }
 

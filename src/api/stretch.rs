@@ -4,11 +4,11 @@
 //! what begins below the oldest kept is an error and not a shorter answer. A walk looks at a bounded number of
 //! rows, so that no question costs more than its page.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::failure::{invalid, invalid_parameter, of_log};
 use super::query::{Direction, Point};
-use crate::accounts::TypeName;
+use crate::accounts::{TypeName, TypeSelection};
 use crate::log::{Handle, IndexRow};
 use crate::model::limits::PAGE_ROWS_MAX;
 use crate::model::{AccountId, Offset};
@@ -54,9 +54,10 @@ impl Stretch {
 }
 
 /// Reads which types are meant; `at` is where that was written: a pointer into a body, or a parameter.
-pub(super) fn type_names(types: &[String], at: &str) -> Result<BTreeSet<TypeName>, Problem> {
+pub(super) fn type_names(types: &[String], at: &str) -> Result<TypeSelection, Problem> {
     let wrong = |detail: &str| if at.starts_with('/') { invalid(at, detail) } else { invalid_parameter(at, detail) };
-    types.iter().map(|text| TypeName::parse(text).map_err(|problem| wrong(&problem.to_string()))).collect()
+    let names = types.iter().map(|text| TypeName::parse(text).map_err(|problem| wrong(&problem.to_string())));
+    names.collect::<Result<_, _>>().map(TypeSelection)
 }
 
 /// Says that an offset is no longer kept.

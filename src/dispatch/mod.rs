@@ -10,6 +10,7 @@
 
 mod follow;
 mod left;
+mod reader;
 mod recent;
 mod rights;
 mod touched;
@@ -18,14 +19,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 
-use crate::accounts::{self, Account, Accounts, Effective, Endpoint, Format, Mark, ReplayScope, RightsAsOf, Table};
+use crate::accounts::{self, Account, Accounts, Effective, Endpoint, Format, Mark, RightsAsOf, Table};
 use crate::deliver::format::Content;
 use crate::deliver::{Body, DecidedEvent, Decision, FilteredBy, Made, Occasion, Outcome, Source, Undecided};
 use crate::filter::{Filter, Host};
 use crate::log;
-use crate::model::{AccountId, Event, EventType, Offset, Position, Record, Timestamp};
+use crate::model::{AccountId, AccountName, Event, EventType, Offset, Position, Record, Timestamp};
 use crate::runtime::{Clock, Tasks, blocking};
 
 use self::recent::Recent;
@@ -33,6 +33,7 @@ use self::rights::{Owner, Rights};
 
 pub use self::follow::follow;
 pub use self::left::Left;
+pub use self::reader::{Prospect, Reader};
 pub use self::rights::Answer;
 pub use self::touched::Touched;
 pub use crate::filter::Fault;
@@ -52,30 +53,6 @@ pub struct Parts {
     pub tasks: Tasks,
     /// What time it is: how old an event is.
     pub clock: Clock,
-}
-
-/// What a replay would send of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prospect {
-    /// The event.
-    pub offset: Offset,
-    /// Its type.
-    pub event_type: EventType,
-    /// What would be sent.
-    pub would_send: WouldSend,
-}
-
-/// What would be sent of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WouldSend {
-    /// This.
-    Body(Bytes),
-    /// Nothing: rights withhold it.
-    Withheld,
-    /// Nothing: rights did not answer properly.
-    Fault,
-    /// Nothing: it is of a type that is not asked for.
-    OtherType,
 }
 
 /// Decides and makes bodies; cheap to clone.
@@ -136,71 +113,9 @@ impl Dispatch {
         let (event_type, event) = self.log.event(&record)?;
         let owner = Owner { account: endpoint.account, name: &endpoint.account_name };
         Ok(match self.rights.ask(owner, table, &event_type, &event).await {
-            Answer::Left(left) => Some(body(endpoint, format, offset, &event_type, &event, &left)),
+            Answer::Left(left) => Some(body(owner.name, format, offset, &event_type, &event, &left)),
             Answer::Withheld | Answer::Unknown | Answer::Fault(_) => None,
         })
-    }
-
-    /// Says what a replay would send of events, in their order: made as bodies are that are sent.
-    ///
-    /// # Errors
-    /// Where the records or the rights cannot be read.
-    pub async fn would_send(
-        &self,
-        endpoint: &Endpoint,
-        scope: &ReplayScope,
-        records: Vec<Record>,
-    ) -> Result<Vec<Prospect>, Undecided> {
-        let tables = self.tables(endpoint, scope, &records).await?;
-        let asked = records.iter().zip(tables).map(|(record, table)| self.prospect(endpoint, scope, record, table));
-        join_all(asked).await.into_iter().collect()
-    }
-
-    /// Returns the tables that a replay goes by, one for each record; none where the account had no rights then.
-    async fn tables(
-        &self,
-        endpoint: &Endpoint,
-        scope: &ReplayScope,
-        records: &[Record],
-    ) -> Result<Vec<Option<Arc<Table>>>, accounts::Error> {
-        if scope.as_of == RightsAsOf::Now {
-            let table = self.accounts.effective_for(endpoint)?.table;
-            return Ok(vec![Some(table); records.len()]);
-        }
-        let positions: Vec<Position> = records.iter().map(|record| record.position).collect();
-        let (accounts, endpoint) = (self.accounts.clone(), endpoint.clone());
-        blocking(move || {
-            let tables = positions.into_iter().map(|at| accounts.effective_original(&endpoint, at));
-            tables.map(|table| Ok(table?.map(|effective| effective.table))).collect()
-        })
-        .await
-    }
-
-    async fn prospect(
-        &self,
-        endpoint: &Endpoint,
-        scope: &ReplayScope,
-        record: &Record,
-        table: Option<Arc<Table>>,
-    ) -> Result<Prospect, Undecided> {
-        let (event_type, event) = self.log.event(record)?;
-        let offset = record.header.offset;
-        let would_send = match table {
-            _ if !scope.has_type(&event_type) => WouldSend::OtherType,
-            None => WouldSend::Withheld,
-            Some(table) => {
-                let owner = Owner { account: endpoint.account, name: &endpoint.account_name };
-                match self.rights.ask(owner, &table, &event_type, &event).await {
-                    Answer::Left(left) => {
-                        let format = endpoint.settings.value.format;
-                        WouldSend::Body(body(endpoint, format, offset, &event_type, &event, &left))
-                    }
-                    Answer::Withheld | Answer::Unknown => WouldSend::Withheld,
-                    Answer::Fault(_) => WouldSend::Fault,
-                }
-            }
-        };
-        Ok(Prospect { offset, event_type, would_send })
     }
 
     fn decide_record(&self, record: &Record, table: &Table) -> Result<(EventType, DecidedEvent), log::Error> {
@@ -253,27 +168,41 @@ impl Dispatch {
             }
             Occasion::Replay(_) | Occasion::InTurn | Occasion::Asked => Some(self.accounts.effective_for(endpoint)?),
         };
-        let Some(Effective { table, revision, as_of, stamp }) = effective else {
-            return Ok(Body::Filtered(FilteredBy::Chain));
-        };
+        let Some(effective) = effective else { return Ok(Body::Filtered(FilteredBy::Chain)) };
         let owner = Owner { account: endpoint.account, name: &endpoint.account_name };
+        let format = endpoint.settings.value.format;
+        Ok(self.make_by(effective, owner, format, &record, event_type, event).await)
+    }
+
+    /// Makes what is sent of an event by what holds.
+    async fn make_by(
+        &self,
+        effective: Effective,
+        owner: Owner<'_>,
+        format: Format,
+        record: &Record,
+        event_type: EventType,
+        event: Event,
+    ) -> Body {
+        let Effective { table, revision, as_of, stamp } = effective;
+        let offset = record.header.offset;
         let left = match self.rights.ask(owner, &table, &event_type, &event).await {
             Answer::Left(left) => left,
-            Answer::Withheld => return Ok(Body::Filtered(FilteredBy::Chain)),
-            Answer::Unknown => return Ok(Body::Filtered(FilteredBy::Catalog)),
+            Answer::Withheld => return Body::Filtered(FilteredBy::Chain),
+            Answer::Unknown => return Body::Filtered(FilteredBy::Catalog),
             // Nothing is known of the component: it is asked again.
             Answer::Fault(Fault::Host { what }) => {
-                tracing::warn!(account = %endpoint.account_name, %offset, what, "rights could not be asked");
-                return Ok(Body::Later);
+                tracing::warn!(account = %owner.name, %offset, what, "rights could not be asked");
+                return Body::Later;
             }
             Answer::Fault(fault) => {
-                tracing::error!(account = %endpoint.account_name, %offset, %fault, "rights did not answer properly");
-                return Ok(Body::Fault);
+                tracing::error!(account = %owner.name, %offset, %fault, "rights did not answer properly");
+                return Body::Fault;
             }
         };
-        let body = body(endpoint, endpoint.settings.value.format, offset, &event_type, &event, &left);
+        let body = body(owner.name, format, offset, &event_type, &event, &left);
         let traceparent = event.attributes.iter().find(|(name, _)| &**name == "traceparent");
-        Ok(Body::Ready(Box::new(Made {
+        Body::Ready(Box::new(Made {
             position: record.position,
             traceparent: traceparent.map(|(_, value)| value.clone()),
             id: event.id,
@@ -285,13 +214,13 @@ impl Dispatch {
             rights: self.accounts.revision(revision).into(),
             as_of,
             stamp,
-        })))
+        }))
     }
 }
 
 /// Writes what is left of an event as an endpoint gets it.
 fn body(
-    endpoint: &Endpoint,
+    account: &AccountName,
     format: Format,
     offset: Offset,
     event_type: &EventType,
@@ -303,7 +232,7 @@ fn body(
         event_type,
         version: event.version,
         occurred_at: event.occurred_at,
-        account: &endpoint.account_name,
+        account,
         actor: left.actor.as_deref(),
         is_test: false,
         offset: Some(offset),
@@ -337,7 +266,7 @@ impl Source for Dispatch {
             }
             let (event_type, mut event) = self.decide_record(&record, &table)?;
             if let Occasion::Replay(scope) = occasion
-                && !scope.has_type(&event_type)
+                && !scope.types.contains(&event_type)
             {
                 event.decision.outcome = Outcome::OtherType;
             }

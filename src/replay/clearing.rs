@@ -3,12 +3,11 @@
 //! Not what that means for one of them: that is delivery's, and durable each time. So a job that ends with the process
 //! has done what it has done, and asking for it once more does the rest.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::jobs::{Job, Jobs, TooMany};
-use crate::accounts::{Endpoint, TypeName};
+use crate::accounts::{Endpoint, TypeSelection};
 use crate::deliver::attempt::AttemptRecord;
 use crate::deliver::outcome::AttemptError;
 use crate::deliver::{self, Granted, Wish};
@@ -36,8 +35,8 @@ pub struct ClearingParts {
 pub struct Letters {
     /// Of these endpoints.
     pub endpoints: Vec<Arc<Endpoint>>,
-    /// Of these types; of all where there are none.
-    pub types: BTreeSet<TypeName>,
+    /// Of these types.
+    pub types: TypeSelection,
     /// Those whose last request failed with this.
     pub error: Option<AttemptError>,
     /// From this offset on.
@@ -104,12 +103,9 @@ impl Letters {
     }
 
     fn contains(&self, log: &log::Handle, endpoint: EndpointId, row: &AsideRow) -> Result<bool, log::Error> {
-        Ok((self.types.is_empty() || self.has_type(event_type(log, row)?.as_ref()))
+        let has_type = |event_type: Option<EventType>| event_type.is_some_and(|one| self.types.contains(&one));
+        Ok((self.types.is_all() || has_type(event_type(log, row)?))
             && (self.error.is_none() || self.error == last_error(log, endpoint, row.offset)?))
-    }
-
-    fn has_type(&self, event_type: Option<&EventType>) -> bool {
-        event_type.is_some_and(|event_type| self.types.iter().any(|name| name.matches(event_type.as_str())))
     }
 }
 

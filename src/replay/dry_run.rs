@@ -9,9 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, Semaphore};
 
-use crate::accounts::{Accounts, Endpoint, FoundType, JobState, ReplayCounts, ReplaySettings, ReplayStanding};
+use crate::accounts::{
+    Accounts, Endpoint, FoundType, JobState, ReplayCounts, ReplayScope, ReplaySettings, ReplayStanding,
+};
 use crate::deliver::attempt::{AttemptRecord, body_hash};
-use crate::dispatch::{Dispatch, Prospect, WouldSend};
+use crate::deliver::{Body, Undecided};
+use crate::dispatch::{Dispatch, Prospect, Reader};
 use crate::log;
 use crate::model::{AccountId, CodecError, EndpointId, EventType, Offset, Record, Timestamp, Who};
 use crate::runtime::{Clock, Shutdown, Tasks, blocking};
@@ -76,7 +79,7 @@ enum Problem {
     #[error(transparent)]
     Log(#[from] log::Error),
     #[error(transparent)]
-    Undecided(#[from] crate::deliver::Undecided),
+    Undecided(#[from] Undecided),
     #[error("what was sent cannot be read: {0}")]
     Attempt(#[from] CodecError),
 }
@@ -176,10 +179,20 @@ impl DryRuns {
             }
             let records = self.read(&endpoint, next, settings.to).await?;
             let to = records.last().map_or(settings.to, |record| record.header.offset.next());
-            let prospects = self.0.parts.dispatch.would_send(&endpoint, &settings.scope, records).await?;
+            let prospects = self.would_send(&endpoint, &settings.scope, &records).await?;
             let sent = self.sent_before(endpoint.id, &prospects).await?;
             run.lock().add(&settings, next, to, &prospects, &sent);
         }
+    }
+
+    async fn would_send(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        scope: &ReplayScope,
+        records: &[Record],
+    ) -> Result<Vec<Prospect>, Undecided> {
+        let reader = Reader::Endpoint(Arc::clone(endpoint), scope.as_of);
+        self.0.parts.dispatch.would_send(&reader, endpoint.settings.value.format, &scope.types, records).await
     }
 
     /// Notes that it goes on; returns how many offsets it has gone through.
@@ -249,35 +262,37 @@ impl DryProgress {
         prospects: &[Prospect],
         sent: &[Option<[u8; 16]>],
     ) {
-        let events = prospects.iter().zip(sent);
-        for (Prospect { event_type, would_send, .. }, sent) in events {
-            self.counts.filtered += u64::from(matches!(would_send, WouldSend::Withheld));
+        for (Prospect { event_type, body, .. }, sent) in prospects.iter().zip(sent) {
+            let Some(body) = body else {
+                self.others += 1;
+                continue;
+            };
+            let is_withheld = matches!(body, Body::Filtered(_));
+            self.counts.filtered += u64::from(is_withheld);
             // Types that rights withhold are not even named.
-            if matches!((would_send, sent), (WouldSend::OtherType, _) | (WouldSend::Withheld, None)) {
+            if is_withheld && sent.is_none() {
                 continue;
             }
             let found = self.found.entry(event_type.clone()).or_insert_with(|| FoundType::none(event_type.clone()));
             found.events += 1;
-            match (would_send, sent) {
-                (WouldSend::Body(body), sent) => {
-                    let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+            match body {
+                Body::Ready(made) => {
+                    let bytes = u64::try_from(made.body.len()).unwrap_or(u64::MAX);
                     self.counts.delivered += 1;
                     self.counts.bytes += bytes;
                     found.bytes += bytes;
                     match sent {
-                        Some(hash) if *hash == body_hash(body) => found.unchanged += 1,
+                        Some(hash) if *hash == body_hash(&made.body) => found.unchanged += 1,
                         Some(_) => found.changed += 1,
                         None => found.appearing += 1,
                     }
                 }
-                (WouldSend::Withheld | WouldSend::OtherType, _) => found.disappearing += 1,
-                (WouldSend::Fault, _) => found.faults += 1,
+                Body::Filtered(_) => found.disappearing += 1,
+                Body::Fault | Body::Later | Body::Gone | Body::TooOld => found.faults += 1,
             }
         }
-        let others = prospects.iter().filter(|one| matches!(one.would_send, WouldSend::OtherType)).count();
         let there = u64::try_from(prospects.len()).unwrap_or(u64::MAX);
         self.counts.expired += (to.0 - from.0).saturating_sub(there);
-        self.others += u64::try_from(others).unwrap_or(u64::MAX);
         self.done = to.0 - settings.from.0;
         self.settle(settings);
     }
@@ -300,6 +315,9 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::accounts::{AsOf, RightsStamp};
+    use crate::deliver::{FilteredBy, Made};
+    use crate::model::{EventId, Position};
 
     #[test]
     fn what_is_found_adds_up_and_what_is_withheld_has_no_name() {
@@ -308,22 +326,37 @@ mod tests {
                 "createdAt":"2026-03-02T09:14:07.512Z","createdBy":"operator"}"#,
         )
         .unwrap();
-        let body = || WouldSend::Body(Bytes::from_static(b"seven b"));
+        let body = || {
+            Body::Ready(Box::new(Made {
+                position: Position(1),
+                id: EventId::parse("evt_1").unwrap(),
+                event_type: EventType::parse("call.ended").unwrap(),
+                version: 1,
+                occurred_at: Timestamp(0),
+                key: None,
+                traceparent: None,
+                body: Bytes::from_static(b"seven b"),
+                rights: "r".into(),
+                as_of: AsOf { settings: Position(1), build: Position(1) },
+                stamp: RightsStamp::of_nothing(),
+            }))
+        };
+        let withheld = || Some(Body::Filtered(FilteredBy::Chain));
         let same = Some(body_hash(b"seven b"));
         let other = Some(body_hash(b"another"));
         let events = [
-            (5, "call.ended", body(), same),
-            (6, "call.ended", body(), other),
-            (7, "call.ended", body(), None),
-            (8, "call.ended", WouldSend::Fault, None),
-            (9, "agent.login", WouldSend::Withheld, other),
-            (10, "email.sent", WouldSend::Withheld, None),
-            (11, "email.sent", WouldSend::OtherType, other),
+            (5, "call.ended", Some(body()), same),
+            (6, "call.ended", Some(body()), other),
+            (7, "call.ended", Some(body()), None),
+            (8, "call.ended", Some(Body::Fault), None),
+            (9, "agent.login", withheld(), other),
+            (10, "email.sent", withheld(), None),
+            (11, "email.sent", None, other),
         ];
         let mut prospects = Vec::new();
-        for (offset, event_type, would_send, _) in &events {
+        for (offset, event_type, body, _) in &events {
             let event_type = EventType::parse(event_type).unwrap();
-            prospects.push(Prospect { offset: Offset(*offset), event_type, would_send: would_send.clone() });
+            prospects.push(Prospect { offset: Offset(*offset), event_type, body: body.clone() });
         }
         let sent: Vec<_> = events.iter().map(|(.., sent)| *sent).collect();
         let mut progress = DryProgress::default();

@@ -23,6 +23,8 @@ pub struct Metrics {
     pub filter: FilterMetrics,
     /// What delivery counts.
     pub deliver: DeliverMetrics,
+    /// What the API counts.
+    pub api: ApiMetrics,
     registry: Arc<Registry>,
 }
 
@@ -78,6 +80,13 @@ pub struct DeliverMetrics {
     pub set_aside: Family<OutcomeLabel, Counter>,
     /// Endpoints whose ledger did not add up when it was compared.
     pub ledger_mismatches: Counter,
+}
+
+/// What the API counts.
+#[derive(Debug, Clone)]
+pub struct ApiMetrics {
+    /// Streams that are open.
+    pub streams: Gauge,
 }
 
 /// How something ended.
@@ -180,7 +189,9 @@ impl Metrics {
             "Ledgers that did not add up: should never count",
             deliver.ledger_mismatches.clone(),
         );
-        Self { log, ingest, filter, deliver, registry: Arc::new(registry) }
+        let api = ApiMetrics { streams: Gauge::default() };
+        registry.register("api_streams", "Streams that are open", api.streams.clone());
+        Self { log, ingest, filter, deliver, api, registry: Arc::new(registry) }
     }
 
     /// Writes all metrics in the OpenMetrics text format.

@@ -7,4 +7,6 @@ mod logs;
 mod metrics;
 
 pub use logs::{LogFormat, set_up_logs};
-pub use metrics::{CodeLabel, DeliverMetrics, FilterMetrics, IngestMetrics, LogMetrics, Metrics, OutcomeLabel};
+pub use metrics::{
+    ApiMetrics, CodeLabel, DeliverMetrics, FilterMetrics, IngestMetrics, LogMetrics, Metrics, OutcomeLabel,
+};

@@ -90,6 +90,7 @@ impl Code {
             StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::NOT_FOUND => Self::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
+            StatusCode::NOT_ACCEPTABLE => Self::NotAcceptable,
             StatusCode::REQUEST_TIMEOUT => Self::RequestTimeout,
             StatusCode::PAYLOAD_TOO_LARGE => Self::PayloadTooLarge,
             StatusCode::URI_TOO_LONG => Self::UriTooLong,
@@ -183,6 +184,10 @@ codes! {
     MethodNotAllowed, "method_not_allowed", METHOD_NOT_ALLOWED, "This address does not take this method",
     "The path exists, but not with the method that was used.",
     "The header `allow` lists the methods that the path takes.";
+
+    NotAcceptable, "not_acceptable", NOT_ACCEPTABLE, "No form that is accepted can be given",
+    "The header `accept` names forms only that this route does not have.",
+    "`detail` names the forms that there are. Ask for one of them, or leave the header out.";
 
     RequestTimeout, "request_timeout", REQUEST_TIMEOUT, "The request did not arrive in time",
     "The head or the body of the request came too slowly, or stopped coming. The connection is closed, so that slow \

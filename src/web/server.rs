@@ -44,6 +44,9 @@ pub struct Options {
     pub write_timeout: Duration,
     /// How long requests in flight may take when the listener ends.
     pub drain_timeout: Duration,
+    /// Whether a peer that has closed its side of a connection still gets its answer. Where answers go on and on it
+    /// cannot be told from one that has left.
+    pub half_close: bool,
 }
 
 /// Why a listener did not end well.
@@ -206,7 +209,7 @@ where
 
     fn terms(&self) -> Terms {
         let mut http = http1::Builder::new();
-        http.half_close(true)
+        http.half_close(self.options.half_close)
             .header_read_timeout(None)
             .max_header_size(self.options.head_bytes_max)
             .max_buf_size(BUFFER_BYTES_MAX.max(self.options.head_bytes_max));

@@ -9,6 +9,7 @@ mod house;
 mod http;
 mod receiver;
 mod server;
+mod stream;
 
 mod backtest;
 mod bad_input;

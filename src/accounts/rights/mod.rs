@@ -31,7 +31,7 @@ use crate::model::limits::RIGHTS_ENTRIES_MAX;
 
 pub use self::decisions::{Decisions, Mark, Rule};
 use self::name::FieldName;
-pub use self::name::TypeName;
+pub use self::name::{TypeName, TypeSelection};
 pub use self::pending::{PendingItem, pending};
 pub use self::table::Table;
 pub use self::warning::Warning;

@@ -2,6 +2,8 @@
 //!
 //! Not whether anything has such a name: the catalogue knows that. A name is kept as it was written.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::EventType;
@@ -74,6 +76,25 @@ impl TypeName {
     /// Returns how much it says: of two names that match one type, the greater one holds.
     pub(in crate::accounts) fn weight(&self) -> (bool, usize) {
         (self.is_exact(), self.0.len())
+    }
+}
+
+/// The types that somebody asks for; all of them where none is named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TypeSelection(pub BTreeSet<TypeName>);
+
+impl TypeSelection {
+    /// Returns whether all types are asked for.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns whether a type is asked for.
+    #[must_use]
+    pub fn contains(&self, event_type: &EventType) -> bool {
+        self.is_all() || self.0.iter().any(|name| name.matches(event_type.as_str()))
     }
 }
 

@@ -26,7 +26,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Api, Health, Options, Trouble, router};
+use super::{Api, Health, Options, Streams, Trouble, router};
 use crate::accounts::{self, Accounts};
 use crate::deliver::send::{self, Sender, Trust};
 use crate::deliver::{self, Handle, Parts};
@@ -136,6 +136,7 @@ async fn start_with(metrics_need_token: bool, clock: Clock) -> Server {
             shutdown: signal.clone(),
         }),
         dispatch,
+        streams: Streams::new(signal.clone(), metrics.api.clone()),
         metrics,
         clock: clock.clone(),
         health: health.clone(),
@@ -223,6 +224,7 @@ fn listening() -> crate::web::Options {
         idle_timeout: Duration::from_secs(30),
         write_timeout: Duration::from_secs(30),
         drain_timeout: Duration::from_secs(5),
+        half_close: false,
     }
 }
 

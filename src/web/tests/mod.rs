@@ -127,6 +127,7 @@ fn options() -> Options {
         idle_timeout: Duration::from_secs(10),
         write_timeout: Duration::from_secs(10),
         drain_timeout: Duration::from_secs(10),
+        half_close: true,
     }
 }
 
