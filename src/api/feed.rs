@@ -95,6 +95,8 @@ pub(super) struct Line<'a> {
     traceparent: Option<&'a str>,
     /// The revision of the rights.
     rights: &'a str,
+    /// The media type of the body.
+    content_type: &'static str,
     /// The body of the request that an endpoint would get.
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     body: &'a RawValue,
@@ -213,7 +215,7 @@ impl Feed {
                 return Some(Looked::Later);
             }
         };
-        let looked = self.write(&records, &prospects);
+        let looked = self.write(&records, &prospects, format);
         let mut stamps = prospects.iter().filter_map(|prospect| match &prospect.body {
             Some(Body::Ready(made)) => Some(&made.stamp),
             _ => None,
@@ -229,7 +231,7 @@ impl Feed {
     }
 
     /// Writes what there is to tell, up to the first event of which nothing can be told.
-    fn write(&self, records: &[Record], prospects: &[Prospect]) -> Looked {
+    fn write(&self, records: &[Record], prospects: &[Prospect], format: Format) -> Looked {
         let (mut text, mut next, mut events) = (Vec::new(), self.next, 0);
         for (record, prospect) in records.iter().zip(prospects) {
             // A hole: what comes behind it is told only to who asks from there.
@@ -238,7 +240,7 @@ impl Feed {
             }
             match &prospect.body {
                 Some(Body::Ready(made)) => {
-                    self.write_event(&mut text, record, made);
+                    self.write_event(&mut text, record, made, format);
                     events += 1;
                 }
                 None | Some(Body::Filtered(_)) => {}
@@ -252,7 +254,7 @@ impl Feed {
         Looked::Text { text, next, events }
     }
 
-    fn write_event(&self, text: &mut Vec<u8>, record: &Record, made: &Made) {
+    fn write_event(&self, text: &mut Vec<u8>, record: &Record, made: &Made, format: Format) {
         let body = one_line(&made.body);
         match self.form {
             Form::Events => {
@@ -270,6 +272,7 @@ impl Feed {
                     key: made.key.as_deref(),
                     traceparent: made.traceparent.as_deref(),
                     rights: &made.rights,
+                    content_type: format.content_type(),
                     body: serde_json::from_slice(&body).expect("a body is JSON"),
                 };
                 serde_json::to_writer(&mut *text, &line).expect("writing to memory does not fail");
@@ -344,3 +347,19 @@ const RIGHTS_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const ROWS_LATE_MAX: u64 = 10_000;
 const BATCH_EVENTS_MAX: usize = 64;
 const BATCH_BYTES_MAX: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::one_line;
+
+    #[test]
+    fn a_body_of_many_lines_is_one_line_and_says_the_same() {
+        let body = Bytes::from_static(b"{\r\n  \"text\": \"two\\nlines\",\n  \"n\": 1\n}");
+        let line = one_line(&body);
+        assert!(!line.iter().any(|byte| matches!(byte, b'\n' | b'\r')));
+        let read = |bytes: &Bytes| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+        assert_eq!(read(&line), read(&body));
+    }
+}

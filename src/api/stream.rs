@@ -19,10 +19,10 @@ use super::call::Call;
 use super::conduct::named;
 use super::failure::{invalid_parameter, of_log};
 use super::feed::{Feed, Form, State};
-use super::query::Parameters;
-use super::stretch::{expired, type_names};
+use super::query::{Parameters, Point};
+use super::stretch::{Stretch, expired, type_names};
 use crate::model::limits::OFFSET_MAX;
-use crate::model::{AccountId, EndpointName, Offset};
+use crate::model::{AccountId, EndpointName, Offset, Timestamp};
 use crate::runtime::Shutdown;
 use crate::telemetry::ApiMetrics;
 use crate::web::{Code, Problem, bearer_token};
@@ -89,6 +89,8 @@ pub(super) struct Asked {
     endpoint: Option<EndpointName>,
     /// The first offset, `earliest` or `now`; `now` where nothing is said. A `last-event-id` wins over it.
     from: Option<From>,
+    /// From this `recordedAt` on, instead of `from`.
+    from_time: Option<Timestamp>,
     /// Only events of these types, by name or pattern, separated by commas: `call.*,agent.login`.
     types: Option<String>,
     /// How many events at most; 1,000 lines of JSON where nothing is said.
@@ -106,6 +108,7 @@ impl Parameters for Asked {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum From {
     Offset(Offset),
+    Time(Timestamp),
     Earliest,
     Now,
 }
@@ -166,11 +169,18 @@ pub(super) async fn open(call: Call, (asked,): (Asked,)) -> Result<Going, Proble
     }
     let types: Vec<String> = asked.types.iter().flat_map(|types| types.split(',')).map(str::to_owned).collect();
     let types = type_names(&types, "types")?;
-    let from = last_event(&call)?.or(asked.from).unwrap_or(From::Now);
+    if asked.from.is_some() && asked.from_time.is_some() {
+        return Err(invalid_parameter("fromTime", "say where it begins once: from or fromTime"));
+    }
+    let from = last_event(&call)?.or(asked.from).or_else(|| asked.from_time.map(From::Time)).unwrap_or(From::Now);
     let id = account.id;
     let next = call.look_up(move |log| {
         let (oldest, end) = (log.oldest_offset(id).map_err(of_log)?, log.account_head(id).next());
         match from {
+            From::Time(time) => {
+                let stretch = Stretch::resolve(log, id, Some(Point::Time(time)), None)?;
+                Ok(stretch.from.min(end))
+            }
             From::Now => Ok(end),
             From::Earliest => Ok(oldest.min(end)),
             From::Offset(offset) if offset < oldest => Err(expired(offset, oldest)),

@@ -19,7 +19,7 @@ use super::connection::{Connection, is_this_machine};
 use super::context::Context;
 use super::exact;
 use super::exit::Failure;
-use super::http::{Error, Http};
+use super::http::{Error, Http, Lines, Opened};
 use super::problem::Problem;
 use super::range::Portion;
 
@@ -126,12 +126,41 @@ impl Client {
     /// # Errors
     /// `Problem` where the server refuses; `Failed` where there is no answer.
     pub(crate) async fn send(&mut self, request: &Request) -> Result<Value, Failure> {
+        let message = self.message(request, "application/json, application/problem+json")?;
+        let answer = self.http.send(message, ANSWER_WITHIN).await;
+        let answer = answer.map_err(|failure| Failure::failed(self.explain(failure)))?;
+        if !answer.status.is_success() {
+            return Err(Failure::Problem(Problem::read(answer.status.as_u16(), &answer.body)));
+        }
+        if answer.body.is_empty() {
+            return Ok(Value::Null);
+        }
+        exact::read(&answer.body).map_err(|reason| {
+            let context = format!("{} answered with what is no JSON: is it hooklog's admin API?", self.http.at());
+            Failure::Failed(anyhow::Error::from(reason).context(context))
+        })
+    }
+
+    /// Sends a request whose answer is lines that go on.
+    ///
+    /// # Errors
+    /// Where there is no answer, or a refusal.
+    pub(crate) async fn lines(&mut self, request: &Request) -> Result<Lines, NoLines> {
+        let message = self.message(request, "application/x-ndjson").map_err(NoLines::Impossible)?;
+        match self.http.open(message, ANSWER_WITHIN).await {
+            Ok(Opened::Lines(lines)) => Ok(lines),
+            Ok(Opened::Refused(answer)) => Err(NoLines::Refused(Problem::read(answer.status.as_u16(), &answer.body))),
+            Err(failure) => Err(NoLines::Unreachable(self.explain(failure))),
+        }
+    }
+
+    fn message(&self, request: &Request, accept: &str) -> Result<http::Request<Full<Bytes>>, Failure> {
         let mut message = http::Request::builder()
             .method(request.method.clone())
             .uri(self.http.target(&request.path_and_query()).map_err(Failure::Usage)?)
             .header(HOST, self.http.authority())
             .header(USER_AGENT, AGENT)
-            .header(ACCEPT, "application/json, application/problem+json");
+            .header(ACCEPT, accept);
         if let Some(authorization) = &self.authorization {
             message = message.header(AUTHORIZATION, authorization);
         }
@@ -144,20 +173,9 @@ impl Client {
                 .header(CONTENT_TYPE, if is_patch { "application/merge-patch+json" } else { "application/json" });
         }
         let body = request.body.as_ref().map(Value::to_string).unwrap_or_default();
-        let message = message
+        message
             .body(Full::new(Bytes::from(body)))
-            .map_err(|reason| Failure::Usage(format!("the request cannot be written: {reason}")))?;
-        let answer = self.http.send(message, ANSWER_WITHIN).await.map_err(|failure| self.explain(failure))?;
-        if !answer.status.is_success() {
-            return Err(Failure::Problem(Problem::read(answer.status.as_u16(), &answer.body)));
-        }
-        if answer.body.is_empty() {
-            return Ok(Value::Null);
-        }
-        exact::read(&answer.body).map_err(|reason| {
-            let context = format!("{} answered with what is no JSON: is it hooklog's admin API?", self.http.at());
-            Failure::Failed(anyhow::Error::from(reason).context(context))
-        })
+            .map_err(|reason| Failure::Usage(format!("the request cannot be written: {reason}")))
     }
 
     /// Reads a list, following its cursors as far as wanted.
@@ -202,7 +220,7 @@ impl Client {
     }
 
     /// Adds to a failed request what a person can do about it.
-    fn explain(&self, failure: Error) -> Failure {
+    fn explain(&self, failure: Error) -> String {
         let advice = match (&failure, self.is_this_machine) {
             (Error::Refused { .. }, true) => {
                 "is `hooklog serve` running? Start it, or say where it is with --url or HOOKLOG_URL"
@@ -213,8 +231,18 @@ impl Client {
             (Error::Tls { .. }, _) => "is its certificate one that this machine trusts?",
             (Error::Broken { .. } | Error::Slow { .. } | Error::TooLarge { .. }, _) => "is it hooklog's admin API?",
         };
-        Failure::failed(format!("{:#}; {advice}", anyhow::Error::from(failure)))
+        format!("{:#}; {advice}", anyhow::Error::from(failure))
     }
+}
+
+/// Why there are no lines.
+pub(crate) enum NoLines {
+    /// The request cannot be sent.
+    Impossible(Failure),
+    /// There is no answer, in a sentence.
+    Unreachable(String),
+    /// The server refuses.
+    Refused(Problem),
 }
 
 /// Writes a token as a header.

@@ -14,7 +14,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::problem;
 use super::{
-    account, capture, catalog, completions, config, dead_letter, delivery, demo, endpoint, event, log, openapi,
+    account, capture, catalog, completions, config, dead_letter, delivery, demo, endpoint, event, listen, log, openapi,
     receive, replay, rights, serve, simulate, status, token,
 };
 
@@ -24,6 +24,8 @@ use super::{
 #[command(after_help = "Examples:
   hooklog demo                                see all of it at work, in a minute
   hooklog receive --secret whsec_…            wait for deliveries and verify them
+  hooklog listen acme/crm --forward-to http://localhost:3000/hooks
+                                              have an endpoint's events on your own machine
   hooklog simulate --accounts acme --rate 50  send the traffic of a call centre
   hooklog status                              is everything well?
 
@@ -44,6 +46,7 @@ enum Command {
     Demo(demo::Arguments),
     Status(status::Arguments),
     Receive(receive::Arguments),
+    Listen(Box<listen::Arguments>),
     Simulate(simulate::Arguments),
     Account(account::Arguments),
     Endpoint(Box<endpoint::Arguments>),
@@ -68,6 +71,7 @@ impl Command {
             Self::Demo(arguments) => arguments.run(context).await,
             Self::Status(arguments) => arguments.run(context).await,
             Self::Receive(arguments) => arguments.run(context).await,
+            Self::Listen(arguments) => arguments.run(context).await,
             Self::Simulate(arguments) => arguments.run(context).await,
             Self::Account(arguments) => arguments.run(context).await,
             Self::Endpoint(arguments) => arguments.run(context).await,

@@ -14,10 +14,11 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::explain::Explain;
 use super::ingest::{Ingest, IngestArguments, Media};
+use super::listen::{self, What};
 use super::problem::Problem;
 use super::range::{Direction, Portion, Range};
 use super::writing::Rehearsal;
-use crate::cli::address::EventAddress;
+use crate::cli::address::{AccountOrEndpoint, EventAddress};
 use crate::model::{AccountName, EventId, EventType, Timestamp};
 
 /// Send events, list them, look at one and explain what became of it
@@ -74,6 +75,20 @@ enum Verb {
         #[command(flatten)]
         connection: ConnectionArguments,
     },
+    /// Print events as they come in, as rights leave them; hooklog listen keeps its place and can post them on
+    #[command(after_help = "Examples:
+  hooklog event tail acme
+  hooklog event tail acme/crm --type 'call.*' --bodies
+  hooklog event tail acme --since 10m -o ndjson")]
+    Tail {
+        /// The account, or one of its endpoints
+        #[arg(value_name = "ACCOUNT[/ENDPOINT]")]
+        address: AccountOrEndpoint,
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        connection: ConnectionArguments,
+    },
     #[command(after_help = "Examples:
   hooklog event explain acme/evt_01JNB4Z6Q8       who got it, who did not, and why
   hooklog event explain acme --since 2h --type 'call.*'
@@ -127,6 +142,9 @@ impl Arguments {
                     .query(direction.map(Direction::query));
                 client(context, &connection)?.print(context, &request, &portion, COLUMNS).await?;
                 Ok(Exit::Done)
+            }
+            Verb::Tail { address, what, connection } => {
+                listen::tail(client(context, &connection)?, address, what, context).await
             }
             Verb::Explain(explain) => explain.run(context).await,
             Verb::Get { event, connection } => {

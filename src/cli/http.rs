@@ -43,6 +43,50 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+/// An answer that is read line by line, while it comes.
+pub(crate) struct Lines {
+    at: String,
+    body: Incoming,
+    buffer: BytesMut,
+    /// How much of the buffer has no line break.
+    searched: usize,
+    _connection: SendRequest<Full<Bytes>>,
+}
+
+impl Lines {
+    /// Returns the next line, without its break; none at the end. What was read is kept where this is not waited for.
+    ///
+    /// # Errors
+    /// Where the connection breaks, or a line has no end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            if let Some(at) = self.buffer.iter().skip(self.searched).position(|byte| *byte == b'\n') {
+                let mut line = self.buffer.split_to(self.searched + at + 1);
+                line.truncate(line.len() - 1);
+                self.searched = 0;
+                return Ok(Some(line.freeze()));
+            }
+            self.searched = self.buffer.len();
+            if self.searched > ANSWER_BYTES_MAX {
+                return Err(Error::TooLarge { at: self.at.clone(), bytes_max: ANSWER_BYTES_MAX });
+            }
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let frame = frame.map_err(|reason| Error::Broken { at: self.at.clone(), reason })?;
+            if let Ok(data) = frame.into_data() {
+                self.buffer.extend_from_slice(&data);
+            }
+        }
+    }
+}
+
+/// What a server answers to somebody who wants lines.
+pub(crate) enum Opened {
+    /// These.
+    Lines(Lines),
+    /// Something else, which is no success.
+    Refused(Answer),
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -133,6 +177,28 @@ impl Http {
             self.connection = None;
         }
         answer
+    }
+
+    /// Sends a request whose answer goes on, on a connection of its own.
+    ///
+    /// # Errors
+    /// Where there is no answer.
+    pub(crate) async fn open(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        answer_within: Duration,
+    ) -> Result<Opened, Error> {
+        let opened = timeout(answer_within, async {
+            let mut connection = self.connect().await?;
+            let response = connection.send_request(request).await;
+            let response = response.map_err(|reason| Error::Broken { at: self.at(), reason })?;
+            if !response.status().is_success() {
+                return self.read(response, connection).await.map(Opened::Refused);
+            }
+            let (at, body) = (self.at(), response.into_body());
+            Ok(Opened::Lines(Lines { at, body, buffer: BytesMut::new(), searched: 0, _connection: connection }))
+        });
+        opened.await.unwrap_or_else(|_| Err(Error::Slow { at: self.at(), after: answer_within }))
     }
 
     async fn send_unhurried(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, Error> {

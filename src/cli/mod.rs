@@ -43,6 +43,7 @@ mod dead_letter;
 mod delivery;
 mod endpoint;
 mod event;
+mod listen;
 mod replay;
 mod rights;
 mod status;

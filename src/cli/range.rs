@@ -91,6 +91,56 @@ impl Range {
     }
 }
 
+/// Where to begin with what goes on.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Start {
+    /// Begin with this offset or instant, or with earliest or now; without it where it was the last time, or now
+    #[arg(long, value_name = "POINT", conflicts_with = "since")]
+    from: Option<StartPoint>,
+    /// Begin this long ago, such as 2h
+    #[arg(long, value_name = "SPAN")]
+    since: Option<Span>,
+}
+
+/// A point to begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StartPoint {
+    Point(Point),
+    Earliest,
+    Now,
+}
+
+impl FromStr for StartPoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "earliest" => Ok(Self::Earliest),
+            "now" => Ok(Self::Now),
+            _ => text.parse().map(Self::Point).map_err(|refusal: String| format!("{refusal}, earliest or now")),
+        }
+    }
+}
+
+impl Start {
+    /// Returns whether nothing was said.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.from.is_none() && self.since.is_none()
+    }
+
+    /// Writes it as queries of the API have it.
+    pub(crate) fn query(&self, now: Timestamp) -> Option<(&'static str, String)> {
+        match self.from {
+            Some(StartPoint::Earliest) => return Some(("from", "earliest".to_owned())),
+            Some(StartPoint::Now) => return Some(("from", "now".to_owned())),
+            Some(StartPoint::Point(point)) => return Some(point.query("from", "fromTime")),
+            None => {}
+        }
+        let range = Range { from: None, to: None, since: self.since };
+        range.first(now).map(|point| point.query("from", "fromTime"))
+    }
+}
+
 /// How much of a list, and from which end.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Portion {

@@ -19,6 +19,7 @@ mod explain;
 mod fairness;
 mod filters;
 mod operation;
+mod listen;
 mod peers;
 mod readme;
 mod refused;

@@ -34,10 +34,16 @@ pub(crate) fn command(directory: &Path) -> Command {
 impl Server {
     /// Runs a command of `hooklog` against the server of a directory.
     pub(crate) fn hooklog(&self, directory: &Path, arguments: &[&str]) -> Output {
+        self.command(directory, arguments).output().unwrap()
+    }
+
+    /// Makes such a command; what it keeps stays in the directory.
+    pub(crate) fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hooklog"));
         command.env_clear().env("HOOKLOG_URL", format!("http://{}", self.admin));
         let token = std::fs::read_to_string(directory.join("data/operator.token")).unwrap();
-        command.env("HOOKLOG_TOKEN", token.trim()).args(arguments).output().unwrap()
+        command.env("HOOKLOG_TOKEN", token.trim()).env("HOME", directory).args(arguments);
+        command
     }
 
     pub(crate) fn start(directory: &Path) -> Self {
