@@ -15,7 +15,7 @@ use super::exit::{Exit, Failure};
 use super::problem;
 use super::{
     account, capture, catalog, completions, config, dead_letter, delivery, demo, endpoint, event, listen, log, openapi,
-    receive, replay, rights, serve, simulate, status, token,
+    receive, replay, rights, serve, signature, simulate, status, token,
 };
 
 /// A webhook sender with a durable log: nothing accepted is lost, and everything can be sent again.
@@ -60,6 +60,7 @@ enum Command {
     Catalog(catalog::Arguments),
     Log(log::Arguments),
     Config(config::Arguments),
+    Signature(Box<signature::Arguments>),
     Openapi(openapi::Arguments),
     Completions(completions::Arguments),
 }
@@ -85,6 +86,7 @@ impl Command {
             Self::Catalog(arguments) => arguments.run(context).await,
             Self::Log(arguments) => arguments.run(context).await,
             Self::Config(arguments) => arguments.run(context),
+            Self::Signature(arguments) => arguments.run(context).await,
             Self::Openapi(arguments) => arguments.run(context),
             Self::Completions(arguments) => arguments.run(context),
         }

@@ -46,6 +46,7 @@ mod event;
 mod listen;
 mod replay;
 mod rights;
+mod signature;
 mod status;
 mod token;
 

@@ -9,6 +9,7 @@ mod house;
 mod http;
 mod receiver;
 mod server;
+mod signature;
 mod stream;
 
 mod backtest;
