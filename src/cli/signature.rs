@@ -137,7 +137,7 @@ impl Verify {
             let verifier = verifier.map_err(|refusal| Failure::usage(format!("--secret: {refusal}")))?;
             keys.push(Key { verifier, valid_until: None });
         }
-        let endpoint = self.endpoint.as_ref().or(self.delivery.as_ref().map(|delivery| &delivery.endpoint));
+        let endpoint = self.endpoint.as_ref().or_else(|| self.delivery.as_ref().map(|delivery| &delivery.endpoint));
         let mut sent = Vec::new();
         if let Some(endpoint) = endpoint {
             let mut client = Client::new(&connection.resolve(&context.environment)?, context.tasks.clone())?;

@@ -7,6 +7,7 @@ use clap::builder::styling::AnsiColor;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
+use super::mischief::Deed;
 use crate::cli::column::{Column, count, state, text, time};
 use crate::cli::console::paint;
 use crate::model::Timestamp;
@@ -37,8 +38,10 @@ pub struct Delivery {
     pub check: Check,
     /// Whether its number has arrived before.
     pub is_duplicate: bool,
-    /// The status it was answered with.
+    /// The status it was answered with; of an answer that never comes, whether the event was taken.
     pub status: u16,
+    /// What bad was done to it.
+    pub deed: Option<Deed>,
 }
 
 impl Delivery {
@@ -79,10 +82,20 @@ impl Delivery {
         if self.is_duplicate {
             line.push_str(&paint("  duplicate", AnsiColor::Yellow.on_default(), is_colourful));
         }
-        if !(200..300).contains(&self.status) {
+        if let Some(deed) = &self.deed {
+            line.push_str(&paint(&format!("  {deed}"), AnsiColor::Red.on_default(), is_colourful));
+        } else if !(200..300).contains(&self.status) {
             line.push_str(&paint(&format!("  answered {}", self.status), AnsiColor::Red.on_default(), is_colourful));
         }
         line
+    }
+
+    /// Returns the status that is answered, if one is.
+    const fn answer(&self) -> Option<u16> {
+        match self.deed {
+            Some(Deed::Hang | Deed::Reset | Deed::Lose) => None,
+            Some(_) | None => Some(self.status),
+        }
     }
 
     /// Writes the delivery for programs.
@@ -98,10 +111,10 @@ impl Delivery {
         let mut told = json!({
             "receivedAt": self.received_at, "id": said("webhook-id"), "type": said(TYPE), "account": said(ACCOUNT),
             "endpoint": said(ENDPOINT), "offset": number(OFFSET), "sequence": number(SEQUENCE),
-            "attempt": number(ATTEMPT), "key": said("hooklog-key"), "occurredAt": said("hooklog-occurred-at"),
+            "attempt": number(ATTEMPT), "key": said(KEY), "occurredAt": said("hooklog-occurred-at"),
             "verified": verified, "problem": problem, "duplicate": self.is_duplicate,
             "test": said(TEST).is_some(), "replay": said(REPLAY), "late": said(LATE).is_some(),
-            "redelivery": said(REDELIVERY).is_some(), "status": self.status, "bytes": self.body_bytes,
+            "redelivery": said(REDELIVERY).is_some(), "status": self.answer(), "mischief": self.deed.map(|deed| deed.to_string()), "bytes": self.body_bytes,
         });
         if let (Some(body), Some(members)) = (&self.body, told.as_object_mut()) {
             let text = || Value::String(String::from_utf8_lossy(body).into_owned());
@@ -122,6 +135,7 @@ pub(super) const SEQUENCE: &str = "hooklog-sequence";
 pub(super) const TEST: &str = "hooklog-test";
 pub(super) const REPLAY: &str = "hooklog-replay";
 const TYPE: &str = "hooklog-type";
+pub(super) const KEY: &str = "hooklog-key";
 const OFFSET: &str = "hooklog-offset";
 const ATTEMPT: &str = "hooklog-attempt";
 const LATE: &str = "hooklog-late";
@@ -165,7 +179,8 @@ mod tests {
             headers.insert(*name, HeaderValue::from_static(value));
         }
         let received_at = Timestamp::parse("2026-03-02T09:14:07.512Z").unwrap();
-        Delivery { received_at, headers, body_bytes: 2, body: Some("{}".into()), check, is_duplicate: false, status }
+        let body = Some("{}".into());
+        Delivery { received_at, headers, body_bytes: 2, body, check, is_duplicate: false, status, deed: None }
     }
 
     #[test]

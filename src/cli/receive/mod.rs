@@ -5,6 +5,7 @@
 
 mod delivery;
 mod gaps;
+mod mischief;
 mod receiver;
 mod sequences;
 
@@ -31,6 +32,7 @@ use super::exit::{Exit, Failure};
 use super::span::Span;
 
 pub use self::delivery::{Check, Delivery};
+pub use self::mischief::{Deed, Mischief, Which};
 pub use self::receiver::{Gap, Options, Receiver, Tally};
 
 /// Receive deliveries here: print them, verify signature and sequence, answer as told
@@ -40,6 +42,7 @@ pub use self::receiver::{Gap, Options, Receiver, Tally};
   hooklog receive --listen 127.0.0.1:0 --count 100 -o ndjson
   hooklog receive --status 500 --status 500 --status 200       fail twice, then succeed, and so on
   hooklog receive --delay 2s --quiet
+  hooklog receive --misbehave 500@10% --misbehave lose@5% --misbehave 404@key=i_7     a bad one
 
 The first line says where it listens. Numbers may arrive out of turn, because lanes run in
 parallel: a gap is told when it lasts, or at the end. A duplicate is counted and is no fault:
@@ -58,6 +61,13 @@ pub(crate) struct Arguments {
     /// Wait this long before every answer
     #[arg(long, value_name = "SPAN", default_value = "0")]
     delay: Span,
+    /// Do something bad: slow:SPAN, hang, reset, lose (taken, and no answer), redirect, endless, or a status such as
+    /// 500 or 429:30s; to some requests alone with @10%, @1/3 or @key=KEY (may be repeated: the first that meets)
+    #[arg(long = "misbehave", value_name = "HOW[@WHICH]")]
+    mischief: Vec<Mischief>,
+    /// Which requests chance meets: the same number meets the same ones
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
     /// Stop after this many deliveries
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -138,6 +148,8 @@ impl Arguments {
             secrets: self.secrets.iter().map(read).collect::<Result<_, _>>()?,
             statuses: self.statuses.clone(),
             delay: self.delay.0,
+            mischief: self.mischief.clone(),
+            seed: self.seed,
             first_sequence: self.first_sequence.map(Sequence),
             keeps_bodies: self.bodies,
         })

@@ -6,25 +6,30 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustix::net::sockopt::set_socket_linger;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 
-use super::delivery::{ACCOUNT, Check, Delivery, ENDPOINT, REPLAY, SEQUENCE, TEST, header};
+use super::delivery::{ACCOUNT, Check, Delivery, ENDPOINT, KEY, REPLAY, SEQUENCE, TEST, header};
+use super::mischief::{Deed, Mischief};
 use super::sequences::Sequences;
 use crate::cli::http::read_body;
 use crate::model::{Sequence, Timestamp};
-use crate::runtime::{Clock, Shutdown, Tasks};
+use crate::runtime::{Clock, Random, Shutdown, Tasks};
 use crate::security::{Received, Verifier, verify};
 
 /// How to receive.
@@ -36,6 +41,10 @@ pub struct Options {
     pub statuses: Vec<StatusCode>,
     /// How long to wait before an answer.
     pub delay: Duration,
+    /// What is done instead; of several that meet a request, the first.
+    pub mischief: Vec<Mischief>,
+    /// Decides what is done by chance.
+    pub seed: u64,
     /// The number that every endpoint is expected to begin with; without it, the least that arrives.
     pub first_sequence: Option<Sequence>,
     /// Whether whoever is told gets the bodies, too.
@@ -100,6 +109,7 @@ struct Shared {
     arrived: Notify,
     wanted: AtomicU64,
     sequences: Mutex<BTreeMap<String, BTreeMap<String, Sequences>>>,
+    random: Mutex<Random>,
 }
 
 #[derive(Debug, Default)]
@@ -119,6 +129,7 @@ impl Receiver {
     #[must_use]
     pub fn new(options: Options, clock: Clock) -> Self {
         let shared = Shared {
+            random: Mutex::new(Random::from_seed(options.seed)),
             options,
             clock,
             counters: Counters::default(),
@@ -237,9 +248,18 @@ impl Receiver {
     /// Answers the requests of one connection.
     async fn converse(self, stream: TcpStream, mut shutdown: Shutdown) {
         drop(stream.set_nodelay(true));
+        // A handle of its own, with which a connection can be reset while its answer is awaited.
+        let socket = stream.as_fd().try_clone_to_owned().ok().map(Arc::new);
         let service = service_fn(move |request| {
-            let receiver = self.clone();
-            async move { Ok::<_, Infallible>(receiver.answer(request).await) }
+            let (receiver, socket) = (self.clone(), socket.clone());
+            async move {
+                receiver.answer(request).await.inspect_err(|Broken| {
+                    // Without lingering a close is a reset.
+                    if let Some(Err(problem)) = socket.map(|socket| set_socket_linger(&socket, Some(Duration::ZERO))) {
+                        tracing::debug!(%problem, "a connection is closed and not reset");
+                    }
+                })
+            }
         });
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
@@ -254,20 +274,24 @@ impl Receiver {
         drop(ended);
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Broken> {
         if request.method() != Method::POST {
             let mut answer = empty(StatusCode::METHOD_NOT_ALLOWED);
             answer.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static("POST"));
-            return answer;
+            return Ok(answer);
         }
         let (head, body) = request.into_parts();
-        let Ok(body) = read_body(body, BODY_BYTES_MAX).await else { return empty(StatusCode::PAYLOAD_TOO_LARGE) };
+        let Ok(body) = read_body(body, BODY_BYTES_MAX).await else { return Ok(empty(StatusCode::PAYLOAD_TOO_LARGE)) };
         let received_at = Timestamp(self.shared.clock.wall_ms());
         let check = self.check(&head.headers, &body, received_at);
-        let status = self.count(&head.headers, &body, &check);
+        let (status, deed) = self.count(&head.headers, &body, &check);
         let is_duplicate = status.is_success() && self.is_duplicate(&head.headers, &check);
-        if !self.shared.options.delay.is_zero() {
-            tokio::time::sleep(self.shared.options.delay).await;
+        let delay = match deed {
+            Some(Deed::Slow(longer)) => self.shared.options.delay + longer,
+            _ => self.shared.options.delay,
+        };
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
         if let Some(told) = &self.told {
             let delivery = Delivery {
@@ -278,11 +302,45 @@ impl Receiver {
                 check,
                 is_duplicate,
                 status: status.as_u16(),
+                deed,
             };
             // Where nobody listens any more, the delivery is answered all the same.
             drop(told.send(delivery).await);
         }
-        empty(status)
+        match deed {
+            None | Some(Deed::Slow(_)) => Ok(empty(status)),
+            Some(Deed::Hang) => std::future::pending().await,
+            Some(Deed::Reset | Deed::Lose) => Err(Broken),
+            Some(Deed::Refuse(_, after)) => {
+                let mut answer = empty(status);
+                if let Some(after) = after {
+                    answer.headers_mut().insert(http::header::RETRY_AFTER, after.as_secs().into());
+                }
+                Ok(answer)
+            }
+            Some(Deed::Redirect) => {
+                let mut answer = empty(status);
+                answer.headers_mut().insert(http::header::LOCATION, HeaderValue::from_static("/elsewhere"));
+                Ok(answer)
+            }
+            Some(Deed::Endless) => {
+                let piece = || Ok(Frame::data(Bytes::from_static(&[b'.'; 4096])));
+                let mut answer = Response::new(BodyExt::boxed_unsync(StreamBody::new(stream::repeat_with(piece))));
+                *answer.status_mut() = status;
+                Ok(answer)
+            }
+        }
+    }
+
+    /// Decides what is done to the how-manyth request, if anything bad is.
+    fn deed(&self, number: u64, headers: &HeaderMap) -> Option<Deed> {
+        let mischief = &self.shared.options.mischief;
+        if mischief.is_empty() {
+            return None;
+        }
+        let key = header(headers, KEY);
+        let mut random = self.shared.random.lock().unwrap_or_else(PoisonError::into_inner);
+        mischief.iter().find(|one| one.meets(number, key, &mut random)).map(|one| one.deed)
     }
 
     fn check(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Check {
@@ -301,8 +359,8 @@ impl Receiver {
         }
     }
 
-    /// Counts a request and returns the status to answer with.
-    fn count(&self, headers: &HeaderMap, body: &[u8], check: &Check) -> StatusCode {
+    /// Counts a request and returns the status to answer with, and what else is done to it.
+    fn count(&self, headers: &HeaderMap, body: &[u8], check: &Check) -> (StatusCode, Option<Deed>) {
         let Shared { options, counters, .. } = &*self.shared;
         let more = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         let before = counters.received.fetch_add(1, Ordering::SeqCst);
@@ -311,6 +369,14 @@ impl Receiver {
             (Some(status), _) => *status,
             (None, Check::Refused(_)) => StatusCode::UNAUTHORIZED,
             (None, Check::Unchecked | Check::Verified) => StatusCode::OK,
+        };
+        // What is told of an answer that never comes is whether the event was taken.
+        let deed = self.deed(before + 1, headers);
+        let status = match deed {
+            Some(Deed::Refuse(status, _)) => status,
+            Some(Deed::Redirect) => StatusCode::TEMPORARY_REDIRECT,
+            Some(deed) if !deed.takes() => StatusCode::SERVICE_UNAVAILABLE,
+            Some(_) | None => status,
         };
         match check {
             Check::Verified => drop(more(&counters.verified)),
@@ -330,7 +396,7 @@ impl Receiver {
         if before + 1 >= self.shared.wanted.load(Ordering::SeqCst) {
             self.shared.arrived.notify_waiters();
         }
-        status
+        (status, deed)
     }
 
     /// Notes the number of an accepted delivery. What is not verified could bring any number and is left out.
@@ -359,8 +425,16 @@ impl Receiver {
     }
 }
 
-fn empty(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::new()));
+/// The body of an answer: mostly nothing.
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// There is no answer: the connection is to be reset.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is reset")]
+struct Broken;
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(BodyExt::boxed_unsync(Full::new(Bytes::new())));
     *response.status_mut() = status;
     response
 }
