@@ -281,11 +281,12 @@ impl Feed {
         }
     }
 
-    /// Tells a reader of events that all up to here is behind it: so it comes back to this place, and the connection
-    /// is seen to live.
+    /// Shows a reader of events that the connection lives, and how far it is.
+    ///
+    /// A comment and nothing else: a block with an id alone, or a blank line, is an event without data to some readers.
     fn mark(&self) -> Bytes {
         let head = self.api.log.account_head(self.account);
-        format!(": at {} of {head}\nid: {0}\n\n", self.next.previous()).into()
+        format!(": at {} of {head}\n", self.next.previous()).into()
     }
 
     /// Ends the feed, with where to go on where the form has a place for it.

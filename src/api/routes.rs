@@ -356,8 +356,8 @@ fn stream_routes() -> Vec<Route> {
         Route::reads(at!(A "/stream"), LISTEN, "Stream events, after rights", stream::open)
             .says(
                 "As `text/event-stream` it goes on until its reader leaves: `id` is the offset, `event` the type, `data` \
-                 the body; a place in between is told by an `id` alone, at least every 15 s, and `last-event-id` goes on \
-                 behind it. As `application/x-ndjson` it ends at `limit`, or at `waitMs` once all that is there was \
+                 the body, with a comment at least every 15 s, and `last-event-id` goes on behind an event. Who must not \
+                 miss one before the first begins with an offset. As `application/x-ndjson` it ends at `limit`, or at `waitMs` once all that is there was \
                  given; the last line says where to go on. Where rights cannot be asked, or the account is switched \
                  off, it stands still. It ends when the token does, and where retention has overtaken it.",
             )

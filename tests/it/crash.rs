@@ -118,8 +118,8 @@ async fn thirty_kills_before_a_bad_receiver_lose_nothing() {
     );
 }
 
-/// Waits until nothing waits any more. Events of other keys come in meanwhile: where nothing but one key is left that is
-/// always answered 404, the receiver counts as in trouble, and rightly.
+/// Waits until nothing waits any more. Events of other keys come in meanwhile: where nothing but one key is left that
+/// is always answered 404, the receiver counts as in trouble, and rightly.
 async fn settle(server: &Server, account: &str) {
     let retry = format!("/api/v1/accounts/{account}/endpoints/crm/retry");
     while server.status(account, "crm").await["ledger"]["waiting"] != 0 {

@@ -101,3 +101,34 @@ async fn nightly_peer_the_sdk_of_cloud_events_sends_in_every_mode_and_reads_what
     }
     assert_eq!(received.len(), 4);
 }
+
+#[tokio::test]
+async fn nightly_peer_the_library_of_pypi_reads_the_stream_and_goes_on_where_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    server.account("acme").await;
+    let wish = json!({ "name": "laptop", "permissions": ["listen"] });
+    let token = server.api().post("/api/v1/accounts/acme/tokens", wish).await.json();
+    let mut peer = Peer::python("stream.py", token["token"].as_str().unwrap());
+    let data = |number: usize| json!({ "n": number, "text": "é 你好 🙂\nline" });
+    for number in 0..6 {
+        // As a person would write it, over several lines.
+        let event = json!({ "id": format!("e{number}"), "type": "call.ended", "data": data(number) });
+        let body = serde_json::to_vec_pretty(&event).unwrap();
+        let mut sender = server.sender();
+        let sent =
+            sender.try_send(http::Method::POST, "/v1/accounts/acme/events", "application/json", body.into()).await;
+        assert_eq!(sent.unwrap().status, http::StatusCode::ACCEPTED);
+    }
+    let url = format!("http://{}/api/v1/accounts/acme/stream?from=earliest&types=call.*", server.admin);
+    let mut after = String::new();
+    for stretch in [0..4, 4..6] {
+        peer.tell(&json!({ "url": url, "after": after, "count": stretch.len() }).to_string());
+        for number in stretch {
+            let told: Value = serde_json::from_str(&peer.line()).unwrap();
+            assert_eq!(told["event"], "call.ended");
+            assert_eq!((&told["data"]["id"], &told["data"]["data"]), (&json!(format!("e{number}")), &data(number)));
+            told["id"].as_str().unwrap().clone_into(&mut after);
+        }
+    }
+}

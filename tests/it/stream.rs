@@ -113,7 +113,6 @@ async fn a_reader_of_events_goes_on_where_it_was() {
     assert_eq!((&data["id"], &data["data"]["interaction"]["id"]), (&json!("call_1"), &json!("i_1")));
     let second = next(&mut stream).await;
     assert_eq!(second.id.parse::<u64>().unwrap(), first.id.parse::<u64>().unwrap() + 2);
-    // It is told that the login behind it is behind it, too.
     server.post("acme", call(3)).await;
     next(&mut stream).await;
     let last_id = stream.last_id.clone();
