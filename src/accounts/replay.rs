@@ -94,7 +94,8 @@ impl From<JobState> for ReplayStanding {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayCounts {
-    /// Events of the stretch that are of the types asked for; what was not read yet counts as if it were.
+    /// Events of the stretch that are of the types asked for; what was not read yet counts as if it were. Where types
+    /// are named, those that rights withhold are not among them.
     pub matched: u64,
     /// Taken by the receiver; of a dry run those that would be sent.
     pub delivered: u64,

@@ -54,7 +54,7 @@ pub(super) struct Feed {
     pub(super) head: watch::Receiver<Position>,
     pub(super) shutdown: Shutdown,
     pub(super) state: State,
-    /// How many events were looked at.
+    /// How many events were looked at after its time was up.
     pub(super) looked_at: u64,
     /// Room among the feeds that are open.
     pub(super) _place: Place,
@@ -144,11 +144,15 @@ impl Feed {
                 return self.end();
             }
             let Some((account, reader, format)) = self.reader() else { return self.end() };
-            let mut waits = Waits::ForHead;
+            let is_late = self.until.is_some_and(|until| self.api.clock.monotonic() >= until);
+            let mut waits = if self.next <= head { Waits::ForAccount } else { Waits::ForHead };
             if self.next <= head && account.settings.value.enabled {
-                match self.look(&reader, format).await {
+                let looked = self.look(&reader, format, head).await;
+                // It may have been forbidden while that was done.
+                let Some((account, ..)) = self.reader() else { return self.end() };
+                match looked.filter(|_| account.settings.value.enabled) {
                     Some(Looked::Text { text, next, events }) => {
-                        self.looked_at += next.0 - self.next.0;
+                        self.looked_at += if is_late { next.0 - self.next.0 } else { 0 };
                         self.next = next;
                         self.wanted = self.wanted.map(|wanted| wanted.saturating_sub(events));
                         if events > 0 {
@@ -163,12 +167,11 @@ impl Feed {
                     Some(Looked::Later) => waits = Waits::ForRights,
                 }
             }
-            let is_late = self.until.is_some_and(|until| self.api.clock.monotonic() >= until);
             if is_late && (waits != Waits::Not || self.looked_at >= ROWS_LATE_MAX) {
                 return self.end();
             }
             let is_quiet = self.api.clock.monotonic() >= quiet_until;
-            let is_at_end = waits == Waits::ForHead && self.state != State::Told(self.next);
+            let is_at_end = matches!(waits, Waits::ForHead | Waits::ForAccount) && self.state != State::Told(self.next);
             if self.form == Form::Events && (is_quiet || is_at_end) {
                 self.state = State::Told(self.next);
                 return Some(self.mark());
@@ -196,7 +199,7 @@ impl Feed {
     }
 
     /// Looks at the next events; none where rights have changed while that was done.
-    async fn look(&self, reader: &Reader, format: Format) -> Option<Looked> {
+    async fn look(&self, reader: &Reader, format: Format, head: Offset) -> Option<Looked> {
         let records = match self.read().await {
             Ok(records) => records,
             Err(problem) => {
@@ -204,9 +207,9 @@ impl Feed {
                 return Some(Looked::Later);
             }
         };
-        // A hole, or nothing up to the head.
-        if records.first().is_none_or(|record| record.header.offset > self.next) {
-            return Some(Looked::Gone);
+        let first = records.first().map(|record| record.header.offset);
+        if first != Some(self.next) {
+            return Some(self.hole(first, head).await);
         }
         let prospects = match self.api.dispatch.would_send(reader, format, &self.types, &records).await {
             Ok(prospects) => prospects,
@@ -228,6 +231,22 @@ impl Feed {
         let wanted = self.wanted.and_then(|wanted| usize::try_from(wanted).ok()).unwrap_or(usize::MAX);
         blocking(move || Ok(log.read_account(account, from, wanted.min(BATCH_EVENTS_MAX), BATCH_BYTES_MAX)?.records))
             .await
+    }
+
+    /// Says what is to become of a hole: retention has overtaken the reader, or something was lost with a cut.
+    async fn hole(&self, first: Option<Offset>, head: Offset) -> Looked {
+        let (log, account) = (self.api.log.clone(), self.account);
+        match blocking(move || log.oldest_offset(account)).await {
+            Ok(oldest) if oldest <= self.next => {
+                let next = first.unwrap_or_else(|| head.next());
+                Looked::Text { text: Vec::new(), next, events: 0 }
+            }
+            Ok(_) => Looked::Gone,
+            Err(problem) => {
+                tracing::error!(%problem, "a feed cannot be read");
+                Looked::Later
+            }
+        }
     }
 
     /// Writes what there is to tell, up to the first event of which nothing can be told.
@@ -311,11 +330,26 @@ impl Feed {
         match waits {
             Waits::Not => {}
             Waits::ForRights => tokio::time::sleep(longest.min(RIGHTS_AGAIN_AFTER)).await,
-            Waits::ForHead => tokio::select! {
-                _ = self.head.changed() => {}
+            Waits::ForAccount => tokio::select! {
                 () = tokio::time::sleep(longest.min(LOOK_AGAIN_AFTER)) => {}
                 () = self.shutdown.given() => {}
             },
+            Waits::ForHead => {
+                let (log, account, next) = (self.api.log.clone(), self.account, self.next);
+                // What comes in for others is nothing to wake for.
+                let arrived = async {
+                    while log.account_head(account) < next {
+                        if self.head.changed().await.is_err() {
+                            return;
+                        }
+                    }
+                };
+                tokio::select! {
+                    () = arrived => {}
+                    () = tokio::time::sleep(longest.min(LOOK_AGAIN_AFTER)) => {}
+                    () = self.shutdown.given() => {}
+                }
+            }
         }
     }
 }
@@ -327,6 +361,8 @@ enum Waits {
     Not,
     /// For new events.
     ForHead,
+    /// Until the account is switched on again.
+    ForAccount,
     /// Until rights can be asked again.
     ForRights,
 }

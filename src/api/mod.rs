@@ -63,7 +63,7 @@ use crate::accounts::Accounts;
 use crate::dispatch::Dispatch;
 use crate::log;
 use crate::replay::{Backtests, Clearings, DryRuns};
-use crate::runtime::Clock;
+use crate::runtime::{Clock, Tasks};
 use crate::telemetry::Metrics;
 use crate::web::{BodyLimits, Identify};
 
@@ -103,6 +103,8 @@ pub struct Api {
     pub streams: Streams,
     /// What is counted.
     pub metrics: Metrics,
+    /// Where what was asked for is done.
+    pub tasks: Tasks,
     /// What time it is.
     pub clock: Clock,
     /// Whether the process is ready, and what is not well.

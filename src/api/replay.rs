@@ -82,7 +82,7 @@ pub(super) struct View {
 #[schemars(rename = "ReplayCounts")]
 struct Counts {
     /// Events of the stretch that are of the types asked for; what was not read yet counts as if it were. They are the
-    /// sum of the next five.
+    /// sum of the next five. Where types are named, those that rights withhold are not among them.
     matched: u64,
     /// Taken by the receiver; of a dry run those that would be sent.
     delivered: Option<u64>,
@@ -218,9 +218,12 @@ pub(super) async fn cancel(call: Call, Optional(Nothing {}): Optional<Nothing>) 
         return Err(not_cancellable(present.standing.state));
     }
     // What is on its way at this moment counts as remaining.
-    let counts = running(&call, &account, &present).await.map(|running| running.counts);
-    let counts = Some(counts.unwrap_or_else(|| not_begun(&present)));
-    set(&call, &account, present.id, ReplayStanding { counts, ..JobState::Cancelled.into() }).await
+    let (counts, found) = match running(&call, &account, &present).await {
+        Some(running) => (running.counts, running.found),
+        None => (not_begun(&present), Vec::new()),
+    };
+    let standing = ReplayStanding { counts: Some(counts), found, ..JobState::Cancelled.into() };
+    set(&call, &account, present.id, standing).await
 }
 
 /// Lets nothing of a replay begin any more; what is on its way ends.

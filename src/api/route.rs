@@ -12,11 +12,13 @@ use axum::routing::MethodFilter;
 use http::{Method, Response};
 use schemars::SchemaGenerator;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::Api;
 use super::answer::Answer;
 use super::body::FromBody;
 use super::call::Call;
+use super::failure::ours;
 use super::query::FromQuery;
 use super::routes::table;
 use crate::model::Permission;
@@ -114,8 +116,8 @@ impl Route {
     ) -> Self
     where
         B: FromBody,
-        A: Answer,
-        F: Future<Output = Result<A, Problem>> + Send,
+        A: Answer + 'static,
+        F: Future<Output = Result<A, Problem>> + Send + 'static,
         H: Fn(Call, B) -> F + Clone + Send + Sync + 'static,
     {
         Self {
@@ -135,7 +137,12 @@ impl Route {
                     let limits = call.api.options.body;
                     let body = B::read(request, limits).await?;
                     let headers = call.headers.clone();
-                    handler(call, body).await?.answer(&headers)
+                    // What was begun is done to its end, also where whoever asked for it has left: a change that is on
+                    // disk and not in force would be neither one thing nor the other.
+                    let (tell, told) = oneshot::channel();
+                    let tasks = call.api.tasks.clone();
+                    tasks.spawn(async move { drop(tell.send(handler(call, body).await)) });
+                    told.await.map_err(|problem| ours(&problem))??.answer(&headers)
                 })
             }),
         }

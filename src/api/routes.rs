@@ -361,7 +361,7 @@ fn stream_routes() -> Vec<Route> {
                  given; the last line says where to go on. Where rights cannot be asked, or the account is switched \
                  off, it stands still. It ends when the token does, and where retention has overtaken it.",
             )
-            .fails_with(&[Code::EndpointNotFound, Code::RangeExpired, Code::NotAcceptable, Code::LimitReached]),
+            .fails_with(&[Code::EndpointNotFound, Code::RangeExpired, Code::NotAcceptable, Code::RateLimited]),
     ]
 }
 

@@ -53,10 +53,11 @@ impl Drop for Place {
 }
 
 impl Streams {
-    /// Makes the place for streams, which end when the signal is given.
+    /// Makes the place for streams, which end when the signal is given and take so many connections at most.
     #[must_use]
-    pub fn new(shutdown: Shutdown, metrics: ApiMetrics) -> Self {
-        let all = Arc::new(Semaphore::new(STREAMS_MAX));
+    pub fn new(shutdown: Shutdown, metrics: ApiMetrics, connections_max: u32) -> Self {
+        let streams_max = usize::try_from(connections_max).unwrap_or(usize::MAX).clamp(1, STREAMS_MAX);
+        let all = Arc::new(Semaphore::new(streams_max));
         Self(Arc::new(Inner { all, by_account: Mutex::default(), shutdown, metrics }))
     }
 
@@ -67,14 +68,13 @@ impl Streams {
             let new = || Arc::new(Semaphore::new(STREAMS_OF_ACCOUNT_MAX));
             Arc::clone(by_account.entry(account).or_insert_with(new))
         };
-        let take = |of: Arc<Semaphore>, whose: &str, max: usize| {
-            let full = || format!("{max} streams {whose} are open already: end one first");
-            of.try_acquire_owned().map_err(|_| Problem::new(Code::LimitReached).detail(full()))
+        let take = |of: Arc<Semaphore>, whose: &str| {
+            let full =
+                || format!("no more streams {whose} may be open at once: end one, or try again when one has ended");
+            let refused = |_| Problem::new(Code::RateLimited).detail(full()).retry_after(AGAIN_AFTER);
+            of.try_acquire_owned().map_err(refused)
         };
-        let taken = [
-            take(of_account, "of the account", STREAMS_OF_ACCOUNT_MAX)?,
-            take(Arc::clone(&self.0.all), "of all accounts", STREAMS_MAX)?,
-        ];
+        let taken = [take(of_account, "of the account")?, take(Arc::clone(&self.0.all), "of all accounts")?];
         let metrics = self.0.metrics.clone();
         metrics.streams.inc();
         Ok(Place { _taken: taken, metrics })
@@ -249,6 +249,8 @@ fn last_event(call: &Call) -> Result<Option<From>, Problem> {
 const EVENT_STREAM: &str = "text/event-stream";
 const NDJSON: &str = "application/x-ndjson";
 const STREAMS_MAX: usize = 512;
+/// A connection whose reader has left is noticed sooner or later.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 const STREAMS_OF_ACCOUNT_MAX: usize = 32;
 const WAIT_MAX: Duration = Duration::from_mins(5);
 const LINES_DEFAULT: u64 = 1_000;

@@ -10,7 +10,7 @@ use super::failure::{invalid, invalid_parameter, of_log};
 use super::query::{Direction, Point};
 use crate::accounts::{TypeName, TypeSelection};
 use crate::log::{Handle, IndexRow};
-use crate::model::limits::PAGE_ROWS_MAX;
+use crate::model::limits::{PAGE_ROWS_MAX, TYPES_PER_ENDPOINT_MAX};
 use crate::model::{AccountId, Offset};
 use crate::web::{Code, Problem};
 
@@ -56,6 +56,9 @@ impl Stretch {
 /// Reads which types are meant; `at` is where that was written: a pointer into a body, or a parameter.
 pub(super) fn type_names(types: &[String], at: &str) -> Result<TypeSelection, Problem> {
     let wrong = |detail: &str| if at.starts_with('/') { invalid(at, detail) } else { invalid_parameter(at, detail) };
+    if types.len() > TYPES_PER_ENDPOINT_MAX {
+        return Err(wrong(&format!("names at most {TYPES_PER_ENDPOINT_MAX} types or patterns")));
+    }
     let names = types.iter().map(|text| TypeName::parse(text).map_err(|problem| wrong(&problem.to_string())));
     names.collect::<Result<_, _>>().map(TypeSelection)
 }

@@ -82,6 +82,12 @@ impl Problem {
         lines
     }
 
+    /// Tells the problem in one sentence.
+    pub(crate) fn sentence(&self) -> String {
+        let detail = self.text("detail");
+        if detail.is_empty() { self.text("title").to_owned() } else { format!("{}: {detail}", self.text("title")) }
+    }
+
     fn text(&self, name: &str) -> &str {
         self.document.get(name).and_then(Value::as_str).unwrap_or_default()
     }

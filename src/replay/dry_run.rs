@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 
 use crate::accounts::{
-    Accounts, Endpoint, FoundType, JobState, ReplayCounts, ReplayScope, ReplaySettings, ReplayStanding,
+    self, Accounts, Endpoint, FoundType, JobState, ReplayCounts, ReplayScope, ReplaySettings, ReplayStanding,
 };
 use crate::deliver::attempt::{AttemptRecord, body_hash};
 use crate::deliver::{Body, Undecided};
@@ -145,14 +146,26 @@ impl DryRuns {
             }
             // Somebody has ended it.
             Ok(false) => return,
-            Err(problem) => ReplayStanding { problem: Some(problem.to_string()), ..JobState::Failed.into() },
+            Err(problem) => {
+                let DryProgress { counts, found, .. } = run.lock().clone();
+                let (problem, found) = (Some(problem.to_string()), found.into_values().collect());
+                ReplayStanding { problem, counts: Some(counts), found, state: JobState::Failed }
+            }
         };
-        self.record(key, standing).await;
+        tokio::select! {
+            () = self.record(key, standing) => {}
+            () = shutdown.given() => {}
+        }
     }
 
+    /// Records how one stands, until that is done: a full disk is a matter of time.
     async fn record(&self, (account, id): Key, standing: ReplayStanding) {
-        if let Err(problem) = self.0.parts.accounts.set_replay(account, id, standing, &Who::System).await {
+        while let Err(problem) = self.0.parts.accounts.set_replay(account, id, standing.clone(), &Who::System).await {
             tracing::error!(replay = id, %problem, "the state of a dry run could not be recorded");
+            if matches!(problem, accounts::Error::NotFound { .. }) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
@@ -164,7 +177,8 @@ impl DryRuns {
             if settings.standing.state == JobState::Paused {
                 turn = None;
                 run.lock().going_since = None;
-                run.changed.notified().await;
+                // Its endpoint may be deleted meanwhile, which rings no bell.
+                drop(tokio::time::timeout(LOOK_EVERY, run.changed.notified()).await);
                 continue;
             }
             if turn.is_none() {
@@ -179,7 +193,14 @@ impl DryRuns {
             }
             let records = self.read(&endpoint, next, settings.to).await?;
             let to = records.last().map_or(settings.to, |record| record.header.offset.next());
-            let prospects = self.would_send(&endpoint, &settings.scope, &records).await?;
+            let mut prospects = self.would_send(&endpoint, &settings.scope, &records).await?;
+            let mut to = to;
+            // What cannot be told at this moment is asked again.
+            if let Some(at) = prospects.iter().position(|one| matches!(one.body, Some(Body::Later))) {
+                to = prospects.get(at).map_or(to, |later| later.offset);
+                prospects.truncate(at);
+                tokio::time::sleep(AGAIN_AFTER).await;
+            }
             let sent = self.sent_before(endpoint.id, &prospects).await?;
             run.lock().add(&settings, next, to, &prospects, &sent);
         }
@@ -262,15 +283,24 @@ impl DryProgress {
         prospects: &[Prospect],
         sent: &[Option<[u8; 16]>],
     ) {
+        // Nobody finds out how many events of a withheld type there are by naming it.
+        let is_naming = !settings.scope.types.is_all();
         for (Prospect { event_type, body, .. }, sent) in prospects.iter().zip(sent) {
-            let Some(body) = body else {
+            let is_withheld = matches!(body, Some(Body::Filtered(_)));
+            let Some(body) = body.as_ref().filter(|_| !(is_withheld && is_naming && sent.is_none())) else {
                 self.others += 1;
                 continue;
             };
-            let is_withheld = matches!(body, Body::Filtered(_));
             self.counts.filtered += u64::from(is_withheld);
             // Types that rights withhold are not even named.
             if is_withheld && sent.is_none() {
+                continue;
+            }
+            if self.found.len() >= FOUND_TYPES_MAX && !self.found.contains_key(event_type) {
+                if let Body::Ready(made) = body {
+                    self.counts.delivered += 1;
+                    self.counts.bytes += u64::try_from(made.body.len()).unwrap_or(u64::MAX);
+                }
                 continue;
             }
             let found = self.found.entry(event_type.clone()).or_insert_with(|| FoundType::none(event_type.clone()));
@@ -307,8 +337,13 @@ impl DryProgress {
 
 /// Attempts of one event that are looked through for one that succeeded.
 const ATTEMPTS_MAX: usize = 1_000;
+/// Types that are told apart; what is of further ones is counted without its type.
+const FOUND_TYPES_MAX: usize = 500;
 const BATCH_EVENTS_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 4 << 20;
+/// How often one that stands still is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

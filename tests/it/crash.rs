@@ -109,8 +109,9 @@ async fn thirty_kills_before_a_bad_receiver_lose_nothing() {
     let arrived: Vec<Arrived> = told.iter().filter_map(Arrived::of_line).collect();
     assert!(arrived.iter().all(|one| one.key != POISON), "one of that key was taken");
     check_arrived(&arrived, &acknowledged, &given_up);
-    let poisoned =
-        |(_, offset): &&(String, u64)| told.iter().any(|one| one["offset"] == *offset && one["key"] == POISON);
+    let poisoned = |(account, offset): &&(String, u64)| {
+        told.iter().any(|one| one["account"] == **account && one["offset"] == *offset && one["key"] == POISON)
+    };
     assert_eq!(
         given_up.iter().filter(poisoned).count(),
         given_up.len(),

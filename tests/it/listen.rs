@@ -108,7 +108,7 @@ async fn what_is_posted_is_what_the_endpoint_gets_and_it_goes_on_where_it_was() 
     server.kill();
     listening.tells("not live").await;
     let server = serve(directory.path(), admin);
-    listening.tells("live").await;
+    listening.tells("live: everything").await;
     server.post("acme", call(5)).await;
     posted = laptop.wait_for(5).await;
     assert_eq!(posted[4].header("webhook-id"), "call_5");
@@ -174,13 +174,34 @@ async fn events_are_printed_as_they_come_and_nothing_is_kept() {
     server.account("acme").await;
     let tail = ["event", "tail", "acme", "--count", "2"];
     let listening = Listening::start(server.command(directory.path(), &tail));
-    listening.tells("live").await;
+    listening.tells("live: everything").await;
     server.post("acme", Value::Array(vec![call(1), json!({ "type": "agent.login", "data": {} })])).await;
     let output = listening.ends().await;
     let printed = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = printed.lines().collect();
     assert!(lines.len() == 2 && lines[0].contains("call.ended") && lines[1].contains("agent.login"), "{printed}");
     assert!(!directory.path().join(".local").exists());
+
+    // A place that is kept and is none of this log any more is named, with what to do.
+    let state = directory.path().join("state.json");
+    std::fs::write(&state, r#"{"next": 4711}"#).unwrap();
+    let lost = server.hooklog(directory.path(), &["listen", "acme", "--state", state.to_str().unwrap()]);
+    let told = String::from_utf8(lost.stderr).unwrap();
+    assert!(lost.status.code() == Some(1) && told.contains("state.json") && told.contains("--from earliest"), "{told}");
+    // A look at another place leaves it alone.
+    std::fs::write(&state, r#"{"next": 3}"#).unwrap();
+    let look = ["listen", "acme", "--state", state.to_str().unwrap(), "--from", "earliest", "--count", "1"];
+    assert_eq!(server.hooklog(directory.path(), &look).status.code(), Some(0));
+    assert_eq!(std::fs::read_to_string(&state).unwrap(), r#"{"next": 3}"#);
+
+    // Who is switched off is told so, and nothing spins.
+    server.api().put("/api/v1/accounts/acme", json!({ "enabled": false })).await;
+    server.post("acme", call(2)).await;
+    let still = Listening::start(server.command(directory.path(), &["event", "tail", "acme", "--from", "earliest"]));
+    still.tells("is the account switched off?").await;
+    let id = rustix::process::Pid::from_child(&still.child);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    still.ends().await;
 
     let refused = server.hooklog(directory.path(), &["listen", "nobody"]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");

@@ -293,3 +293,31 @@ async fn a_start_with_another_master_key_ends_in_words_every_time() {
         assert!(said.contains("another master key") && said.lines().count() <= 2, "{said}");
     }
 }
+
+#[tokio::test]
+async fn a_command_is_done_to_its_end_also_when_its_sender_has_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let token = std::fs::read_to_string(directory.path().join("data/operator.token")).unwrap();
+    for number in 0..60 {
+        let mut stream = tokio::net::TcpStream::connect(&server.admin).await.unwrap();
+        let request = format!(
+            "PUT /api/v1/accounts/left-{number} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}",
+            token.trim()
+        );
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
+        // Some leave before it has begun, some in the middle of it.
+        tokio::time::sleep(std::time::Duration::from_micros(number * 50)).await;
+        drop(stream);
+    }
+    // Commands take turns: what was begun before this one is over now, and whole.
+    server.account_as_made("last").await;
+    let accounts = server.list("/api/v1/accounts").await;
+    assert!(accounts.len() > 5, "some were begun: {}", accounts.len());
+    for account in &accounts {
+        let name = account["name"].as_str().unwrap();
+        let rights = server.api().get(&format!("/api/v1/accounts/{name}/rights")).await;
+        assert_eq!(rights.status, StatusCode::OK, "{name}: {rights:?}");
+    }
+}

@@ -209,7 +209,7 @@ async fn what_cannot_be_streamed_is_named() {
             Err((status, problem)) => break (status, problem),
         }
     };
-    assert_eq!((full.0, &full.1["code"]), (StatusCode::CONFLICT, &json!("limit_reached")), "{full:?}");
+    assert_eq!((full.0, &full.1["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("rate_limited")), "{full:?}");
     // Whoever leaves makes room.
     open.pop();
     let room = async {

@@ -17,7 +17,7 @@ use super::super::address::AccountOrEndpoint;
 use super::super::console::paint;
 use super::super::context::Context;
 use super::super::exit::Failure;
-use super::super::http::Http;
+use super::super::http::{Error, Http};
 use super::Event;
 use crate::model::Timestamp;
 use crate::runtime::Tasks;
@@ -71,8 +71,11 @@ impl Forward {
         Ok(Self { http, target, address: address.clone(), signer })
     }
 
-    /// Says what a receiver verifies with.
-    pub(super) fn announcement(&self) -> String {
+    /// Says what a receiver verifies with; a key that somebody brought is not repeated.
+    pub(super) fn announcement(&self, is_brought: bool) -> String {
+        if is_brought {
+            return format!("posting to {}, signed with the key that was given", self.http.at());
+        }
         let key = match (&self.signer, Verifier::of(&self.signer)) {
             (Signer::Secret(secret), _) => secret.expose(),
             (Signer::KeyPair(pair), _) => pair.public_key().to_string(),
@@ -95,6 +98,9 @@ impl Forward {
                     }
                     let took = context.clock.monotonic().since(begun);
                     return Ok(Posted { status: answer.status.as_u16(), took });
+                }
+                Err(failure @ Error::Tls { .. }) => {
+                    return Err(Failure::failed(format!("--forward-to: {:#}", anyhow::Error::from(failure))));
                 }
                 Err(failure) => {
                     if attempt == 1 {

@@ -66,6 +66,11 @@ impl Kept {
         }
     }
 
+    /// Returns the file, where there is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// Returns where to go on.
     pub(super) const fn next(&self) -> Option<Offset> {
         self.content.next
@@ -131,8 +136,9 @@ fn file_name(server: &Url, address: &AccountOrEndpoint) -> String {
     let host = server.host_str().unwrap_or_default();
     let safe = |one: char| if one.is_ascii_alphanumeric() || "-_.".contains(one) { one } else { '_' };
     let server: String = format!("{host}{port}{path}").chars().map(safe).collect();
-    let endpoint = address.endpoint.as_ref().map(|endpoint| format!("+{endpoint}")).unwrap_or_default();
-    format!("{server}+{}{endpoint}.json", address.account)
+    let endpoint = address.endpoint.as_ref().map(|endpoint| format!("%{endpoint}")).unwrap_or_default();
+    // No name has this sign, so no two addresses share a file.
+    format!("{server}%{}{endpoint}.json", address.account)
 }
 
 fn unreadable(path: &Path, problem: &dyn std::fmt::Display, remedy: &str) -> Failure {
@@ -160,7 +166,7 @@ mod tests {
         assert_eq!(second.signer(None).unwrap().expose_bytes(), signer.expose_bytes());
         assert_eq!(of("acme").next(), None);
         let path = second.path.unwrap();
-        assert_eq!(path.file_name().unwrap(), "hooklog.example_443inner+acme+crm.json");
+        assert_eq!(path.file_name().unwrap(), "hooklog.example_443inner%acme%crm.json");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::write(&path, "nonsense").unwrap();
         let address: AccountOrEndpoint = "acme/crm".parse().unwrap();

@@ -25,6 +25,7 @@ use super::connection::ConnectionArguments;
 use super::console::{Format, plain};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::problem::Problem;
 use super::range::Start;
 use super::span::Span;
 use crate::model::{EventId, Offset, Timestamp};
@@ -39,7 +40,8 @@ use crate::runtime::Monotonic;
   hooklog listen acme/crm --since 2h --count 100 --bodies
 
 What is posted has the headers of a delivery, but for the sequence, and is signed with a secret of
-its own, which is made the first time and kept with the position. A receiver that cannot be reached
+its own, which is made the first time and kept with the position. With --from or --since the position
+that is kept stays where it is. A receiver that cannot be reached
 is waited for; one that answers with another status than 2xx is told of and not asked again.
 Exit code 3: an event was posted and not taken.")]
 pub(crate) struct Arguments {
@@ -96,7 +98,7 @@ impl Arguments {
             }
         };
         if let Some(forward) = &forward {
-            context.console.note(&forward.announcement());
+            context.console.note(&forward.announcement(self.secret.is_some()));
         }
         let client = Client::new(&connection, context.tasks.clone())?;
         Listening::new(client, self.address, self.what, Some(kept), forward).run(context).await
@@ -135,6 +137,8 @@ enum Standing {
     Unknown,
     Live,
     Behind,
+    /// There is more, and nothing of it comes.
+    Still,
     Lost,
 }
 
@@ -172,6 +176,8 @@ impl Listening {
         forward: Option<Forward>,
     ) -> Self {
         let next = kept.as_ref().and_then(Kept::next).filter(|_| what.start.is_open());
+        // A look at another place does not move the one that is kept.
+        let kept = kept.filter(|kept| what.start.is_open() || kept.next().is_none());
         let (standing, saved_at) = (Standing::Unknown, Monotonic(0));
         Self { client, address, what, kept, forward, next, standing, shown: 0, refused: Vec::new(), saved_at }
     }
@@ -221,7 +227,12 @@ impl Listening {
     /// Asks once, and takes what comes.
     async fn read(&mut self, context: &mut Context) -> Result<(), Trouble> {
         let request = self.request(context);
-        let mut lines = self.client.lines(&request).await?;
+        let mut lines = match self.client.lines(&request).await {
+            Err(NoLines::Refused(problem)) if matches!(problem.code(), "range_expired" | "invalid_parameter") => {
+                return Err(Trouble::Final(self.cannot_go_on(problem)));
+            }
+            lines => lines?,
+        };
         loop {
             let passing = |why: &str| Trouble::Passing(why.to_owned());
             let line = tokio::time::timeout(LINE_WITHIN, lines.next()).await;
@@ -239,9 +250,22 @@ impl Listening {
         }
     }
 
+    /// Says what to do where the place that was kept is none any more.
+    fn cannot_go_on(&self, problem: Problem) -> Failure {
+        match (self.kept.as_ref().and_then(Kept::path), self.shown) {
+            (Some(path), 0) if self.what.start.is_open() => Failure::failed(format!(
+                "{}; the place was kept in {}: say where to go on with --from earliest, --from now or --since 2h, and \
+                 remove the file",
+                problem.sentence(),
+                path.display()
+            )),
+            _ => Failure::Problem(problem),
+        }
+    }
+
     fn request(&self, context: &Context) -> Request {
         // Until it has caught up nothing is waited for: so it is known how far it is behind.
-        let wait = if self.standing == Standing::Live { WAIT } else { Duration::ZERO };
+        let wait = if matches!(self.standing, Standing::Live | Standing::Still) { WAIT } else { Duration::ZERO };
         let request = Request::get(format!("/accounts/{}/stream", self.address.account))
             .query_where("endpoint", self.address.endpoint.as_ref())
             .query(self.address.endpoint.iter().map(|_| ("format", "endpoint".to_owned())))
@@ -311,13 +335,22 @@ impl Listening {
     }
 
     fn ended(&mut self, End { next, head }: End, context: &mut Context) -> Result<(), Failure> {
-        self.next = Some(next);
+        let before = self.next.replace(next);
         let behind = (head.0 + 1).saturating_sub(next.0);
-        let standing = if behind == 0 { Standing::Live } else { Standing::Behind };
+        let standing = match behind {
+            0 => Standing::Live,
+            _ if before == Some(next) => Standing::Still,
+            _ => Standing::Behind,
+        };
         if standing != self.standing {
             self.standing = standing;
             context.console.note(&match standing {
                 Standing::Live => format!("live: everything up to offset {head} has been here"),
+                Standing::Still => format!(
+                    "not live: {} events wait and none comes: is the account switched off? (hooklog account get {})",
+                    super::column::show_count(behind),
+                    self.address.account
+                ),
                 Standing::Behind | Standing::Unknown | Standing::Lost => {
                     format!("not live: {} events behind, catching up", super::column::show_count(behind))
                 }

@@ -20,6 +20,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
 use rustix::net::sockopt::set_socket_linger;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
@@ -338,9 +339,10 @@ impl Receiver {
         if mischief.is_empty() {
             return None;
         }
-        let key = header(headers, KEY);
+        // Outside visible ASCII a key comes percent-encoded.
+        let key = header(headers, KEY).map(|key| percent_decode_str(key).decode_utf8_lossy());
         let mut random = self.shared.random.lock().unwrap_or_else(PoisonError::into_inner);
-        mischief.iter().find(|one| one.meets(number, key, &mut random)).map(|one| one.deed)
+        mischief.iter().find(|one| one.meets(number, key.as_deref(), &mut random)).map(|one| one.deed)
     }
 
     fn check(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Check {
