@@ -8,8 +8,8 @@ use std::process;
 use crate::steps::{Steps, ask, execute};
 use crate::workplace::Workplace;
 
-/// Returns a Python that has the libraries of PyPI for Standard Webhooks, CloudEvents and server-sent events; none where
-/// they cannot be had.
+/// Returns a Python that has the libraries of PyPI for Standard Webhooks, CloudEvents and server-sent events; none
+/// where they cannot be had.
 pub(crate) fn python(place: &Workplace, steps: &mut Steps) -> Option<PathBuf> {
     let folder = place.tools().join("peers");
     let python = folder.join("bin/python");
