@@ -201,10 +201,38 @@ impl Http {
         opened.await.unwrap_or_else(|_| Err(Error::Slow { at: self.at(), after: answer_within }))
     }
 
-    async fn send_unhurried(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer, Error> {
+    /// Sends a request of whose answer the status is all that is wanted.
+    ///
+    /// # Errors
+    /// Where there is no answer. What follows its head is nobody's concern: an answer without end is an answer.
+    pub(crate) async fn status(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        answer_within: Duration,
+    ) -> Result<StatusCode, Error> {
+        let responded = timeout(answer_within, self.respond(request)).await;
+        let responded = responded.unwrap_or_else(|_| Err(Error::Slow { at: self.at(), after: answer_within }));
+        let (response, connection) = responded?;
+        let (head, body) = response.into_parts();
+        if let Ok(Ok(_)) = timeout(REST_WITHIN, read_body(body, REST_BYTES_MAX)).await {
+            self.connection = Some(connection);
+        }
+        Ok(head.status)
+    }
+
+    async fn send_unhurried(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Error> {
+        let (response, connection) = self.respond(request).await?;
+        self.read(response, connection).await
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    async fn respond(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<(http::Response<Incoming>, SendRequest<Full<Bytes>>), Error> {
         if let Some(mut kept) = self.kept().await {
             match kept.try_send_request(request).await {
-                Ok(response) => return self.read(response, kept).await,
+                Ok(response) => return Ok((response, kept)),
                 Err(mut refused) => match refused.take_message() {
                     // The server closed it while it was idle: the request never left.
                     Some(unsent) => request = unsent,
@@ -215,7 +243,7 @@ impl Http {
         let mut fresh = self.connect().await?;
         let response = fresh.send_request(request).await;
         let response = response.map_err(|reason| Error::Broken { at: self.at(), reason })?;
-        self.read(response, fresh).await
+        Ok((response, fresh))
     }
 
     async fn kept(&mut self) -> Option<SendRequest<Full<Bytes>>> {
@@ -330,6 +358,9 @@ fn tls_config() -> Arc<rustls::ClientConfig> {
 
 /// Bytes of an answer: a page of a thousand events of the largest kind is cut into smaller pages by the server.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What is read of an answer whose status is all that is wanted, so that its connection can be kept.
+const REST_BYTES_MAX: usize = 64 * 1024;
+const REST_WITHIN: Duration = Duration::from_secs(1);
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 

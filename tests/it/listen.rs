@@ -210,3 +210,25 @@ async fn events_are_printed_as_they_come_and_nothing_is_kept() {
     let wrong = server.hooklog(directory.path(), &["listen", "acme", "--from", "then"]);
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
 }
+
+#[tokio::test]
+async fn an_answer_without_end_is_an_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    server.account("acme").await;
+    server.post("acme", Value::Array((1..=3).map(call).collect())).await;
+    let address = free();
+    let receive = ["receive", "--listen", &address.to_string(), "--misbehave", "endless", "-o", "ndjson"];
+    let mut receiver = server.command(directory.path(), &receive).stdout(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(receiver.stdout.take().unwrap()).lines();
+    assert!(told.next().unwrap().unwrap().contains("listening"));
+    let url = format!("http://{address}/");
+    let listen = ["listen", "acme", "--type", "call.*", "--from", "earliest", "--forward-to", &url, "--count", "3"];
+    let output = Listening::start(server.command(directory.path(), &listen)).ends().await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let attempts =
+        (0..3).map(|_| serde_json::from_str::<Value>(&told.next().unwrap().unwrap()).unwrap()["attempt"].clone());
+    assert_eq!(attempts.collect::<Vec<_>>(), [json!(1), json!(1), json!(1)]);
+    receiver.kill().unwrap();
+    receiver.wait().unwrap();
+}

@@ -219,3 +219,44 @@ async fn what_cannot_be_streamed_is_named() {
     };
     tokio::time::timeout(PATIENCE, room).await.expect("there is room again");
 }
+
+#[tokio::test]
+async fn what_was_lost_with_a_power_cut_is_passed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut serve = crate::server::command(directory.path());
+        serve.env("HOOKLOG_LOG__DURABILITY", "os");
+        Server::start_with(serve, directory.path())
+    };
+    let server = start();
+    server.account("acme").await;
+    let (_, token) = listener(&server).await;
+    let written = || {
+        let files = std::fs::read_dir(directory.path().join("data/log")).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "log")).max().unwrap()
+    };
+    let mut reached = 0;
+    for hundred in 0..4 {
+        server.post("acme", Value::Array((hundred * 100..hundred * 100 + 100).map(call).collect())).await;
+        if hundred == 1 {
+            reached = std::fs::metadata(written()).unwrap().len();
+        }
+    }
+    server.kill();
+    // What was written after that never reached the disk.
+    let file = std::fs::OpenOptions::new().write(true).open(written()).unwrap();
+    assert!(reached > 0 && reached < file.metadata().unwrap().len());
+    file.set_len(reached).unwrap();
+    let server = start();
+    server.post("acme", call(1_000)).await;
+    let path = format!("{STREAM}?from=earliest&types=call.*");
+    let (events, end) = lines(&server.api_as(&token).get(&path).await);
+    let ids: Vec<&str> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
+    assert!((100..400).contains(&ids.len()), "{} are left", ids.len());
+    assert_eq!(ids.last(), Some(&"call_1000"), "what came behind the hole");
+    assert_eq!(end["next"].as_u64(), end["head"].as_u64().map(|head| head + 1));
+    // Who was in the hole goes on behind it, too.
+    let lost = events[events.len() - 2]["offset"].as_u64().unwrap() + 1;
+    let (events, _) = lines(&server.api_as(&token).get(&format!("{STREAM}?from={lost}")).await);
+    assert_eq!((events.len(), &events[0]["id"]), (1, &json!("call_1000")));
+}

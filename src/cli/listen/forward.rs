@@ -20,7 +20,7 @@ use super::super::exit::Failure;
 use super::super::http::{Error, Http};
 use super::Event;
 use crate::model::Timestamp;
-use crate::runtime::Tasks;
+use crate::runtime::{Shutdown, Tasks};
 use crate::security::{Signer, Verifier, sign};
 
 /// Where events are posted to, and how.
@@ -83,21 +83,35 @@ impl Forward {
         format!("posting to {}; verify with {key}", self.http.at())
     }
 
-    /// Posts an event, until there is an answer.
-    pub(super) async fn post(&mut self, event: &Event<'_>, context: &mut Context) -> Result<Posted, Failure> {
+    /// Posts an event, until there is an answer; none where it is to stop before.
+    pub(super) async fn post(
+        &mut self,
+        event: &Event<'_>,
+        context: &mut Context,
+        stop: &mut Shutdown,
+    ) -> Result<Option<Posted>, Failure> {
         let mut pause = AGAIN_FIRST;
         let mut attempt = 1_u32;
         loop {
             let begun = context.clock.monotonic();
             let now = Timestamp(context.clock.wall_ms());
             let request = self.request(event, attempt, now)?;
-            match self.http.send(request, ANSWER_WITHIN).await {
-                Ok(answer) => {
+            let mut at_last = stop.clone();
+            let patience = async {
+                at_last.given().await;
+                tokio::time::sleep(FINISH_WITHIN).await;
+            };
+            let answer = tokio::select! {
+                answer = self.http.status(request, ANSWER_WITHIN) => answer,
+                () = patience => return Ok(None),
+            };
+            match answer {
+                Ok(status) => {
                     if attempt > 1 {
                         context.console.note(&format!("{} answers again", self.http.at()));
                     }
                     let took = context.clock.monotonic().since(begun);
-                    return Ok(Posted { status: answer.status.as_u16(), took });
+                    return Ok(Some(Posted { status: status.as_u16(), took }));
                 }
                 Err(failure @ Error::Tls { .. }) => {
                     return Err(Failure::failed(format!("--forward-to: {:#}", anyhow::Error::from(failure))));
@@ -108,7 +122,7 @@ impl Forward {
                         context.console.warn(&format!("not live: {:#}; {waits}", anyhow::Error::from(failure)));
                     }
                     attempt = attempt.saturating_add(1);
-                    tokio::time::sleep(pause).await;
+                    tokio::select! { () = tokio::time::sleep(pause) => {}, () = stop.given() => return Ok(None) }
                     pause = (pause * 2).min(AGAIN_LONGEST);
                 }
             }
@@ -152,5 +166,7 @@ impl Forward {
 const OUTSIDE_VISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// A program on a laptop may stand in a debugger.
 const ANSWER_WITHIN: Duration = Duration::from_mins(10);
+/// How long an answer is still waited for when it is to stop.
+const FINISH_WITHIN: Duration = Duration::from_secs(2);
 const AGAIN_FIRST: Duration = Duration::from_millis(250);
 const AGAIN_LONGEST: Duration = Duration::from_secs(5);

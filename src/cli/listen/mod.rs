@@ -29,7 +29,7 @@ use super::problem::Problem;
 use super::range::Start;
 use super::span::Span;
 use crate::model::{EventId, Offset, Timestamp};
-use crate::runtime::Monotonic;
+use crate::runtime::{Monotonic, Shutdown};
 
 /// Show what an account or an endpoint would get, as it happens, and post it to a URL of yours
 #[derive(Debug, clap::Args)]
@@ -183,39 +183,34 @@ impl Listening {
     }
 
     async fn run(mut self, context: &mut Context) -> Result<Exit, Failure> {
-        let (_hand, mut interrupted) = context.interruption();
-        let duration = self.what.duration;
-        let long_enough = async {
-            match duration {
-                Some(Span(duration)) => tokio::time::sleep(duration).await,
-                None => std::future::pending().await,
-            }
-        };
+        let (hand, mut stop) = context.interruption();
+        if let Some(Span(duration)) = self.what.duration {
+            context.tasks.spawn(async move {
+                tokio::time::sleep(duration).await;
+                hand.give();
+            });
+        }
         if context.console.format() == Format::Csv {
             context.console.items(COLUMNS, &[])?;
         }
-        let ended = tokio::select! {
-            ended = self.listen(context) => ended,
-            () = long_enough => Ok(()),
-            () = interrupted.given() => Ok(()),
-        };
+        let ended = self.listen(context, &mut stop).await;
         self.save(None)?;
         ended?;
         self.sum_up(context)
     }
 
-    /// Listens until there were enough events.
-    async fn listen(&mut self, context: &mut Context) -> Result<(), Failure> {
+    /// Listens until there were enough events, or somebody says so. What is being posted then is not cut off.
+    async fn listen(&mut self, context: &mut Context, stop: &mut Shutdown) -> Result<(), Failure> {
         let mut pause = AGAIN_FIRST;
-        while self.what.count.is_none_or(|count| self.shown < count) {
-            match self.read(context).await {
+        while !stop.is_given() && self.what.count.is_none_or(|count| self.shown < count) {
+            match self.read(context, stop).await {
                 Ok(()) => pause = AGAIN_FIRST,
                 Err(Trouble::Passing(why)) => {
                     if self.standing != Standing::Lost {
                         self.standing = Standing::Lost;
                         context.console.warn(&format!("not live: {why}; trying again"));
                     }
-                    tokio::time::sleep(pause).await;
+                    tokio::select! { () = tokio::time::sleep(pause) => {}, () = stop.given() => {} }
                     pause = (pause * 2).min(AGAIN_LONGEST);
                 }
                 Err(Trouble::Final(failure)) => return Err(failure),
@@ -225,9 +220,11 @@ impl Listening {
     }
 
     /// Asks once, and takes what comes.
-    async fn read(&mut self, context: &mut Context) -> Result<(), Trouble> {
+    async fn read(&mut self, context: &mut Context, stop: &mut Shutdown) -> Result<(), Trouble> {
         let request = self.request(context);
-        let mut lines = match self.client.lines(&request).await {
+        let opened =
+            tokio::select! { opened = self.client.lines(&request) => opened, () = stop.given() => return Ok(()) };
+        let mut lines = match opened {
             Err(NoLines::Refused(problem)) if matches!(problem.code(), "range_expired" | "invalid_parameter") => {
                 return Err(Trouble::Final(self.cannot_go_on(problem)));
             }
@@ -235,7 +232,10 @@ impl Listening {
         };
         loop {
             let passing = |why: &str| Trouble::Passing(why.to_owned());
-            let line = tokio::time::timeout(LINE_WITHIN, lines.next()).await;
+            let line = tokio::select! {
+                line = tokio::time::timeout(LINE_WITHIN, lines.next()) => line,
+                () = stop.given() => return Ok(()),
+            };
             let line = line.map_err(|_| passing("the server is silent"))?;
             let line = line.map_err(|failure| Trouble::Passing(format!("{:#}", anyhow::Error::from(failure))))?;
             let line = line.ok_or_else(|| passing("the server has ended the stream"))?;
@@ -243,8 +243,8 @@ impl Listening {
                 self.ended(end, context)?;
                 return Ok(());
             }
-            self.take(&line, context).await?;
-            if self.what.count.is_some_and(|count| self.shown >= count) {
+            self.take(&line, context, stop).await?;
+            if stop.is_given() || self.what.count.is_some_and(|count| self.shown >= count) {
                 return Ok(());
             }
         }
@@ -278,12 +278,16 @@ impl Listening {
     }
 
     /// Takes one event: prints it, posts it, keeps the place behind it.
-    async fn take(&mut self, line: &Bytes, context: &mut Context) -> Result<(), Failure> {
+    async fn take(&mut self, line: &Bytes, context: &mut Context, stop: &mut Shutdown) -> Result<(), Failure> {
         let event: Event<'_> = serde_json::from_slice(line)
             .map_err(|reason| Failure::failed(format!("the stream brought what is no event: {reason}")))?;
         let posted = match &mut self.forward {
             None => None,
-            Some(forward) => Some(forward.post(&event, context).await?),
+            Some(forward) => match forward.post(&event, context, stop).await? {
+                Some(posted) => Some(posted),
+                // It waits where it is until the next time.
+                None => return Ok(()),
+            },
         };
         if posted.is_some_and(|posted| !posted.is_taken()) {
             self.refused.push(event.offset);
