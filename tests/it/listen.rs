@@ -154,7 +154,7 @@ async fn a_receiver_that_is_away_is_waited_for_and_one_that_refuses_is_told_of()
     let laptop = Receiver::start_on(laptop).await;
     laptop.answer_with(|delivery| if delivery.header("webhook-id") == "call_2" { 500 } else { 204 });
     listening.tells("answers again").await;
-    let told = listening.tells("were not taken").await;
+    let told = listening.tells("not taken: 1").await;
     let output = listening.ends().await;
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let lines: Vec<Value> =

@@ -379,7 +379,7 @@ impl Listening {
         context.console.note(&format!("{} events{place}", super::column::show_count(self.shown)));
         if let Some(first) = self.refused.first() {
             let count = super::column::show_count(u64::try_from(self.refused.len()).unwrap_or(u64::MAX));
-            context.console.warn(&format!("{count} were not taken; --from {first} sends them again, and all behind"));
+            context.console.warn(&format!("not taken: {count}; --from {first} sends them again, and all behind"));
         }
         Ok(Exit::answer(self.refused.is_empty()))
     }
