@@ -53,29 +53,21 @@ impl Accounts {
     /// Returns the revision of an account's rights, and the table that held for an endpoint, at a position. Reads the
     /// disk.
     ///
+    /// # Shape
+    /// Where a body was made by a replay as of its event's own position too, what held at that position is merged in.
     /// # Errors
     /// `NotFound` where there were no rights yet; `Log` where they cannot be read.
-    pub fn table_as_of(&self, endpoint: &Endpoint, at: Position) -> Result<(Position, Arc<Table>), Error> {
-        let missing = || Error::NotFound { what: "rights of the account", id: endpoint.account_name.to_string() };
-        let (revision, parts) = self.parts_as_of(endpoint, at)?.ok_or_else(missing)?;
-        Ok((revision, self.table_of(parts)?))
-    }
-
-    /// Does what [`Accounts::table_as_of`] does for a body that was made by a replay as of its event's own position:
-    /// what held at that position too is merged in.
-    ///
-    /// # Errors
-    /// As for [`Accounts::table_as_of`].
-    pub fn table_of_original(
+    pub fn table_as_of(
         &self,
         endpoint: &Endpoint,
         at: Position,
-        event: Position,
+        original: Option<Position>,
     ) -> Result<(Position, Arc<Table>), Error> {
         let missing = || Error::NotFound { what: "rights of the account", id: endpoint.account_name.to_string() };
         let (revision, mut parts) = self.parts_as_of(endpoint, at)?.ok_or_else(missing)?;
-        let (_, then) = self.parts_as_of(endpoint, event)?.ok_or_else(missing)?;
-        parts.extend(then);
+        if let Some(original) = original {
+            parts.extend(self.parts_as_of(endpoint, original)?.ok_or_else(missing)?.1);
+        }
         Ok((revision, self.table_of(parts)?))
     }
 

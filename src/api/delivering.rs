@@ -1,7 +1,7 @@
 //! The one place of the API that names delivery.
 
 pub(super) use crate::deliver::Handle;
-pub(super) use crate::deliver::attempt::{AttemptRecord, body_hash};
+pub(super) use crate::deliver::attempt::AttemptRecord;
 pub(super) use crate::deliver::outcome::{AttemptError, Failure};
 pub(super) use crate::deliver::send::InvalidRoute;
 pub(super) use crate::deliver::{

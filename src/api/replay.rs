@@ -122,7 +122,8 @@ impl Counts {
 
 /// How far a replay has got.
 struct Got {
-    counts: Counts,
+    /// None where that is not known.
+    counts: Option<ReplayCounts>,
     /// How much of its stretch was gone through.
     done: Done,
     eta_ms: Option<u64>,
@@ -132,6 +133,7 @@ struct Got {
 impl View {
     fn of(settings: &ReplaySettings, got: Got) -> Self {
         let Got { counts, done, eta_ms, found } = got;
+        let counts = counts.map_or_else(|| Counts::unknown(length(settings)), Counts::from);
         let ReplayStanding { state, problem, .. } = &settings.standing;
         let (code, title) = JobKind::Replay.failed();
         Self {
@@ -218,11 +220,8 @@ pub(super) async fn cancel(call: Call, Optional(Nothing {}): Optional<Nothing>) 
         return Err(not_cancellable(present.standing.state));
     }
     // What is on its way at this moment counts as remaining.
-    let (counts, found) = match running(&call, &account, &present).await {
-        Some(running) => (running.counts, running.found),
-        None => (not_begun(&present), Vec::new()),
-    };
-    let standing = ReplayStanding { counts: Some(counts), found, ..JobState::Cancelled.into() };
+    let Got { counts, found, .. } = got(&call, &account, &present).await;
+    let standing = ReplayStanding { counts, found, ..JobState::Cancelled.into() };
     set(&call, &account, present.id, standing).await
 }
 
@@ -262,34 +261,24 @@ fn replay(call: &Call, account: &Account) -> Result<Revised<ReplaySettings>, Pro
 }
 
 async fn view(call: &Call, account: &Account, replay: &Revised<ReplaySettings>) -> View {
-    let settings = &replay.value;
-    let all = length(settings);
-    let standing = &settings.standing;
-    let got = match running(call, account, settings).await {
-        Some(running) => {
-            Got { counts: running.counts.into(), done: running.done, eta_ms: running.eta_ms, found: running.found }
-        }
-        None => {
-            let kept = if standing.state.is_over() { standing.counts } else { Some(not_begun(settings)) };
-            let counts = kept.map_or_else(|| Counts::unknown(all), Counts::from);
-            let remaining = counts.remaining.unwrap_or(counts.matched);
-            let done = Done { done: counts.matched.saturating_sub(remaining), all: counts.matched };
-            Got { counts, done, eta_ms: None, found: standing.found.clone() }
-        }
-    };
-    View::of(settings, got)
+    View::of(&replay.value, got(call, account, &replay.value).await)
 }
 
-/// How far a replay that runs has got.
-struct Running {
-    counts: ReplayCounts,
-    done: Done,
-    eta_ms: Option<u64>,
-    found: Vec<FoundType>,
+/// Finds out how far a replay has got: from whoever runs it, or from what was kept with its end.
+async fn got(call: &Call, account: &Account, settings: &ReplaySettings) -> Got {
+    if let Some(running) = running(call, account, settings).await {
+        return running;
+    }
+    let standing = &settings.standing;
+    let counts = if standing.state.is_over() { standing.counts } else { Some(not_begun(settings)) };
+    let all = counts.map_or_else(|| length(settings), |counts| counts.matched);
+    let remaining = counts.map_or(all, |counts| counts.remaining);
+    let done = Done { done: all.saturating_sub(remaining), all };
+    Got { counts, done, eta_ms: None, found: standing.found.clone() }
 }
 
 /// Asks how far a replay has got; none where it does not run.
-async fn running(call: &Call, account: &Account, settings: &ReplaySettings) -> Option<Running> {
+async fn running(call: &Call, account: &Account, settings: &ReplaySettings) -> Option<Got> {
     if settings.standing.state.is_over() {
         return None;
     }
@@ -300,13 +289,13 @@ async fn running(call: &Call, account: &Account, settings: &ReplaySettings) -> O
             let done = Done { done: progress.done - done_then, all: all - done_then };
             done.eta_ms(call.now().since(since))
         });
-        let (counts, done) = (progress.counts, Done { done: progress.done, all });
-        return Some(Running { counts, done, eta_ms, found: progress.found.into_values().collect() });
+        let (counts, done) = (Some(progress.counts), Done { done: progress.done, all });
+        return Some(Got { counts, done, eta_ms, found: progress.found.into_values().collect() });
     }
     let progress = call.api.deliver.status(settings.endpoint).await?.replay?;
     (progress.id == settings.id).then(|| {
         let done = Done { done: all.saturating_sub(progress.counts.remaining), all };
-        Running { counts: progress.counts, done, eta_ms: progress.eta_ms, found: Vec::new() }
+        Got { counts: Some(progress.counts), done, eta_ms: progress.eta_ms, found: Vec::new() }
     })
 }
 

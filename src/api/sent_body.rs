@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::call::Call;
-use super::delivering::{AttemptRecord, body_hash};
+use super::delivering::AttemptRecord;
 use super::failure::of_log;
 use crate::accounts::{Endpoint, Format, RightsAsOf, Table};
 use crate::log::Course;
-use crate::model::{Offset, Position};
+use crate::model::{Offset, Position, body_hash};
 use crate::runtime::blocking;
 use crate::web::Problem;
 
@@ -88,26 +88,21 @@ impl<'a> SentBodies<'a> {
         if let Some(table) = self.tables.get(&rights) {
             return Ok(table.clone());
         }
-        let table = match rights.original {
-            None => table_as_of(self.call, self.endpoint, rights.at).await?,
-            Some(event) => {
-                let (accounts, endpoint) = (self.call.api.accounts.clone(), Arc::clone(self.endpoint));
-                let table = blocking(move || accounts.table_of_original(&endpoint, rights.at, event)).await;
-                table.map_err(|error| self.call.refused(error))?
-            }
-        };
+        let table = table_as_of(self.call, self.endpoint, rights.at, rights.original).await?;
         self.tables.insert(rights, table.clone());
         Ok(table)
     }
 }
 
-/// Returns the revision of the account's rights, and the table, that held for an endpoint at a position.
+/// Returns the revision of the account's rights, and the table, that held for an endpoint at a position; merged with
+/// what held at the event's own, where a replay has asked for that.
 pub(super) async fn table_as_of(
     call: &Call,
     endpoint: &Arc<Endpoint>,
     at: Position,
+    original: Option<Position>,
 ) -> Result<(Position, Arc<Table>), Problem> {
     let (accounts, endpoint) = (call.api.accounts.clone(), Arc::clone(endpoint));
-    let table = blocking(move || accounts.table_as_of(&endpoint, at)).await;
+    let table = blocking(move || accounts.table_as_of(&endpoint, at, original)).await;
     table.map_err(|error| call.refused(error))
 }

@@ -179,7 +179,7 @@ impl Http {
         answer
     }
 
-    /// Sends a request whose answer goes on, on a connection of its own.
+    /// Sends a request whose answer goes on; its connection is not used for another.
     ///
     /// # Errors
     /// Where there is no answer.
@@ -189,9 +189,7 @@ impl Http {
         answer_within: Duration,
     ) -> Result<Opened, Error> {
         let opened = timeout(answer_within, async {
-            let mut connection = self.connect().await?;
-            let response = connection.send_request(request).await;
-            let response = response.map_err(|reason| Error::Broken { at: self.at(), reason })?;
+            let (response, connection) = self.respond(request).await?;
             if !response.status().is_success() {
                 return self.read(response, connection).await.map(Opened::Refused);
             }

@@ -7,7 +7,6 @@ use std::str::FromStr;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::address::{DeliveryAddress, EndpointAddress};
 use super::assignment::{TextOrFile, read_input};
@@ -18,7 +17,7 @@ use super::console::Format;
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::job::{members, word};
-use crate::model::{EventId, Timestamp};
+use crate::model::{EventId, Timestamp, body_hash};
 use crate::runtime::Random;
 use crate::security::{Hex, Received, Signer, Unverified, Verifier, sign, verify};
 
@@ -257,8 +256,7 @@ const fn is_alike(one: &Key, other: &Key) -> bool {
 
 /// Returns the hash by which the server tells a body.
 fn hash(body: &[u8]) -> String {
-    let digest: [u8; 32] = Sha256::digest(body).into();
-    Hex(digest.first_chunk::<16>().expect("32 bytes have 16")).to_string()
+    Hex(&body_hash(body)).to_string()
 }
 
 async fn keys_of(client: &mut Client, endpoint: &EndpointAddress) -> Result<Vec<Key>, Failure> {

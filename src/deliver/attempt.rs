@@ -15,7 +15,6 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256};
 
 use super::outcome::{ANSWER_START_BYTES_MAX, AttemptError, AttemptOutcome};
 use crate::accounts::{AsOf, Format};
@@ -35,7 +34,7 @@ pub struct AttemptRecord {
     pub sequence: Option<Sequence>,
     /// What the body looked like.
     pub format: Format,
-    /// The body's hash, see [`body_hash`].
+    /// The body's hash, see [`crate::model::body_hash`].
     pub body_hash: [u8; 16],
     /// By which settings and by which program the body was made; a test has none, and what an older hooklog sent.
     pub as_of: Option<AsOf>,
@@ -62,16 +61,6 @@ pub struct Sent {
     pub body_hash: [u8; 16],
     /// By which settings and by which program the body was made; a test has none.
     pub as_of: Option<AsOf>,
-}
-
-/// Returns the hash by which a body is recognised.
-///
-/// # Shape
-/// The first 16 bytes of a SHA-256.
-#[must_use]
-pub fn body_hash(body: &[u8]) -> [u8; 16] {
-    let digest: [u8; 32] = Sha256::digest(body).into();
-    *digest.first_chunk().expect("32 bytes have 16")
 }
 
 impl AttemptRecord {
@@ -272,11 +261,6 @@ mod tests {
         let record = AttemptRecord::new(Timestamp(0), Duration::MAX, SENT, AttemptOutcome::Failed(failure));
         assert_eq!((record.detail.len(), record.answer_start.len(), record.duration_ms), (512, 1024, u32::MAX));
         assert_eq!(AttemptRecord::decode(record.encode()), Ok(record));
-    }
-
-    #[test]
-    fn a_body_is_known_by_the_first_half_of_its_hash() {
-        assert_eq!(body_hash(b"abc"), *b"\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23");
     }
 
     fn record() -> impl Strategy<Value = AttemptRecord> {

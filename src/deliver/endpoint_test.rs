@@ -16,12 +16,12 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::attempt::{AttemptRecord, Sent, body_hash};
+use super::attempt::{AttemptRecord, Sent};
 use super::format::Content;
 use super::outcome::{AttemptError, AttemptOutcome, Failure};
 use super::send::{Answer, Connection, InvalidRoute, Message, Road, RouteSettings, Sender, SigningKey, Stream};
 use crate::accounts::{Format, Rehearsal, RightsStamp};
-use crate::model::{AccountName, Attempt, EndpointName, EventId, EventType, Timestamp};
+use crate::model::{AccountName, Attempt, EndpointName, EventId, EventType, Timestamp, body_hash};
 use crate::runtime::{Clock, Monotonic};
 use crate::security::{Host, Scheme};
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytestring::ByteString;
 use tokio::sync::Notify;
 
-use super::attempt::{AttemptRecord, Sent, body_hash};
+use super::attempt::{AttemptRecord, Sent};
 use super::machine::{AttemptResult, CourseId, Share};
 use super::outcome::{AttemptError, AttemptOutcome, Failure, Verdict};
 use super::places::{Place, Places};
@@ -19,7 +19,7 @@ use super::source::{Body, Made, Occasion, Source};
 use super::status::LastFailure;
 use crate::accounts::{self, Endpoint, EndpointSettings};
 use crate::log::{Course, OutcomeRow};
-use crate::model::{Attempt, Offset, Sequence, Timestamp};
+use crate::model::{Attempt, Offset, Sequence, Timestamp, body_hash};
 use crate::runtime::Clock;
 use crate::security::Target;
 

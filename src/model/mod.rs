@@ -20,6 +20,7 @@ mod number;
 mod permission;
 mod record;
 mod time;
+mod wire;
 
 pub use actor::Who;
 pub use aside::Aside;
@@ -33,3 +34,4 @@ pub use number::{AccountId, Attempt, EndpointId, Offset, Position, Sequence, Typ
 pub use permission::{Permission, Permissions};
 pub use record::{Header, Kind, Record, RecordError, commitment};
 pub use time::{InvalidTimestamp, Timestamp};
+pub use wire::{body_hash, key_from_header, key_to_header};

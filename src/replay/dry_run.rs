@@ -13,11 +13,11 @@ use tokio::sync::{Notify, Semaphore};
 use crate::accounts::{
     self, Accounts, Endpoint, FoundType, JobState, ReplayCounts, ReplayScope, ReplaySettings, ReplayStanding,
 };
-use crate::deliver::attempt::{AttemptRecord, body_hash};
+use crate::deliver::attempt::AttemptRecord;
 use crate::deliver::{Body, Undecided};
 use crate::dispatch::{Dispatch, Prospect, Reader};
 use crate::log;
-use crate::model::{AccountId, CodecError, EndpointId, EventType, Offset, Record, Timestamp, Who};
+use crate::model::{AccountId, CodecError, EndpointId, EventType, Offset, Record, Timestamp, Who, body_hash};
 use crate::runtime::{Clock, Shutdown, Tasks, blocking};
 
 /// What dry runs are made of.
@@ -138,20 +138,14 @@ impl DryRuns {
             ended = self.go_through(key, run) => ended,
             () = shutdown.given() => return,
         };
-        let standing = match ended {
-            Ok(true) => {
-                let DryProgress { counts, found, .. } = run.lock().clone();
-                let found = found.into_values().collect();
-                ReplayStanding { counts: Some(counts), found, ..JobState::Completed.into() }
-            }
+        let (state, problem) = match ended {
+            Ok(true) => (JobState::Completed, None),
             // Somebody has ended it.
             Ok(false) => return,
-            Err(problem) => {
-                let DryProgress { counts, found, .. } = run.lock().clone();
-                let (problem, found) = (Some(problem.to_string()), found.into_values().collect());
-                ReplayStanding { problem, counts: Some(counts), found, state: JobState::Failed }
-            }
+            Err(problem) => (JobState::Failed, Some(problem.to_string())),
         };
+        let DryProgress { counts, found, .. } = run.lock().clone();
+        let standing = ReplayStanding { state, problem, counts: Some(counts), found: found.into_values().collect() };
         tokio::select! {
             () = self.record(key, standing) => {}
             () = shutdown.given() => {}
@@ -192,12 +186,12 @@ impl DryRuns {
                 return Ok(true);
             }
             let records = self.read(&endpoint, next, settings.to).await?;
-            let to = records.last().map_or(settings.to, |record| record.header.offset.next());
+            let mut to = records.last().map_or(settings.to, |record| record.header.offset.next());
             let mut prospects = self.would_send(&endpoint, &settings.scope, &records).await?;
-            let mut to = to;
             // What cannot be told at this moment is asked again.
-            if let Some(at) = prospects.iter().position(|one| matches!(one.body, Some(Body::Later))) {
-                to = prospects.get(at).map_or(to, |later| later.offset);
+            let later = prospects.iter().enumerate().find(|(_, one)| matches!(one.body, Some(Body::Later)));
+            if let Some((at, offset)) = later.map(|(at, one)| (at, one.offset)) {
+                to = offset;
                 prospects.truncate(at);
                 tokio::time::sleep(AGAIN_AFTER).await;
             }
@@ -296,27 +290,24 @@ impl DryProgress {
             if is_withheld && sent.is_none() {
                 continue;
             }
+            let bytes = match body {
+                Body::Ready(made) => u64::try_from(made.body.len()).unwrap_or(u64::MAX),
+                _ => 0,
+            };
+            self.counts.delivered += u64::from(matches!(body, Body::Ready(_)));
+            self.counts.bytes += bytes;
             if self.found.len() >= FOUND_TYPES_MAX && !self.found.contains_key(event_type) {
-                if let Body::Ready(made) = body {
-                    self.counts.delivered += 1;
-                    self.counts.bytes += u64::try_from(made.body.len()).unwrap_or(u64::MAX);
-                }
                 continue;
             }
             let found = self.found.entry(event_type.clone()).or_insert_with(|| FoundType::none(event_type.clone()));
             found.events += 1;
+            found.bytes += bytes;
             match body {
-                Body::Ready(made) => {
-                    let bytes = u64::try_from(made.body.len()).unwrap_or(u64::MAX);
-                    self.counts.delivered += 1;
-                    self.counts.bytes += bytes;
-                    found.bytes += bytes;
-                    match sent {
-                        Some(hash) if *hash == body_hash(&made.body) => found.unchanged += 1,
-                        Some(_) => found.changed += 1,
-                        None => found.appearing += 1,
-                    }
-                }
+                Body::Ready(made) => match sent {
+                    Some(hash) if *hash == body_hash(&made.body) => found.unchanged += 1,
+                    Some(_) => found.changed += 1,
+                    None => found.appearing += 1,
+                },
                 Body::Filtered(_) => found.disappearing += 1,
                 Body::Fault | Body::Later | Body::Gone | Body::TooOld => found.faults += 1,
             }

@@ -103,7 +103,7 @@ async fn explain(
         Some(Outcome::Filtered) => (reasons.decided_as_of(endpoint, offset).await?, false),
         _ => (last_as_of(&pair), outcome.is_some()),
     };
-    let (revision, table) = table_as_of(call, endpoint, at).await?;
+    let (revision, table) = table_as_of(call, endpoint, at, None).await?;
     let (fields, unknown_fields) =
         if rights_touch_it { touched_fields(call, taken, &table).await? } else { (Vec::new(), 0) };
     Ok(EndpointExplained {

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use clap::builder::styling::AnsiColor;
 use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -19,7 +18,7 @@ use super::super::context::Context;
 use super::super::exit::Failure;
 use super::super::http::{Error, Http};
 use super::Event;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, key_to_header};
 use crate::runtime::{Shutdown, Tasks};
 use crate::security::{Signer, Verifier, sign};
 
@@ -94,7 +93,7 @@ impl Forward {
         let mut attempt = 1_u32;
         loop {
             let begun = context.clock.monotonic();
-            let now = Timestamp(context.clock.wall_ms());
+            let now = context.now();
             let request = self.request(event, attempt, now)?;
             let mut at_last = stop.clone();
             let patience = async {
@@ -152,7 +151,7 @@ impl Forward {
             request = request.header("hooklog-endpoint", endpoint.as_str());
         }
         if let Some(key) = &event.key {
-            request = request.header("hooklog-key", utf8_percent_encode(key, OUTSIDE_VISIBLE).to_string());
+            request = request.header("hooklog-key", &*key_to_header(key));
         }
         if let Some(traceparent) = event.traceparent.as_deref().filter(|text| HeaderValue::from_str(text).is_ok()) {
             request = request.header("traceparent", traceparent);
@@ -162,8 +161,6 @@ impl Forward {
     }
 }
 
-/// What stands in a header as it is: visible ASCII, but for the sign of an escape.
-const OUTSIDE_VISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// A program on a laptop may stand in a debugger.
 const ANSWER_WITHIN: Duration = Duration::from_mins(10);
 /// How long an answer is still waited for when it is to stop.

@@ -305,10 +305,11 @@ impl Listening {
         posted: Option<forward::Posted>,
         context: &mut Context,
     ) -> Result<(), Failure> {
+        let now = context.now();
         let console = &mut context.console;
         match console.format() {
             Format::Table => {
-                let now = Timestamp(context.clock.wall_ms()).to_string();
+                let now = now.to_string();
                 let time_of_day = now.get(11..23).unwrap_or(&now);
                 let key = event.key.as_deref().unwrap_or("-");
                 let told = format!("{time_of_day}  {:<28}  offset {:<8} {key}", event.event_type, event.offset);

@@ -20,7 +20,6 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use percent_encoding::percent_decode_str;
 use rustix::net::sockopt::set_socket_linger;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
@@ -29,7 +28,7 @@ use super::delivery::{ACCOUNT, Check, Delivery, ENDPOINT, KEY, REPLAY, SEQUENCE,
 use super::mischief::{Deed, Mischief};
 use super::sequences::Sequences;
 use crate::cli::http::read_body;
-use crate::model::{Sequence, Timestamp};
+use crate::model::{Sequence, Timestamp, key_from_header};
 use crate::runtime::{Clock, Random, Shutdown, Tasks};
 use crate::security::{Received, Verifier, verify};
 
@@ -340,7 +339,7 @@ impl Receiver {
             return None;
         }
         // Outside visible ASCII a key comes percent-encoded.
-        let key = header(headers, KEY).map(|key| percent_decode_str(key).decode_utf8_lossy());
+        let key = header(headers, KEY).map(key_from_header);
         let mut random = self.shared.random.lock().unwrap_or_else(PoisonError::into_inner);
         mischief.iter().find(|one| one.meets(number, key.as_deref(), &mut random)).map(|one| one.deed)
     }

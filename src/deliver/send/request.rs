@@ -14,11 +14,10 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::message::{Credentials, Message, SigningKey};
 use super::route::{InvalidRoute, RouteSettings};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, key_to_header};
 use crate::security::{Signer, sign};
 
 /// What all requests of a route have in common.
@@ -206,7 +205,7 @@ fn number(number: u32) -> HeaderValue {
 
 /// Writes a key so that any header can hold it; most keys can stay as they are.
 fn readable(key: &ByteString) -> HeaderValue {
-    match Cow::from(utf8_percent_encode(key, OUTSIDE_VISIBLE)) {
+    match key_to_header(key) {
         Cow::Borrowed(_) => ours(key.as_bytes().clone()),
         Cow::Owned(encoded) => ours(encoded.into()),
     }
@@ -239,8 +238,6 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Headers that say where a request ends and where it goes. No setting may touch them.
 const FRAMING: [&str; 9] =
     ["connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
-/// All but visible ASCII, and the sign itself, so that a key can be read back.
-const OUTSIDE_VISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// Room for the headers of a usual request.
 const HEADERS: usize = 32;
 /// What stands in every ordinary delivery, in the order in which it is sent.
