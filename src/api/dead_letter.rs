@@ -12,15 +12,13 @@ use super::body::Optional;
 use super::call::Call;
 use super::conduct::{Nothing, named};
 use super::delivering::{AttemptError, Granted, Wish};
-use super::delivery::{PATIENCE, View, error_of_code, look_at_one};
-use super::failure::of_log;
+use super::delivery::{Outcome, PATIENCE, View, error_of_code, look_at_one};
 use super::job::{Done, JobKind, JobView, not_cancellable, page_of, too_many};
-use super::pairs::Cursor;
-use super::query::{List, Page, Parameters, Point, Range};
-use super::stretch::{Stretch, type_names};
+use super::pairs::{Cursor, Pairs, Sought};
+use super::query::{Direction, List, Page, Parameters, Point, Range};
+use super::stretch::{Stretch, of_types, type_names};
 use crate::accounts::{Account, Endpoint};
-use crate::model::limits::PAGE_ROWS_MAX;
-use crate::model::{EndpointName, Offset, Timestamp};
+use crate::model::{EndpointName, Timestamp};
 use crate::replay::{Cleared, Clearing, ClearingPlan, Letters};
 use crate::web::{Code, Input, Problem};
 
@@ -162,42 +160,27 @@ pub(super) async fn list(
     let Filter { endpoint, event_type, error } = filter;
     let (from, to) = (range.from()?, range.to()?);
     let types: Vec<String> = event_type.into_iter().collect();
-    let letters =
-        letters(&call, &account, Asked { endpoint, types: &types, types_at: "type", error, from, to }).await?;
+    let asked = Asked { endpoint, types: &types, types_at: "type", error, from, to };
+    let Letters { endpoints, types, error, from, to } = letters(&call, &account, asked).await?;
     let after = page.read_after(Cursor::read)?;
-    let limit = page.limit();
-    let wanted = letters.clone();
-    let found = call.look_up(move |log| {
-        let mut found: Vec<Cursor> = Vec::new();
-        let mut horizon = None;
-        for endpoint in &wanted.endpoints {
-            let from = after.as_ref().map_or(Offset(0), |after| {
-                if endpoint.name <= after.endpoint { after.offset.next() } else { after.offset }
-            });
-            let (meant, next) = wanted.read(log, endpoint.id, from, PAGE_ROWS_MAX).map_err(of_log)?;
-            found.extend(meant.into_iter().map(|offset| Cursor { offset, endpoint: Arc::clone(endpoint) }));
-            // What is behind the last row of an endpoint that has more is for the next page.
-            horizon = [horizon, next].into_iter().flatten().min();
-        }
-        found.sort_by(|one, other| (one.offset, &one.endpoint.name).cmp(&(other.offset, &other.endpoint.name)));
-        // All that lies before it was looked at, of every endpoint.
-        let last = wanted.endpoints.iter().max_by(|one, other| one.name.cmp(&other.name));
-        let looked_at = horizon.zip(last).map(|(horizon, endpoint)| {
-            found.retain(|cursor| cursor.offset < horizon);
-            Cursor { offset: horizon.previous(), endpoint: Arc::clone(endpoint) }
-        });
-        Ok((found, looked_at))
+    let (id, wanted) = (account.id, types.clone());
+    let of_types = call.look_up(move |log| {
+        let of_types = || of_types(log, id, |event_type| wanted.contains(event_type));
+        Ok(if wanted.is_all() { None } else { of_types() })
     });
-    let (found, looked_at) = found.await?;
-    let last = found.get(limit - 1).filter(|_| found.len() > limit);
-    let next = last.or(looked_at.as_ref()).map(ToString::to_string);
-    let mut items = Vec::new();
-    let mut patience = PATIENCE;
-    for some in found.get(..limit.min(found.len())).unwrap_or_default().chunks(super::delivery::PAIRS_AT_ONCE) {
-        let views = super::delivery::look_at(&call, some, &mut patience).await?;
-        items.extend(views.into_iter().filter_map(|(_, view)| view));
+    let of_types = of_types.await?;
+    let mut sought = Vec::with_capacity(endpoints.len());
+    for endpoint in endpoints {
+        let letters = super::delivery::sets_of(&call, &endpoint, Some(Outcome::DeadLetter)).await?;
+        sought.push(Sought { endpoint, groups: [letters].into_iter().chain(of_types.clone()).collect() });
     }
-    Ok(Read(List { items, next }))
+    let pairs = Pairs { sought, stretch: Stretch { from, to }, direction: Direction::Oldest, after };
+    let is_wanted = |view: &View| {
+        view.outcome == Outcome::DeadLetter
+            && error.is_none_or(|error| view.error == Some(error))
+            && (types.is_all() || view.event_type.as_ref().is_some_and(|one| types.contains(one)))
+    };
+    super::delivery::page_of(&call, pairs, page.limit(), is_wanted).await.map(Read)
 }
 
 /// Redelivers dead letters.

@@ -1,8 +1,10 @@
 //! What became of events at endpoints, put together from where an event is now and from its attempts.
 //!
-//! No rows of their own: an endpoint says whether an event is settled, the log has every request of it. A page
-//! looks at a bounded number of (event, endpoint) pairs, whatever the filters leave of them.
+//! No rows of their own: an endpoint says whether an event is settled, the log has every request of it. Those of one
+//! outcome are found by the log's indexes and by what the endpoint has in hand, and then looked at like all others: an
+//! index may say too much, never too little.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +13,21 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::answer::Read;
 use super::call::Call;
 use super::conduct::{named, status_of};
-use super::delivering::{AsideEvent, AttemptError, AttemptRecord, Whereabouts};
+use super::delivering::{AsideEvent, AttemptError, AttemptRecord, InHand, Whereabouts};
 use super::event::read_offset;
 use super::failure::{invalid_parameter, of_log, ours};
-use super::pairs::{Cursor, Found, Pairs};
+use super::pairs::{Cursor, Found, Pairs, Sought};
 use super::query::{Direction, List, Order, Page, Parameters, Range};
 use super::sent_body::SentBodies;
 use super::sent_request::SentRequest;
 use super::sequences::Numbers;
 use super::stretch::{Stretch, expired};
 use crate::accounts::{Account, Endpoint, Format};
-use crate::log::{Course, Handle};
-use crate::model::limits::PAGE_ROWS_MAX;
+use crate::log::{Course, Handle, Set};
+use crate::model::limits::{OFFSET_MAX, PAGE_ROWS_MAX};
 use crate::model::{
-    Aside, Attempt, EndpointId, EndpointName, EventId, EventType, Offset, Permission, Position, Sequence, Timestamp,
+    Aside, Attempt, EndpointId, EndpointName, EventId, EventType, Offset, Permission, Position, Sequence, Settled,
+    Timestamp,
 };
 use crate::security::Hex;
 use crate::web::{Code, Problem};
@@ -72,7 +75,7 @@ pub(super) struct View {
     id: Option<EventId>,
     /// The event's type; null where the event is gone.
     #[serde(rename = "type")]
-    event_type: Option<EventType>,
+    pub(super) event_type: Option<EventType>,
     /// What became of it.
     pub(super) outcome: Outcome,
     /// How many requests of it have ended, without those of replays.
@@ -391,24 +394,45 @@ async fn by_offset(
     page: &Page,
 ) -> Result<List<View>, Problem> {
     let after = page.read_after(Cursor::read)?;
-    let (account, from, to) = (account.id, range.from()?, range.to()?);
-    let count_max = filter.looks_at(page);
-    let found = call.look_up(move |log| {
-        let stretch = Stretch::resolve(log, account, from, to)?;
-        Pairs { account, endpoints, stretch, direction, after, count_max }.read(log)
-    });
-    let Found { pairs, has_more } = found.await?;
-    let (mut items, mut last, mut patience) = (Vec::new(), None, PATIENCE);
-    for some in pairs.chunks(PAIRS_AT_ONCE) {
-        for (cursor, view) in look_at(call, some, &mut patience).await? {
-            if items.len() == page.limit() {
-                return Ok(List { items, next: last });
-            }
-            last = Some(cursor.to_string());
-            items.extend(view.filter(|view| filter.wants(view)));
-        }
+    let (id, from, to) = (account.id, range.from()?, range.to()?);
+    let stretch = call.look_up(move |log| Stretch::resolve(log, id, from, to)).await?;
+    let mut sought = Vec::with_capacity(endpoints.len());
+    for endpoint in endpoints {
+        let groups = vec![filter.sets(call, &endpoint).await?];
+        sought.push(Sought { endpoint, groups });
     }
-    Ok(List { items, next: last.filter(|_| has_more) })
+    let pairs = Pairs { sought, stretch, direction, after };
+    page_of(call, pairs, page.limit(), |view| filter.wants(view)).await
+}
+
+/// Puts a page of pairs together whose views are wanted, until it is full, has looked at enough, or there is no more.
+pub(super) async fn page_of(
+    call: &Call,
+    mut pairs: Pairs,
+    limit: usize,
+    is_wanted: impl Fn(&View) -> bool,
+) -> Result<List<View>, Problem> {
+    let (mut items, mut last, mut patience, mut looked_at) = (Vec::new(), None, PATIENCE, 0);
+    let looks_max = PAGE_LOOKS_MAX.max(limit + 1);
+    loop {
+        let (asked, count_max) = (pairs.clone(), (limit + 1 - items.len()).max(PAIRS_AT_ONCE));
+        let Found { pairs: found, next } = call.look_up(move |log| asked.read(log, count_max)).await?;
+        looked_at += found.len();
+        for some in found.chunks(PAIRS_AT_ONCE) {
+            for (cursor, view) in look_at(call, some, &mut patience).await? {
+                if items.len() == limit {
+                    return Ok(List { items, next: last });
+                }
+                last = Some(cursor.to_string());
+                items.extend(view.filter(&is_wanted));
+            }
+        }
+        let Some(next) = next else { return Ok(List { items, next: None }) };
+        if items.len() == limit || looked_at >= looks_max {
+            return Ok(List { items, next: Some(next.to_string()) });
+        }
+        pairs.after = Some(next.into());
+    }
 }
 
 /// Lists by the sequence numbers of one endpoint: every number is answered, those that no event got too.
@@ -472,9 +496,8 @@ pub(super) async fn look_at(
     patience: &mut u32,
 ) -> Result<Vec<(Cursor, Option<View>)>, Problem> {
     let mut asked = Vec::with_capacity(pairs.len());
-    for pair in pairs {
-        asked.push((pair.clone(), whereabouts(call, &pair.endpoint, pair.offset).await?));
-    }
+    let mut known = whereabouts(call, pairs).await?.into_iter();
+    asked.extend(pairs.iter().map(|pair| (pair.clone(), known.next().unwrap_or(Whereabouts::Settled))));
     let look = |log: &Handle, (cursor, whereabouts): (Cursor, Whereabouts)| {
         Ok((Pair::read(log, &cursor.endpoint, cursor.offset)?, cursor, whereabouts))
     };
@@ -498,7 +521,8 @@ pub(super) async fn look_at_one(
     cursor: Cursor,
     patience: &mut u32,
 ) -> Result<(Pair, Option<Outcome>), Problem> {
-    let whereabouts = whereabouts(call, &cursor.endpoint, cursor.offset).await?;
+    let known = whereabouts(call, std::slice::from_ref(&cursor)).await?;
+    let whereabouts = known.first().copied().unwrap_or(Whereabouts::Settled);
     loop {
         let Cursor { offset, endpoint } = cursor.clone();
         let pair = call.look_up(move |log| Pair::read(log, &endpoint, offset)).await?;
@@ -511,9 +535,19 @@ pub(super) async fn look_at_one(
     }
 }
 
-async fn whereabouts(call: &Call, endpoint: &Endpoint, offset: Offset) -> Result<Whereabouts, Problem> {
-    // Every endpoint is loaded from its command on until the process ends.
-    call.api.deliver.whereabouts(endpoint.id, offset).await.ok_or_else(|| Problem::new(Code::ShuttingDown))
+/// Asks endpoints where events are, each endpoint once; in the order of the pairs.
+async fn whereabouts(call: &Call, pairs: &[Cursor]) -> Result<Vec<Whereabouts>, Problem> {
+    let mut by_endpoint: BTreeMap<EndpointId, Vec<Offset>> = BTreeMap::new();
+    for pair in pairs {
+        by_endpoint.entry(pair.endpoint.id).or_default().push(pair.offset);
+    }
+    let mut answers = BTreeMap::new();
+    for (endpoint, offsets) in by_endpoint {
+        let known = call.api.deliver.whereabouts(endpoint, offsets).await;
+        // Every endpoint is loaded from its command on until the process ends.
+        answers.insert(endpoint, known.ok_or_else(|| Problem::new(Code::ShuttingDown))?.into_iter());
+    }
+    Ok(pairs.iter().filter_map(|pair| answers.get_mut(&pair.endpoint.id)?.next()).collect())
 }
 
 impl Filter {
@@ -522,11 +556,92 @@ impl Filter {
             && self.error.is_none_or(|error| view.error == Some(error))
     }
 
-    /// Returns how many pairs a page looks at: one more than it shows, or as many as it may where some are left out.
+    /// Returns where the events of an endpoint are that may be wanted.
+    async fn sets(&self, call: &Call, endpoint: &Endpoint) -> Result<Vec<Set>, Problem> {
+        if self.outcome.is_none() && self.error.is_none() {
+            return Ok(vec![Set::All(endpoint.account)]);
+        }
+        sets_of(call, endpoint, self.outcome).await
+    }
+
+    /// Returns how many numbers a page looks at: one more than it shows, or as many as it may where some are left out.
     fn looks_at(&self, page: &Page) -> usize {
         let leaves_out = self.outcome.is_some() || self.error.is_some();
         if leaves_out { PAGE_ROWS_MAX } else { page.limit() + 1 }
     }
+}
+
+/// Returns where the events of an endpoint are of which one thing became, or whose last request may have failed.
+pub(super) async fn sets_of(call: &Call, endpoint: &Endpoint, outcome: Option<Outcome>) -> Result<Vec<Set>, Problem> {
+    let in_hand = call.api.deliver.in_hand(endpoint.id).await.ok_or_else(|| Problem::new(Code::ShuttingDown))?;
+    Ok(InHandOf { endpoint: endpoint.id, in_hand }.sets(outcome))
+}
+
+/// What an endpoint knows of its events that indexes do not tell yet.
+struct InHandOf {
+    endpoint: EndpointId,
+    in_hand: InHand,
+}
+
+impl InHandOf {
+    fn sets(&self, outcome: Option<Outcome>) -> Vec<Set> {
+        use Whereabouts as At;
+        match outcome {
+            Some(Outcome::Delivered) => self.settled(&[Settled::Delivered]),
+            Some(Outcome::Filtered) => self.settled(&[Settled::Filtered, Settled::FilteredAfterAttempt]),
+            Some(Outcome::Skipped) => self.settled(&[Settled::Skipped]),
+            Some(Outcome::DeadLetter) => self.aside(&[Aside::DeadLetter]),
+            Some(Outcome::Discarded) => self.aside(&[Aside::Discarded]),
+            Some(Outcome::Expired) => self.aside(&[Aside::Expired]),
+            Some(Outcome::Parked) => vec![self.open(|at| at == At::Parked)],
+            Some(Outcome::InFlight) => vec![self.open(|at| at == At::InFlight)],
+            Some(Outcome::Held) => vec![self.open(|at| matches!(at, At::Waiting | At::Faulted))],
+            Some(Outcome::Waiting) => {
+                let unread = Set::Listed(vec![(self.in_hand.read_to.next(), Offset(OFFSET_MAX))]);
+                vec![self.open(|at| at == At::Queued), unread]
+            }
+            // A number that no event got is found by its number.
+            Some(Outcome::Unused) => Vec::new(),
+            None => {
+                let ended = self.aside(&[Aside::DeadLetter, Aside::Discarded, Aside::Expired, Aside::Skipped]);
+                let filtered = self.settled(&[Settled::FilteredAfterAttempt]);
+                [vec![self.open(|_| true)], ended, filtered].concat()
+            }
+        }
+    }
+
+    fn open(&self, is_wanted: impl Fn(Whereabouts) -> bool) -> Set {
+        let wanted = self.in_hand.open.iter().filter(|(_, whereabouts)| is_wanted(*whereabouts));
+        listed(wanted.map(|(offset, _)| (*offset, *offset)))
+    }
+
+    fn settled(&self, kinds: &[Settled]) -> Vec<Set> {
+        let InHand { runs, listed_from, .. } = &self.in_hand;
+        let on_disk = kinds.iter().map(|kind| Set::Settled(self.endpoint, *kind));
+        let unwritten = runs.iter().filter(|run| kinds.contains(&run.settled)).map(|run| (run.first, run.last));
+        // How these were settled is found out one by one.
+        let old = (Offset(1), listed_from.previous());
+        on_disk.chain([listed(unwritten.chain([old]))]).collect()
+    }
+
+    fn aside(&self, kinds: &[Aside]) -> Vec<Set> {
+        let on_disk = kinds.iter().map(|kind| Set::Aside(self.endpoint, *kind));
+        on_disk.chain([listed(self.in_hand.asides.iter().map(|offset| (*offset, *offset)))]).collect()
+    }
+}
+
+/// Lists stretches of offsets in their order, none of them twice.
+fn listed(spans: impl Iterator<Item = (Offset, Offset)>) -> Set {
+    let mut spans: Vec<_> = spans.filter(|(first, last)| first <= last).collect();
+    spans.sort_unstable();
+    let mut joined: Vec<(Offset, Offset)> = Vec::with_capacity(spans.len());
+    for (first, last) in spans {
+        match joined.last_mut() {
+            Some((_, end)) if first <= end.next() => *end = (*end).max(last),
+            Some(_) | None => joined.push((first, last)),
+        }
+    }
+    Set::Listed(joined)
 }
 
 impl View {
@@ -554,6 +669,8 @@ fn not_found() -> Problem {
 /// How often one request waits for rows that are being written.
 pub(super) const PATIENCE: u32 = 10;
 const WRITTEN_AGAIN_AFTER: Duration = Duration::from_millis(20);
+/// Pairs that a page looks at where few of them are wanted: about fifty microseconds each.
+const PAGE_LOOKS_MAX: usize = 1_000;
 /// Pairs whose rows are read in one go.
 pub(super) const PAIRS_AT_ONCE: usize = 64;
 /// Requests of one event that are shown: an outage of days makes no more, because only probes go out then.

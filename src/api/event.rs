@@ -11,10 +11,10 @@ use super::answer::Read;
 use super::call::Call;
 use super::failure::{invalid_parameter, of_log, ours};
 use super::query::{Direction, List, Order, Page, Parameters, Range};
-use super::stretch::{Stretch, Walk, expired};
+use super::stretch::{Stretch, expired, of_types};
 use crate::accounts::Account;
 use crate::dispatch::Answer;
-use crate::log::{Handle, IndexRow};
+use crate::log::{Handle, IndexRow, Set};
 use crate::model::limits::{OFFSET_MAX, PAGE_ITEMS_MAX, PAGE_ROWS_MAX};
 use crate::model::{AccountId, AccountName, Event, EventId, EventType, Offset, Permission, Record, Timestamp};
 use crate::web::{Code, Problem};
@@ -286,65 +286,39 @@ pub(super) async fn search(
 }
 
 impl Question {
-    fn answer(&self, log: &Handle) -> Result<List<Taken>, Problem> {
-        match &self.key {
-            None => self.walk(log),
-            Some(key) => match self.rows_of_key(log, key)? {
-                Some(rows) => self.collect(log, &mut rows.into_iter().map(Ok), || false),
-                None => self.walk(log),
-            },
-        }
-    }
-
-    fn walk(&self, log: &Handle) -> Result<List<Taken>, Problem> {
-        let walk = Walk::new(log, self.account, self.stretch, self.direction, self.after);
-        let walk = std::cell::RefCell::new(walk);
-        let mut rows = std::iter::from_fn(|| walk.borrow_mut().next().transpose());
-        self.collect(log, &mut rows, || walk.borrow().is_tired())
-    }
-
-    /// Returns the rows of a key in the order of the page; none where there are too many to sort.
-    fn rows_of_key(&self, log: &Handle, key: &str) -> Result<Option<Vec<IndexRow>>, Problem> {
-        let mut offsets = log.by_key(self.account, key, self.stretch.from, PAGE_ROWS_MAX).map_err(of_log)?;
-        if offsets.len() == PAGE_ROWS_MAX {
-            return Ok(None);
-        }
-        if self.direction == Direction::Newest {
-            offsets.reverse();
-        }
-        let is_ahead = |offset: &Offset| match (self.direction, self.after) {
-            (_, None) => true,
-            (Direction::Newest, Some(after)) => *offset < after,
-            (Direction::Oldest, Some(after)) => *offset > after,
-        };
-        let asked_for = offsets.into_iter().filter(|offset| *offset < self.stretch.to && is_ahead(offset));
-        let rows = asked_for.filter_map(|offset| log.index_at(self.account, offset).transpose());
-        rows.collect::<Result<_, _>>().map(Some).map_err(of_log)
-    }
-
     /// Puts a page together until it is full, has looked at enough, or there is nothing more.
-    fn collect(
-        &self,
-        log: &Handle,
-        rows: &mut dyn Iterator<Item = Result<IndexRow, Problem>>,
-        is_tired: impl Fn() -> bool,
-    ) -> Result<List<Taken>, Problem> {
-        let mut items = Vec::new();
-        let mut bytes = 0;
-        let mut last = None;
-        while let Some(row) = rows.next().transpose()? {
-            if items.len() == self.limit || bytes >= PAGE_BYTES_MAX {
+    fn answer(&self, log: &Handle) -> Result<List<Taken>, Problem> {
+        let Stretch { from, to } = match (self.after, self.direction) {
+            (None, _) => self.stretch,
+            (Some(after), Direction::Newest) => Stretch { to: self.stretch.to.min(after), ..self.stretch },
+            (Some(after), Direction::Oldest) => Stretch { from: self.stretch.from.max(after.next()), ..self.stretch },
+        };
+        let mut offsets = log.offsets(self.groups(log), from..to, self.direction.of_log(), PAGE_ROWS_MAX);
+        let (mut items, mut bytes, mut looked_at, mut last) = (Vec::new(), 0, 0, None);
+        while let Some(offset) = offsets.next().map_err(of_log)? {
+            if items.len() == self.limit || bytes >= PAGE_BYTES_MAX || looked_at == PAGE_LOOKS_MAX {
                 return Ok(List { items, next: last.map(|offset: Offset| offset.to_string()) });
             }
-            last = Some(row.offset);
-            if let Some(taken) = self.take(log, row, &mut bytes)? {
+            last = Some(offset);
+            looked_at += 1;
+            if let Some(row) = log.index_at(self.account, offset).map_err(of_log)?
+                && let Some(taken) = self.take(log, row, &mut bytes)?
+            {
                 items.push(taken);
             }
-            if is_tired() {
-                return Ok(List { items, next: Some(row.offset.to_string()) });
-            }
         }
-        Ok(List { items, next: None })
+        Ok(List { items, next: offsets.is_tired().then(|| offsets.passed().to_string()) })
+    }
+
+    /// Where the events are that may be asked for.
+    fn groups(&self, log: &Handle) -> Vec<Vec<Set>> {
+        let of_key = self.key.as_deref().map(|key| vec![Set::Key(self.account, log.key_hash(self.account, key))]);
+        let of_types = match &self.types {
+            Types::All => None,
+            types => of_types(log, self.account, |event_type| types.contains(event_type)),
+        };
+        let groups: Vec<_> = of_key.into_iter().chain(of_types).collect();
+        if groups.is_empty() { vec![vec![Set::All(self.account)]] } else { groups }
     }
 
     /// Reads an event, if it is one that was asked for.
@@ -409,14 +383,19 @@ fn find(log: &Handle, account: AccountId, id: &EventId) -> Result<Option<Offset>
 fn find_made(log: &Handle, account: AccountId, id: &EventId, made_at: Timestamp) -> Result<Option<Offset>, Problem> {
     let from = log.offset_at(account, made_at).map_err(of_log)?;
     let stretch = Stretch { from, to: log.account_head(account).next() };
-    let mut walk = Walk::new(log, account, stretch, Direction::Oldest, None);
-    while let Some(row) = walk.next()? {
-        let Some(record) = log.record(row.position).map_err(of_log)? else { continue };
-        if record.header.recorded_at.since(made_at) > TAKING_IN_MAX || walk.is_tired() {
+    let Stretch { from, to } = stretch;
+    let groups = vec![vec![Set::All(account)]];
+    let mut offsets = log.offsets(groups, from..to, Direction::Oldest.of_log(), PAGE_ROWS_MAX);
+    while let Some(offset) = offsets.next().map_err(of_log)? {
+        let row = log.index_at(account, offset).map_err(of_log)?;
+        let Some(record) = row.map(|row| log.record(row.position)).transpose().map_err(of_log)?.flatten() else {
+            continue;
+        };
+        if record.header.recorded_at.since(made_at) > TAKING_IN_MAX {
             return Ok(None);
         }
         if log.event(&record).map_err(of_log)?.1.id == *id {
-            return Ok(Some(row.offset));
+            return Ok(Some(offset));
         }
     }
     Ok(None)
@@ -441,6 +420,8 @@ fn not_found() -> Problem {
     Problem::new(Code::EventNotFound)
 }
 
+/// Events that a page looks at and does not show: their key has the same hash, or their type has no number of its own.
+const PAGE_LOOKS_MAX: usize = PAGE_ITEMS_MAX + 1;
 /// Bytes of events after which a page ends.
 const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// From the making of an id until its event is on disk.

@@ -119,6 +119,16 @@ pub(super) enum Direction {
     Oldest,
 }
 
+impl Direction {
+    /// Returns the same in the log's words.
+    pub(super) const fn of_log(self) -> crate::log::Direction {
+        match self {
+            Self::Newest => crate::log::Direction::Down,
+            Self::Oldest => crate::log::Direction::Up,
+        }
+    }
+}
+
 /// From which end a list is read.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,17 +1,14 @@
-//! A stretch of an account's log, resolved to offsets, and a walk over it in either direction.
+//! A stretch of an account's log, resolved to offsets, and the events of some types in it.
 //!
 //! Not what is looked for. From is included, to is not; an open end is the head at the moment of the call;
-//! what begins below the oldest kept is an error and not a shorter answer. A walk looks at a bounded number of
-//! rows, so that no question costs more than its page.
-
-use std::collections::VecDeque;
+//! what begins below the oldest kept is an error and not a shorter answer.
 
 use super::failure::{invalid, invalid_parameter, of_log};
-use super::query::{Direction, Point};
+use super::query::Point;
 use crate::accounts::{TypeName, TypeSelection};
-use crate::log::{Handle, IndexRow};
-use crate::model::limits::{PAGE_ROWS_MAX, TYPES_PER_ENDPOINT_MAX};
-use crate::model::{AccountId, Offset};
+use crate::log::{Handle, Set};
+use crate::model::limits::TYPES_PER_ENDPOINT_MAX;
+use crate::model::{AccountId, EventType, Offset};
 use crate::web::{Code, Problem};
 
 /// Offsets from `from` up to but without `to`.
@@ -72,66 +69,11 @@ fn range_expired(detail: String, oldest: Offset) -> Problem {
     Problem::new(Code::RangeExpired).detail(detail).with("oldestOffset", oldest.0)
 }
 
-/// Walks over the index of an account.
-pub(super) struct Walk<'log> {
-    log: &'log Handle,
-    account: AccountId,
-    direction: Direction,
-    /// What is not read yet.
-    left: Stretch,
-    read: VecDeque<IndexRow>,
-    looked_at: usize,
+/// Returns where the events of some types are; none where they are of so many that looking at every event is cheaper.
+pub(super) fn of_types(log: &Handle, account: AccountId, is_wanted: impl Fn(&EventType) -> bool) -> Option<Vec<Set>> {
+    let numbers = log.types(is_wanted);
+    (numbers.len() <= TYPES_AT_ONCE).then(|| numbers.into_iter().map(|number| Set::Type(account, number)).collect())
 }
 
-impl<'log> Walk<'log> {
-    /// Begins a walk over a stretch, behind `after` where a page before ended there.
-    pub(super) fn new(
-        log: &'log Handle,
-        account: AccountId,
-        stretch: Stretch,
-        direction: Direction,
-        after: Option<Offset>,
-    ) -> Self {
-        let left = match (direction, after) {
-            (_, None) => stretch,
-            (Direction::Newest, Some(after)) => Stretch { to: stretch.to.min(after), ..stretch },
-            (Direction::Oldest, Some(after)) => Stretch { from: stretch.from.max(after.next()), ..stretch },
-        };
-        Self { log, account, direction, left, read: VecDeque::new(), looked_at: 0 }
-    }
-
-    /// Returns the next row; none at the end.
-    pub(super) fn next(&mut self) -> Result<Option<IndexRow>, Problem> {
-        if self.read.is_empty() {
-            self.read_on()?;
-        }
-        let row = self.read.pop_front();
-        self.looked_at += usize::from(row.is_some());
-        Ok(row)
-    }
-
-    /// Returns whether the walk has looked at as many rows as one page may cost.
-    pub(super) const fn is_tired(&self) -> bool {
-        self.looked_at >= PAGE_ROWS_MAX
-    }
-
-    fn read_on(&mut self) -> Result<(), Problem> {
-        let Stretch { from, to } = self.left;
-        if from >= to {
-            return Ok(());
-        }
-        let rows = match self.direction {
-            Direction::Oldest => self.log.index(self.account, from, Some(to), ROWS_AT_ONCE),
-            Direction::Newest => self.log.index_back(self.account, to.previous(), ROWS_AT_ONCE),
-        };
-        self.read.extend(rows.map_err(of_log)?.into_iter().take_while(|row| row.offset >= from && row.offset < to));
-        self.left = match (self.read.back(), self.direction) {
-            (None, _) => Stretch { from: to, to },
-            (Some(last), Direction::Oldest) => Stretch { from: last.offset.next(), to },
-            (Some(last), Direction::Newest) => Stretch { from, to: last.offset },
-        };
-        Ok(())
-    }
-}
-
-const ROWS_AT_ONCE: usize = 256;
+/// Types whose events are looked for side by side: each costs a search.
+const TYPES_AT_ONCE: usize = 256;

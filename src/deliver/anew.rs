@@ -4,8 +4,8 @@
 //! what was decided of them before is decided no more.
 
 use super::machine::AsideEvent;
-use crate::log::{self, OutcomeRow};
-use crate::model::{Aside, EndpointId, Offset};
+use crate::log::{self, OutcomeRow, RunRow};
+use crate::model::{Aside, EndpointId, Offset, Settled};
 
 /// Lets rows that are still to be written say no more than what is still decided.
 ///
@@ -21,7 +21,7 @@ pub(super) fn hold_back(rows: &mut [OutcomeRow], first: Offset) {
 /// Returns the rows that put it right, to be written before all others. Blocks.
 pub(super) fn clear(log: &log::Handle, endpoint: EndpointId, first: Offset) -> Result<Vec<OutcomeRow>, log::Error> {
     let before = first.previous();
-    let mut rows = vec![OutcomeRow::NotAsideFrom { endpoint, first }];
+    let mut rows = vec![OutcomeRow::AnewFrom { endpoint, first }];
     // One row may tell of many that were passed over: what it tells of those before stays.
     if let Some(row) = log.asides(endpoint, Aside::Skipped, first..Offset(u64::MAX), 1)?.into_iter().next() {
         let event = AsideEvent::decode(row.value.clone())
@@ -29,6 +29,13 @@ pub(super) fn clear(log: &log::Handle, endpoint: EndpointId, first: Offset) -> R
         if event.tells_of(row.offset, before) {
             let (aside, position, value) = (Aside::Skipped, row.position, row.value);
             rows.push(OutcomeRow::Aside { endpoint, aside, offset: before, position, value });
+        }
+    }
+    for settled in Settled::ALL {
+        if let Some(RunRow { first, last, position }) = log.run_over(endpoint, settled, before)?
+            && last > before
+        {
+            rows.push(OutcomeRow::Settled { endpoint, settled, first, last: before, position });
         }
     }
     let decided = log.decided(endpoint)?.into_iter().filter(|(_, to)| *to > before);

@@ -18,8 +18,8 @@ use super::attempt::AttemptRecord;
 use super::desk::{self, Desk, Looked, Orders, Wanted};
 use super::line::{Attempted, Errand, Line};
 use super::machine::{
-    Action, AsideChange, AsideEvent, AttemptResult, Boot, CourseId, Decision, Input, Machine, Move, Now, Order,
-    Outlook, Pacing, Policy, ReplayId, Saved, Since, Start, State, Target, Whereabouts,
+    Action, AsideChange, AsideEvent, AttemptResult, Boot, CourseId, Decision, InHand, Input, Machine, Move, Now, Order,
+    Outlook, Pacing, Policy, ReplayId, Run, Saved, Since, Start, State, Target, Whereabouts,
 };
 use super::positions::Positions;
 use super::registry::{Mailbox, Shared};
@@ -51,8 +51,10 @@ pub(super) enum Message {
     Wish(Wanted),
     /// Say how the endpoint does.
     Status(oneshot::Sender<EndpointStatus>),
-    /// Say where an event is.
-    Whereabouts { offset: Offset, reply: oneshot::Sender<Option<Whereabouts>> },
+    /// Say where events are, in their order.
+    Whereabouts { offsets: Vec<Offset>, reply: oneshot::Sender<Vec<Whereabouts>> },
+    /// Say what of all events is not on disk, or is about to be.
+    InHand(oneshot::Sender<InHand>),
     /// Say what a seek to an event would do.
     Outlook { first: Offset, reply: oneshot::Sender<Outlook> },
     /// A test has ended; History is to have it.
@@ -264,12 +266,13 @@ impl Loaded {
                     });
                 }
                 Action::Recall => self.line.recall(),
-                Action::Write { ticket, saved, sequences, anew_from, asides, given_up: _, is_sync } => {
+                Action::Write { ticket, saved, sequences, anew_from, asides, runs, given_up: _, is_sync } => {
                     let mut rows = self.progress_rows(&saved, sequences);
                     if let Some(first) = anew_from {
                         self.parked.forget_from(first);
                         anew::hold_back(&mut rows, first);
                     }
+                    self.add_runs(&runs, &mut rows);
                     self.add_asides(asides, &mut rows);
                     self.forget_settled(&saved);
                     waits.write = Some(match anew_from {
@@ -334,6 +337,15 @@ impl Loaded {
         }));
         rows.push(OutcomeRow::Cursor { endpoint, course: Course::Live, value: saved.encode() });
         rows
+    }
+
+    /// Adds the rows of events that were settled and not set aside.
+    fn add_runs(&self, runs: &[Run], rows: &mut Vec<OutcomeRow>) {
+        let endpoint = self.endpoint.id;
+        rows.extend(runs.iter().map(|&Run { settled, first, last }| {
+            let position = self.parked.known(last).unwrap_or_else(|| self.live.of(last));
+            OutcomeRow::Settled { endpoint, settled, first, last, position }
+        }));
     }
 
     /// Adds the rows of events that were set aside, or are so no more.
@@ -469,9 +481,11 @@ impl Loaded {
             Message::Retry => self.take(Input::Retry, actions),
             Message::Wish(wanted) => self.desk.push(wanted),
             Message::Status(reply) => answer(reply, self.status()),
-            Message::Whereabouts { offset, reply } => {
-                answer(reply, self.machine.whereabouts(CourseId::Live, offset));
+            Message::Whereabouts { offsets, reply } => {
+                let whereabouts = offsets.iter().filter_map(|at| self.machine.whereabouts(CourseId::Live, *at));
+                answer(reply, whereabouts.collect());
             }
+            Message::InHand(reply) => answer(reply, self.machine.in_hand()),
             Message::Outlook { first, reply } => answer(reply, self.machine.outlook(first)),
             Message::Tested(record) => {
                 self.tests = Attempt(self.tests.0.saturating_add(1));

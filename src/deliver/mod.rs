@@ -29,7 +29,7 @@ pub mod send;
 
 pub use self::desk::{Granted, Wish};
 pub use self::endpoint_test::{StageName, TestError, TestReport, TestRequest, TestStage};
-pub use self::machine::{AsideEvent, Cause, Decision, FilteredBy, Outcome, Outlook, State, Whereabouts};
+pub use self::machine::{AsideEvent, Cause, Decision, FilteredBy, InHand, Outcome, Outlook, State, Whereabouts};
 pub use self::registry::{Handle, Options, Parts};
 pub use self::source::{Body, DecidedEvent, Made, Occasion, Source, Undecided};
 pub use self::status::{

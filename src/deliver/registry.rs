@@ -14,7 +14,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use super::desk::{Granted, Wanted, Wish};
 use super::endpoint::{Loaded, Message, run};
 use super::endpoint_test::{self, TestError, TestReport, TestRequest};
-use super::machine::{Decision, Outlook, Whereabouts};
+use super::machine::{Decision, InHand, Outlook, Whereabouts};
 use super::outcome::Failure;
 use super::places::Places;
 use super::send::Sender;
@@ -197,9 +197,14 @@ impl Handle {
         self.ask(endpoint, |reply| Message::Outlook { first, reply }).await
     }
 
-    /// Says where an event of an endpoint is; none where it is not loaded.
-    pub async fn whereabouts(&self, endpoint: EndpointId, offset: Offset) -> Option<Whereabouts> {
-        self.ask(endpoint, |reply| Message::Whereabouts { offset, reply }).await?
+    /// Says where events of an endpoint are, one answer for each; none where it is not loaded.
+    pub async fn whereabouts(&self, endpoint: EndpointId, offsets: Vec<Offset>) -> Option<Vec<Whereabouts>> {
+        self.ask(endpoint, |reply| Message::Whereabouts { offsets, reply }).await
+    }
+
+    /// Says what an endpoint knows of its events that is not on disk, or is about to be; none where it is not loaded.
+    pub async fn in_hand(&self, endpoint: EndpointId) -> Option<InHand> {
+        self.ask(endpoint, Message::InHand).await
     }
 
     /// Sends a test, outside lanes and ledger, and says stage by stage what happened.

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::Error;
 use crate::model::{
     AccountId, Aside, Attempt, Capture, Command, EndpointId, EventDraft, EventType, Offset, Position, Sequence,
-    SettingKind, Timestamp, commitment,
+    SettingKind, Settled, Timestamp, commitment,
 };
 
 /// The key of the hashes in `event_ids` and `by_key`; made with the store, kept in it.
@@ -223,6 +223,19 @@ pub enum OutcomeRow {
         /// How it came to that.
         value: Bytes,
     },
+    /// How a run of events was settled that have no row of their own for it.
+    Settled {
+        /// At which endpoint.
+        endpoint: EndpointId,
+        /// How.
+        settled: Settled,
+        /// The first of them.
+        first: Offset,
+        /// The last of them.
+        last: Offset,
+        /// The position of the last, by which the row ages.
+        position: Position,
+    },
     /// That became of the event which was aside: its row goes.
     NotAside {
         /// At which endpoint.
@@ -232,8 +245,8 @@ pub enum OutcomeRow {
         /// The event.
         offset: Offset,
     },
-    /// No event from an offset on is set aside any more.
-    NotAsideFrom {
+    /// No event from an offset on is set aside or settled any more.
+    AnewFrom {
         /// At which endpoint.
         endpoint: EndpointId,
         /// The first of the events.

@@ -16,6 +16,8 @@ pub(super) enum Family {
     ByAccount,
     /// account, hash of key, offset → position. Ages.
     ByKey,
+    /// account, type, offset → position. Ages.
+    ByType,
     /// keyed hash of account, source, id → position, offset, digest. Ages.
     EventIds,
     /// number → name
@@ -36,13 +38,16 @@ pub(super) enum Family {
     Outcomes,
     /// position of a capture that is kept → position. Ages.
     Captures,
+    /// endpoint, how they were settled, first offset of a run → position of the last, last offset. Ages.
+    Settled,
 }
 
 impl Family {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Records,
         Self::ByAccount,
         Self::ByKey,
+        Self::ByType,
         Self::EventIds,
         Self::Types,
         Self::Meta,
@@ -53,6 +58,7 @@ impl Family {
         Self::Attempts,
         Self::Outcomes,
         Self::Captures,
+        Self::Settled,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -60,6 +66,7 @@ impl Family {
             Self::Records => "records",
             Self::ByAccount => "by_account",
             Self::ByKey => "by_key",
+            Self::ByType => "by_type",
             Self::EventIds => "event_ids",
             Self::Types => "types",
             Self::Meta => "meta",
@@ -70,6 +77,7 @@ impl Family {
             Self::Attempts => "attempts",
             Self::Outcomes => "outcomes",
             Self::Captures => "captures",
+            Self::Settled => "settled",
         }
     }
 
@@ -78,11 +86,13 @@ impl Family {
         match self {
             Self::ByAccount
             | Self::ByKey
+            | Self::ByType
             | Self::EventIds
             | Self::Sequences
             | Self::Attempts
             | Self::Outcomes
-            | Self::Captures => true,
+            | Self::Captures
+            | Self::Settled => true,
             Self::Records | Self::Types | Self::Meta | Self::Settings | Self::Blobs | Self::Cursors => false,
         }
     }
@@ -119,11 +129,31 @@ pub(super) fn by_account_value_parts(value: &[u8]) -> Option<(Position, TypeNumb
     Some((Position(u64::from_be_bytes(*position)), TypeNumber(u16::from_be_bytes(event_type.try_into().ok()?))))
 }
 
-pub(super) fn by_key(account: AccountId, key_hash: u64, offset: Offset) -> [u8; 20] {
-    join(join::<4, 8, 12>(account.0.to_be_bytes(), key_hash.to_be_bytes()), offset.0.to_be_bytes())
+/// How the keys of all events of an account begin.
+pub(super) fn of_account(account: AccountId) -> [u8; 4] {
+    account.0.to_be_bytes()
 }
 
-pub(super) fn by_key_offset(key: &[u8]) -> Option<Offset> {
+pub(super) fn by_key(account: AccountId, key_hash: u64, offset: Offset) -> [u8; 20] {
+    join(of_key(account, key_hash), offset.0.to_be_bytes())
+}
+
+/// How the keys of all events with one key begin.
+pub(super) fn of_key(account: AccountId, key_hash: u64) -> [u8; 12] {
+    join(account.0.to_be_bytes(), key_hash.to_be_bytes())
+}
+
+pub(super) fn by_type(account: AccountId, event_type: TypeNumber, offset: Offset) -> [u8; 14] {
+    join(of_type(account, event_type), offset.0.to_be_bytes())
+}
+
+/// How the keys of all events of one type begin.
+pub(super) fn of_type(account: AccountId, event_type: TypeNumber) -> [u8; 6] {
+    join(account.0.to_be_bytes(), event_type.0.to_be_bytes())
+}
+
+/// The offset that a key ends with.
+pub(super) fn trailing_offset(key: &[u8]) -> Option<Offset> {
     Some(Offset(u64::from_be_bytes(*key.last_chunk::<8>()?)))
 }
 
@@ -287,8 +317,15 @@ pub(super) fn outcomes_of(endpoint: EndpointId, outcome: u8) -> [u8; 5] {
     join(endpoint.0.to_be_bytes(), [outcome])
 }
 
-pub(super) fn outcome_offset(key: &[u8]) -> Option<Offset> {
-    Some(Offset(u64::from_be_bytes(*key.last_chunk::<8>()?)))
+/// The value of a run of events that were settled alike.
+pub(super) fn run_value(position: Position, last: Offset) -> [u8; 16] {
+    join(position.0.to_be_bytes(), last.0.to_be_bytes())
+}
+
+/// The last offset of a run.
+pub(super) fn run_end(value: &[u8]) -> Option<Offset> {
+    let (_position, last) = value.split_first_chunk::<8>()?;
+    Some(Offset(u64::from_be_bytes(last.try_into().ok()?)))
 }
 
 fn join<const A: usize, const B: usize, const C: usize>(first: [u8; A], second: [u8; B]) -> [u8; C] {
@@ -315,6 +352,7 @@ mod tests {
                 "records",
                 "by_account",
                 "by_key",
+                "by_type",
                 "event_ids",
                 "types",
                 "meta",
@@ -324,7 +362,8 @@ mod tests {
                 "sequences",
                 "attempts",
                 "outcomes",
-                "captures"
+                "captures",
+                "settled"
             ]
         );
     }
@@ -336,7 +375,10 @@ mod tests {
             prop_assert_eq!(position_of_record(&record(position)), Some(position));
             prop_assert_eq!(by_account_parts(&by_account(account, offset)), Some((account, offset)));
             prop_assert_eq!(by_account_value_parts(&by_account_value(position, number)), Some((position, number)));
-            prop_assert_eq!(by_key_offset(&by_key(account, b, offset)), Some(offset));
+            prop_assert_eq!(trailing_offset(&by_key(account, b, offset)), Some(offset));
+            prop_assert!(by_key(account, b, offset).starts_with(&of_key(account, b)));
+            prop_assert_eq!(trailing_offset(&by_type(account, number, offset)), Some(offset));
+            prop_assert!(by_type(account, number, offset).starts_with(&of_type(account, number)));
             prop_assert_eq!(leading_position(&position_value(position)), Some(position));
             let seen = Seen { position, offset, digest };
             prop_assert_eq!(Seen::decode(&seen.encode()), Some(seen));
@@ -354,8 +396,10 @@ mod tests {
             let key = attempt(EndpointId(e), offset, b, Attempt(a));
             prop_assert_eq!(attempt_parts(&key), Some((offset, b, Attempt(a))));
             let key = outcome(EndpointId(e), digest[0], offset);
-            prop_assert_eq!(outcome_offset(&key), Some(offset));
+            prop_assert_eq!(trailing_offset(&key), Some(offset));
             prop_assert!(key.starts_with(&outcomes_of(EndpointId(e), digest[0])));
+            let run = run_value(position, offset);
+            prop_assert_eq!((leading_position(&run), run_end(&run)), (Some(position), Some(offset)));
         });
     }
 

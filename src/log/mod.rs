@@ -9,6 +9,7 @@ mod append;
 mod disk;
 mod error;
 mod keys;
+mod offsets;
 mod options;
 mod read;
 mod repair;
@@ -36,7 +37,7 @@ use self::append::Request;
 use self::shared::Shared;
 use crate::model::{
     AccountId, Aside, Attempt, Capture, EndpointId, Event, EventDraft, EventType, Offset, Position, Record, Sequence,
-    SettingKind, Timestamp, TypeNumber,
+    SettingKind, Settled, Timestamp, TypeNumber,
 };
 use crate::runtime::{Clock, Random, blocking};
 use crate::telemetry::LogMetrics;
@@ -45,8 +46,9 @@ pub use self::append::{
     Appended, Course, NewCommand, NewEvent, OnConflict, Outcome, OutcomeRow, Place, Reservation, SettingRow,
 };
 pub use self::error::Error;
+pub use self::offsets::{Direction, Offsets, Set};
 pub use self::options::{Durability, Options, Retention};
-pub use self::read::{AccountStretch, AsideRow, IndexRow};
+pub use self::read::{AccountStretch, AsideRow, IndexRow, RunRow};
 pub use self::repair::{Findings, Repair};
 pub use self::type_counts::TypeCount;
 pub use self::verify::{Damage, Stats, Verified};
@@ -357,13 +359,26 @@ impl Handle {
         self.shared.index_at(account, offset)
     }
 
-    /// Returns the offsets of an account's events with a key, oldest first. Equal hashes of other keys may be
-    /// among them: compare the event's own key.
+    /// Walks over the offsets of a range that are in one set of each group, in the order of the direction.
     ///
-    /// # Errors
-    /// As [`Handle::read`].
-    pub fn by_key(&self, account: AccountId, key: &str, from: Offset, limit: usize) -> Result<Vec<Offset>, Error> {
-        self.shared.by_key(account, key, from, limit)
+    /// # Units
+    /// `steps_max` bounds the rows it looks at: about a microsecond each, ten where the disk is asked.
+    #[must_use]
+    pub fn offsets(
+        &self,
+        groups: Vec<Vec<Set>>,
+        range: Range<Offset>,
+        direction: Direction,
+        steps_max: usize,
+    ) -> Offsets<'_> {
+        Offsets::new(&self.shared, groups, range, direction, steps_max)
+    }
+
+    /// Returns the numbers of the types whose names are as wanted; 0, which stands for all beyond the last number, is
+    /// among them where there are such.
+    #[must_use]
+    pub fn types(&self, is_wanted: impl Fn(&EventType) -> bool) -> Vec<TypeNumber> {
+        self.shared.types(is_wanted)
     }
 
     /// Returns the offset of the event with an id.
@@ -496,6 +511,14 @@ impl Handle {
         limit: usize,
     ) -> Result<Vec<AsideRow>, Error> {
         self.shared.asides(endpoint, aside, offsets, limit)
+    }
+
+    /// Returns the run of events that were settled alike at an endpoint which an event is in.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn run_over(&self, endpoint: EndpointId, settled: Settled, offset: Offset) -> Result<Option<RunRow>, Error> {
+        self.shared.run_over(endpoint, settled, offset)
     }
 
     /// Returns the tests of an endpoint whose numbers are below `before`, the newest first.

@@ -16,7 +16,7 @@ use super::store::{Row, Rows};
 use super::type_counts::TypeCount;
 use super::{Error, settings};
 use crate::model::{
-    AccountId, Aside, Attempt, EndpointId, Event, EventType, Offset, Position, Record, Sequence, SettingKind,
+    AccountId, Aside, Attempt, EndpointId, Event, EventType, Offset, Position, Record, Sequence, SettingKind, Settled,
     Timestamp, TypeNumber,
 };
 
@@ -49,6 +49,17 @@ pub struct AsideRow {
     pub position: Position,
     /// How it came to that, as `deliver` wrote it.
     pub value: Bytes,
+}
+
+/// Events that were settled alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunRow {
+    /// The first of them.
+    pub first: Offset,
+    /// The last of them.
+    pub last: Offset,
+    /// Where the last of them is in the whole log.
+    pub position: Position,
 }
 
 impl Shared {
@@ -258,25 +269,6 @@ impl Shared {
         Ok(row.filter(|row| row.position >= self.oldest()))
     }
 
-    /// Returns the offsets of events with a key, from `from` on, at most `limit`.
-    pub(super) fn by_key(
-        &self,
-        account: AccountId,
-        key: &str,
-        from: Offset,
-        limit: usize,
-    ) -> Result<Vec<Offset>, Error> {
-        let hash = self.hash_key.of_key(account, key);
-        let (first, last) = (keys::by_key(account, hash, from), keys::by_key(account, hash, Offset(u64::MAX)));
-        let oldest = self.oldest();
-        self.store
-            .scan(Family::ByKey, &first, Some(&last))
-            .filter(|row| row.as_ref().map_or(true, |(_, value)| keys::leading_position(value) >= Some(oldest)))
-            .take(limit)
-            .map(|row| row.map(|(key, _)| keys::by_key_offset(&key).unwrap_or_default()))
-            .collect()
-    }
-
     /// Returns where an event id was first seen, where that is kept.
     pub(super) fn find_event(&self, account: AccountId, id: &str) -> Result<Option<Offset>, Error> {
         let row = self.store.get(Family::EventIds, &self.hash_key.of_id(account, id))?;
@@ -466,6 +458,22 @@ impl Shared {
             .collect()
     }
 
+    /// Returns the run that an event is in, where it was settled so.
+    pub(super) fn run_over(
+        &self,
+        endpoint: EndpointId,
+        settled: Settled,
+        offset: Offset,
+    ) -> Result<Option<RunRow>, Error> {
+        let mut cursor = self.store.cursor(Family::Settled, &keys::outcomes_of(endpoint, settled.code()));
+        cursor.seek_back(&offset.0.to_be_bytes())?;
+        let Some((key, value)) = cursor.row() else { return Ok(None) };
+        let parts = keys::trailing_offset(key).zip(keys::run_end(value)).zip(keys::leading_position(value));
+        let wrong = || Error::Inconsistent(format!("a run of endpoint {endpoint} has an unknown form"));
+        let ((first, last), position) = parts.ok_or_else(wrong)?;
+        Ok((offset <= last && position >= self.oldest()).then_some(RunRow { first, last, position }))
+    }
+
     /// Returns the tests of an endpoint below a number, the newest first.
     pub(super) fn tests(
         &self,
@@ -525,7 +533,7 @@ impl Shared {
 const ROW_BYTES: usize = 512;
 
 fn aside_row(endpoint: EndpointId, key: &[u8], value: &[u8]) -> Result<AsideRow, Error> {
-    let parts = keys::outcome_offset(key).zip(value.split_first_chunk::<8>());
+    let parts = keys::trailing_offset(key).zip(value.split_first_chunk::<8>());
     let (offset, (position, value)) = parts.ok_or_else(|| {
         Error::Inconsistent(format!("a row of what became of an event at endpoint {endpoint} has an unknown form"))
     })?;
@@ -533,7 +541,7 @@ fn aside_row(endpoint: EndpointId, key: &[u8], value: &[u8]) -> Result<AsideRow,
     Ok(AsideRow { offset, position, value: Bytes::copy_from_slice(value) })
 }
 
-fn index_row(key: &[u8], value: &[u8]) -> Result<IndexRow, Error> {
+pub(super) fn index_row(key: &[u8], value: &[u8]) -> Result<IndexRow, Error> {
     let parts = keys::by_account_parts(key).zip(keys::by_account_value_parts(value));
     let ((_, offset), (position, event_type)) =
         parts.ok_or_else(|| Error::Inconsistent(format!("an index row has an unknown form: {key:02x?}")))?;

@@ -117,6 +117,13 @@ impl Shared {
         self.types.read().unwrap_or_else(PoisonError::into_inner).name(number).cloned()
     }
 
+    pub(super) fn types(&self, is_wanted: impl Fn(&EventType) -> bool) -> Vec<TypeNumber> {
+        let types = self.types.read().unwrap_or_else(PoisonError::into_inner);
+        let beyond = (types.count() == usize::from(u16::MAX)).then_some(TypeNumber(0));
+        let numbered = (1..=u16::MAX).map(TypeNumber).zip(&types.by_number);
+        beyond.into_iter().chain(numbered.filter(|(_, name)| is_wanted(name)).map(|(number, _)| number)).collect()
+    }
+
     pub(super) fn types_count(&self) -> usize {
         self.types.read().unwrap_or_else(PoisonError::into_inner).count()
     }

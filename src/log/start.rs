@@ -13,6 +13,7 @@ use super::acknowledged::{Acknowledged, End};
 use super::append::HashKey;
 use super::disk::Disk;
 use super::keys::{self, Family};
+use super::read::{IndexRow, index_row};
 use super::shared::{AccountHead, Past, Shared, Types};
 use super::store::{Recovery, Store};
 use super::tail::Tail;
@@ -55,6 +56,7 @@ pub(super) fn open(
         checked => (last, checked?),
     };
     let heads = read_heads(&store)?;
+    complete_types(&store, &heads)?;
     let types = read_types(&store)?;
     let type_counts = TypeCounts::open(&store)?;
     let tail = Tail::new(options.tail_bytes_max);
@@ -159,6 +161,46 @@ pub(super) fn read_heads(store: &Store) -> Result<HashMap<AccountId, AccountHead
     Ok(heads)
 }
 
+/// Writes the rows by type that an older program has not written: those of each account's newest events, or of all.
+///
+/// From the oldest missing one on, so that one that is cut short is taken up again.
+fn complete_types(store: &Store, heads: &HashMap<AccountId, AccountHead>) -> Result<(), Error> {
+    let mark = store.low_water_mark();
+    let missing = |row: &IndexRow, account| -> Result<bool, Error> {
+        let key = keys::by_type(account, row.event_type, row.offset);
+        Ok(row.position >= mark && store.get(Family::ByType, &key)?.is_none())
+    };
+    for (account, head) in heads {
+        let mut from = None;
+        for row in store.scan_back(Family::ByAccount, &keys::by_account(*account, head.offset)) {
+            let (key, value) = row?;
+            if !key.starts_with(&keys::of_account(*account)) {
+                break;
+            }
+            let row = index_row(&key, &value)?;
+            if !missing(&row, *account)? {
+                break;
+            }
+            from = Some(row.offset);
+        }
+        let Some(from) = from else { continue };
+        tracing::info!(%account, %from, to = %head.offset, "the index by type is completed");
+        let end = keys::by_account(*account, head.offset.next());
+        let mut rows = store.scan(Family::ByAccount, &keys::by_account(*account, from), Some(&end)).peekable();
+        while rows.peek().is_some() {
+            let mut batch = store.batch();
+            for row in rows.by_ref().take(ROWS_AT_ONCE) {
+                let (key, value) = row?;
+                let IndexRow { offset, position, event_type } = index_row(&key, &value)?;
+                let key = keys::by_type(*account, event_type, offset);
+                batch.put(Family::ByType, key, keys::position_value(position));
+            }
+            store.write(batch, false)?;
+        }
+    }
+    Ok(())
+}
+
 fn read_types(store: &Store) -> Result<Types, Error> {
     let mut types = Types::default();
     for row in store.scan(Family::Types, &[], None) {
@@ -171,6 +213,8 @@ fn read_types(store: &Store) -> Result<Types, Error> {
     }
     Ok(types)
 }
+
+const ROWS_AT_ONCE: usize = 10_000;
 
 /// The format of the store that this program writes.
 const FORMAT: u32 = 1;

@@ -115,6 +115,14 @@ impl Store {
         Rows(self.db.iterator_cf_opt(self.family(family), scan_options(), IteratorMode::End))
     }
 
+    /// Makes ready to look for rows whose keys begin alike.
+    pub(super) fn cursor(&self, family: Family, prefix: &[u8]) -> Cursor<'_> {
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        options.set_iterate_range(rocksdb::PrefixRange(prefix));
+        Cursor { rows: self.db.raw_iterator_cf_opt(self.family(family), options), key: prefix.to_vec() }
+    }
+
     pub(super) fn batch(&self) -> Batch<'_> {
         Batch { store: self, rows: WriteBatch::new() }
     }
@@ -199,6 +207,58 @@ impl Iterator for Rows<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.0.next().map(|row| row.map_err(|problem| Error::store("reading rows", &problem)))
+    }
+}
+
+/// A place among rows whose keys begin alike, which can be moved.
+pub(super) struct Cursor<'a> {
+    rows: rocksdb::DBRawIteratorWithThreadMode<'a, DB>,
+    /// How keys begin; what is looked for stands behind it for a moment.
+    key: Vec<u8>,
+}
+
+impl Cursor<'_> {
+    /// Goes to the first row whose key ends with this or more.
+    pub(super) fn seek(&mut self, rest: &[u8]) -> Result<(), Error> {
+        self.with_key(rest, |rows, key| rows.seek(key))
+    }
+
+    /// Goes to the last row whose key ends with this or less.
+    pub(super) fn seek_back(&mut self, rest: &[u8]) -> Result<(), Error> {
+        self.with_key(rest, |rows, key| rows.seek_for_prev(key))
+    }
+
+    /// Goes to the row behind this one.
+    pub(super) fn next(&mut self) -> Result<(), Error> {
+        self.rows.next();
+        self.check()
+    }
+
+    /// Goes to the row before this one.
+    pub(super) fn previous(&mut self) -> Result<(), Error> {
+        self.rows.prev();
+        self.check()
+    }
+
+    /// Returns key and value of the row it stands at; none behind the last and before the first.
+    pub(super) fn row(&self) -> Option<(&[u8], &[u8])> {
+        self.rows.item()
+    }
+
+    fn with_key(
+        &mut self,
+        rest: &[u8],
+        go: impl FnOnce(&mut rocksdb::DBRawIteratorWithThreadMode<'_, DB>, &[u8]),
+    ) -> Result<(), Error> {
+        let prefix_bytes = self.key.len();
+        self.key.extend_from_slice(rest);
+        go(&mut self.rows, &self.key);
+        self.key.truncate(prefix_bytes);
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.rows.status().map_err(|problem| Error::store("reading rows", &problem))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The log as its users see it: a real database in a temporary directory, opened, closed, cut and damaged.
 
 mod counts;
+mod offsets;
 mod outcomes;
 
 use std::fs::OpenOptions;
@@ -118,7 +119,9 @@ async fn offsets_are_dense_per_account_and_positions_over_all() {
     assert_eq!((event_type.as_str(), event.id.as_str(), &*event.data), ("call.ended", "e3", "{\"n\":3}"));
     assert_eq!(log.handle.find_event(ACME, "e2").unwrap(), Some(Offset(2)));
     assert_eq!(log.handle.find_event(OTHER, "e2").unwrap(), None);
-    assert_eq!(log.handle.by_key(ACME, "i_1", Offset(2), 10).unwrap(), [Offset(2), Offset(3)]);
+    let of_key = vec![vec![Set::Key(ACME, log.handle.key_hash(ACME, "i_1"))]];
+    let range = Offset(2)..Offset(u64::MAX);
+    assert_eq!(offsets::all(&log.handle, &of_key, range, Direction::Up), [2, 3]);
     log.close().await;
 }
 
@@ -349,7 +352,8 @@ async fn age_takes_events_and_leaves_offsets_ids_and_settings_right() {
         let stretch = handle.read_account(ACME, Offset(1), 100, 1 << 20).unwrap();
         assert_eq!((stretch.oldest, stretch.records.len()), (Offset(11), 10));
         assert_eq!(handle.find_event(ACME, "e5").unwrap(), None);
-        assert_eq!(handle.by_key(ACME, "i_1", Offset(1), 100).unwrap().len(), 10);
+        let of_key = vec![vec![Set::Key(ACME, handle.key_hash(ACME, "i_1"))]];
+        assert_eq!(offsets::all(handle, &of_key, Offset(11)..Offset(100), Direction::Down).len(), 10);
         assert_eq!(handle.record(Position(15)).unwrap(), None);
         assert_eq!(
             handle.read(Position(1), 1 << 20).unwrap().first().map(|record| record.position),

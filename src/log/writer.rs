@@ -22,8 +22,8 @@ use super::shared::{AccountHead, Shared};
 use super::store::Batch;
 use super::{Durability, Error, settings};
 use crate::model::{
-    AccountId, Aside, Capture, EventType, Header, Kind, Offset, Position, Record, Timestamp, TypeNumber, commitment,
-    spell_type,
+    AccountId, Aside, Capture, EventType, Header, Kind, Offset, Position, Record, Settled, Timestamp, TypeNumber,
+    commitment, spell_type,
 };
 use crate::runtime::{Clock, Monotonic};
 use crate::telemetry::LogMetrics;
@@ -368,6 +368,7 @@ impl<'a> Plan<'a> {
             keys::by_account(account, offset),
             keys::by_account_value(position, type_number),
         );
+        self.batch.put(Family::ByType, keys::by_type(account, type_number, offset), keys::position_value(position));
         if let Some(key_hash) = event.key_hash {
             self.batch.put(Family::ByKey, keys::by_key(account, key_hash, offset), keys::position_value(position));
         }
@@ -424,14 +425,20 @@ impl<'a> Plan<'a> {
                 let key = keys::outcome(endpoint, aside.code(), offset);
                 self.add_ageing(Family::Outcomes, key, position, &value);
             }
+            OutcomeRow::Settled { endpoint, settled, first, last, position } => {
+                let key = keys::outcome(endpoint, settled.code(), first);
+                self.batch.put(Family::Settled, key, keys::run_value(position, last));
+            }
             OutcomeRow::NotAside { endpoint, aside, offset } => {
                 self.batch.delete(Family::Outcomes, keys::outcome(endpoint, aside.code(), offset));
             }
-            OutcomeRow::NotAsideFrom { endpoint, first } => {
-                for aside in Aside::ALL {
-                    let key = |offset| keys::outcome(endpoint, aside.code(), offset);
-                    self.batch.delete_range(Family::Outcomes, &key(first), &key(Offset(u64::MAX)));
-                }
+            OutcomeRow::AnewFrom { endpoint, first } => {
+                let mut delete = |family, code| {
+                    let key = |offset| keys::outcome(endpoint, code, offset);
+                    self.batch.delete_range(family, &key(first), &key(Offset(u64::MAX)));
+                };
+                Aside::ALL.into_iter().for_each(|aside| delete(Family::Outcomes, aside.code()));
+                Settled::ALL.into_iter().for_each(|settled| delete(Family::Settled, settled.code()));
             }
         }
     }

@@ -45,3 +45,32 @@ impl Aside {
         }
     }
 }
+
+/// How an event was settled that has no row of its own for it; those of one kind can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Settled {
+    /// The receiver took it.
+    Delivered,
+    /// It was not to be sent, and never was.
+    Filtered,
+    /// It was sent and not taken, and then it was not to be sent any more.
+    FilteredAfterAttempt,
+    /// A person has passed over it.
+    Skipped,
+}
+
+impl Settled {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Delivered, Self::Filtered, Self::FilteredAfterAttempt, Self::Skipped];
+
+    /// Returns the number on disk.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Delivered => 1,
+            Self::Filtered => 2,
+            Self::FilteredAfterAttempt => 3,
+            Self::Skipped => 4,
+        }
+    }
+}

@@ -23,7 +23,7 @@ mod time;
 mod wire;
 
 pub use actor::Who;
-pub use aside::Aside;
+pub use aside::{Aside, Settled};
 pub use capture::{Capture, CaptureReason};
 pub use codec::CodecError;
 pub use command::{Command, SettingKind};

@@ -8,6 +8,7 @@ use crate::model::{Attempt, Offset, Sequence};
 use super::aside::AsideChange;
 use super::input::{CourseId, ReplayId};
 use super::ledger::Ledger;
+use super::runs::Run;
 use super::saved::Saved;
 
 /// What is to be done.
@@ -54,6 +55,8 @@ pub enum Action {
         anew_from: Option<Offset>,
         /// Rows of live events that were set aside, or are so no more.
         asides: Vec<AsideChange>,
+        /// Rows of live events that were settled and not set aside.
+        runs: Vec<Run>,
         /// Events that a replay has given up, to be added to its list.
         given_up: Vec<GivenUp>,
         /// Whether the batch must be on disk before it is answered: it reserves numbers ahead.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Attempt, Offset, Sequence};
+use crate::model::{Attempt, Offset, Sequence, Settled};
 use crate::runtime::Monotonic;
 
 use super::aside::Cause;
@@ -19,6 +19,7 @@ use super::ledger::{Ledger, Settlement, Tally, Waiting};
 use super::number_map::NumberMap;
 use super::parking::{End, PARKED_MAX, Parking};
 use super::reading::Reading;
+use super::runs::{Run, Runs};
 use super::saved::{RETRIES_MAX, SavedCourse, SavedRetry};
 use super::sequence::Sequences;
 use super::trial::Trial;
@@ -41,6 +42,8 @@ pub(super) struct Course {
     pub(super) sequences: Option<Sequences>,
     pub(super) trials: BTreeMap<Offset, Trial>,
     pub(super) parking: Parking,
+    /// How events were settled that were not set aside; of live work alone.
+    pub(super) runs: Runs,
     flights: NumberMap<Flight>,
     pub(super) faults: BTreeMap<Offset, EntryId>,
     pub(super) fault_row: FaultRow,
@@ -118,6 +121,7 @@ impl Course {
             lanes: Lanes::new(order),
             sequences: None,
             parking: Parking::default(),
+            runs: Runs::default(),
             flights: NumberMap::default(),
             faults: BTreeMap::new(),
             fault_row: FaultRow::default(),
@@ -443,12 +447,29 @@ impl Course {
         assert!(is_new, "event {offset} is settled twice");
         self.tally.count(settlement);
         self.is_dirty = true;
+        self.note_settled(offset, settlement);
         if !self.trials.is_empty() {
             self.trials.remove(&offset);
         }
         if let Some(sequences) = &mut self.sequences {
             sequences.take_known(offset);
         }
+    }
+
+    /// Notes how an event was settled, where it is to be listed by that and has no row of its own.
+    fn note_settled(&mut self, offset: Offset, settlement: Settlement) {
+        if self.id != CourseId::Live {
+            return;
+        }
+        let settled = match settlement {
+            Settlement::Delivered { .. } => Settled::Delivered,
+            Settlement::Filtered(_) if !self.trials.is_empty() && self.trials.contains_key(&offset) => {
+                Settled::FilteredAfterAttempt
+            }
+            Settlement::Filtered(_) => Settled::Filtered,
+            Settlement::GivenUp | Settlement::Expired | Settlement::Skipped => return,
+        };
+        self.runs.add(Run { settled, first: offset, last: offset });
     }
 
     /// Puts everything that is not settled back to unread, for lanes of another order.
@@ -476,6 +497,7 @@ impl Course {
         assert!(self.flights.is_empty(), "a course begins anew only when nothing is in flight");
         self.lanes = Lanes::new(self.lanes.order());
         self.parking.begin_anew(before.next());
+        self.runs.begin_anew(before.next());
         self.trials.clear();
         self.faults.clear();
         self.fault_row = FaultRow::default();

@@ -26,6 +26,7 @@ mod lanes;
 mod trial;
 mod aside;
 mod parking;
+mod runs;
 mod moving;
 mod sequence;
 mod circuit;
@@ -64,9 +65,10 @@ pub use input::{
 };
 pub use ledger::{Ledger, LedgerMismatch, Since, Tally, Waiting};
 pub use moving::Outlook;
+pub use runs::Run;
 pub use saved::{Boot, RETRIES_MAX, Saved, SavedCourse, SavedReplay, SavedRetry};
 pub use sequence::SavedSequences;
-pub use status::{Status, Whereabouts};
+pub use status::{InHand, Status, Whereabouts};
 
 /// What to send when, for one endpoint.
 #[derive(Debug)]
@@ -85,6 +87,8 @@ pub struct Machine {
     window: Window,
     /// Whether the endpoint was in trouble when the process before this one ended.
     was_in_trouble: bool,
+    /// From which event on runs say how each was settled.
+    listed_from: Offset,
     pace: Pace,
     /// Whether what was asked for and has not begun is to be taken back.
     is_recalling: bool,
@@ -159,6 +163,7 @@ impl Machine {
             circuit: Circuit::default(),
             window: Window::new(policy.in_flight_max),
             was_in_trouble,
+            listed_from: saved.listed_from,
             pace: Pace::new(policy.rate_per_second),
             is_recalling: false,
             is_probe_asked: false,

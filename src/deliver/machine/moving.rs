@@ -5,13 +5,14 @@
 
 use bytestring::ByteString;
 
-use crate::model::{Aside, Offset, Sequence, Timestamp};
+use crate::model::{Aside, Offset, Sequence, Settled, Timestamp};
 
 use super::Machine;
 use super::aside::{AsideChange, AsideEvent, Cause};
 use super::course::Course;
 use super::input::{Move, Now, Target};
 use super::ledger::Since;
+use super::runs::Run;
 
 /// What a seek would do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,7 @@ impl Machine {
             self.live.skip_to(to, &who, now.wall);
             if let Target::Anew { at, .. } = target {
                 self.since = Since { offset: to, time: at, sequence: self.live.begin_anew(to) };
+                self.listed_from = self.listed_from.min(to.next());
             }
             let is_over = |offset| begins_anew || offset <= to;
             self.refused_in_row.retain(|(course, offset, _)| *course != self.live.id || !is_over(*offset));
@@ -122,6 +124,8 @@ impl Course {
     }
 
     fn skip(&mut self, offset: Offset, event: AsideEvent) {
+        let first = if event.first == Offset(0) { offset } else { event.first };
+        self.runs.add(Run { settled: Settled::Skipped, first, last: offset });
         self.parking.add_end(AsideChange { offset, aside: Aside::Skipped, event: Some(event) });
     }
 }

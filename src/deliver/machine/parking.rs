@@ -136,6 +136,11 @@ impl Parking {
         self.ends.push(end);
     }
 
+    /// The events whose rows are not written yet.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Offset> {
+        self.ends.iter().map(|end| end.offset)
+    }
+
     #[cfg(test)]
     pub(super) fn offsets(&self) -> impl Iterator<Item = Offset> {
         self.events.keys().copied()

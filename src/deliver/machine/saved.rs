@@ -4,9 +4,9 @@
 //! batch. A machine started from it goes on as if nothing had been, but may send again what was in flight or
 //! settled since.
 //!
-//! Layout 5: layout (1) · boot (16) · since: offset (8), time (8), number (8) · numbers: next, ceiling, floor
-//! (8 each) · moves (8) · whether it is in trouble (1) · live course · whether there is a replay (1), and then: job,
-//! from, to (8 each), course. A course: tally (6 × 8) · cursor · number of retries (4), each offset (8), attempts (4),
+//! Layout 7: layout (1) · boot (16) · since: offset (8), time (8), number (8) · numbers: next, ceiling, floor
+//! (8 each) · moves (8) · whether it is in trouble (1) · listed from (8) · live course · whether there is a replay (1),
+//! and then: job, from, to (8 each), course. A course: tally (7 × 8) · cursor · number of retries (4), each offset (8), attempts (4),
 //! refusals (4), due (8).
 
 use bytes::Bytes;
@@ -36,6 +36,8 @@ pub struct Saved {
     pub moves: u64,
     /// Whether the endpoint is in trouble.
     pub is_in_trouble: bool,
+    /// From which event on runs say how each was settled: those before were settled by an older hooklog.
+    pub listed_from: Offset,
     /// Where the live course stands.
     pub live: SavedCourse,
     /// The replay that runs, or whose end is not on record yet.
@@ -92,6 +94,7 @@ impl Saved {
             sequences: SavedSequences::NONE,
             moves: 0,
             is_in_trouble: false,
+            listed_from: since.offset.next(),
             live: SavedCourse::at(since.offset),
             replay: None,
         }
@@ -111,6 +114,7 @@ impl Saved {
         writer.fixed(self.sequences.floor.0.to_be_bytes());
         writer.fixed(self.moves.to_be_bytes());
         writer.fixed([u8::from(self.is_in_trouble)]);
+        writer.fixed(self.listed_from.0.to_be_bytes());
         self.live.encode(&mut writer);
         writer.fixed([u8::from(self.replay.is_some())]);
         if let Some(replay) = &self.replay {
@@ -130,7 +134,8 @@ impl Saved {
         let mut reader = Reader::new(bytes);
         let layout = reader.u8()?;
         // Layout 1 did not count apart what the catalogue does not know, layout 2 knew no moves, layout 3 none but over
-        // what waits, layout 4 did not say whether the endpoint is in trouble, layout 5 did not count bytes.
+        // what waits, layout 4 did not say whether the endpoint is in trouble, layout 5 did not count bytes, layout 6 kept no
+        // runs.
         if !(1..=LAYOUT).contains(&layout) {
             return Err(CodecError::Unknown(u32::from(layout)));
         }
@@ -146,7 +151,9 @@ impl Saved {
         };
         let moves = if layout > 2 { u64::from_be_bytes(reader.fixed()?) } else { 0 };
         let is_in_trouble = layout > 4 && reader.u8()? != 0;
+        let listed_from = if layout > 6 { Some(offset(&mut reader)?) } else { None };
         let live = SavedCourse::decode(&mut reader, counts)?;
+        let listed_from = listed_from.unwrap_or_else(|| live.cursor.highest().next());
         let replay = match reader.u8()? {
             0 => None,
             1 => Some(SavedReplay {
@@ -158,7 +165,7 @@ impl Saved {
             unknown => return Err(CodecError::Unknown(u32::from(unknown))),
         };
         reader.end()?;
-        Ok(Self { boot, since, sequences, moves, is_in_trouble, live, replay })
+        Ok(Self { boot, since, sequences, moves, is_in_trouble, listed_from, live, replay })
     }
 }
 
@@ -205,7 +212,7 @@ fn sequence(reader: &mut Reader) -> Result<Sequence, CodecError> {
     reader.fixed().map(u64::from_be_bytes).map(Sequence)
 }
 
-const LAYOUT: u8 = 6;
+const LAYOUT: u8 = 7;
 /// No instant that anybody waits for.
 const NOT_DUE: i64 = i64::MIN;
 
@@ -248,6 +255,7 @@ mod tests {
             |((boot, offset, time, [next, ceiling, floor, moves]), live, replay)| Saved {
                 moves,
                 is_in_trouble: moves % 2 == 1,
+                listed_from: Offset(offset / 3),
                 boot: Boot(boot),
                 since: Since { offset: Offset(offset), time: Timestamp(time), sequence: Sequence(next / 2) },
                 sequences: SavedSequences { next: Sequence(next), ceiling: Sequence(ceiling), floor: Sequence(floor) },
@@ -290,6 +298,7 @@ mod tests {
             sequences: SavedSequences { next: Sequence(51), ceiling: Sequence(10_000), floor: Sequence(40) },
             moves: 0,
             is_in_trouble: false,
+            listed_from: cursor.highest().next(),
             live: SavedCourse { cursor, tally, retries: vec![retry, later] },
             replay: Some(SavedReplay {
                 replay: ReplayId(6),
@@ -325,24 +334,31 @@ mod tests {
         saved.is_in_trouble = true;
         saved.live.tally.delivered_bytes = 0x44;
         let (old, new) = (example().encode(), saved.encode());
-        // The layout, two counts in each course's tally, moves, a number and a byte are all that differs from layout 1.
-        assert_eq!((new[0], new.len()), (6, GOLDEN.len() / 2 + 32 + 8 + 8 + 1));
+        // The layout, two counts in each course's tally, moves, two numbers and a byte are all that differs from layout 1.
+        assert_eq!((new[0], new.len()), (7, GOLDEN.len() / 2 + 32 + 8 + 8 + 8 + 1));
         assert_eq!(old.iter().zip(&new).filter(|(one, other)| one != other).count(), 5);
         assert_eq!(new[SINCE_NUMBER..SINCE_NUMBER + 8], [0, 0, 0, 0, 0, 0, 0, 0x55]);
-        assert_eq!(new[LIVE_TALLY - 9..LIVE_TALLY], [0, 0, 0, 0, 0, 0, 0, 0x66, 1]);
+        assert_eq!(new[IN_TROUBLE - 8..=IN_TROUBLE], [0, 0, 0, 0, 0, 0, 0, 0x66, 1]);
+        assert_eq!(new[IN_TROUBLE + 1..LIVE_TALLY], saved.listed_from.0.to_be_bytes());
         assert_eq!(new[LIVE_TALLY + 5 * 8..LIVE_TALLY + 6 * 8], [0, 0, 0, 0, 0, 0, 0, 0x77]);
         assert_eq!(new[LIVE_TALLY + 6 * 8..LIVE_TALLY + 7 * 8], [0, 0, 0, 0, 0, 0, 0, 0x44]);
-        // Layout 5 is the same without bytes, layout 4 without that byte, layout 3 without the number too, layout 2
+        // Layout 6 is the same without from where runs say how events were settled: behind all that are. Layout 5 is the
+        // same without bytes, layout 4 without that byte, layout 3 without the number too, layout 2
         // without the moves.
         let mut third = new.to_vec();
-        let replay_tally = LIVE_TALLY + saved_len(&saved.live) + 1 + 24;
+        third.drain(IN_TROUBLE + 1..LIVE_TALLY);
+        third[0] = 6;
+        assert_eq!(Saved::decode(third.clone().into()), Ok(saved.clone()));
+        assert_eq!(saved.listed_from, Offset(111));
+        let live_tally = IN_TROUBLE + 1;
+        let replay_tally = live_tally + saved_len(&saved.live) + 1 + 24;
         third.drain(replay_tally + 6 * 8..replay_tally + 7 * 8);
-        third.drain(LIVE_TALLY + 6 * 8..LIVE_TALLY + 7 * 8);
+        third.drain(live_tally + 6 * 8..live_tally + 7 * 8);
         third[0] = 5;
         saved.live.tally.delivered_bytes = 0;
         assert_eq!(Saved::decode(third.clone().into()), Ok(saved.clone()));
         third[0] = 4;
-        third.remove(LIVE_TALLY - 1);
+        third.remove(IN_TROUBLE);
         saved.is_in_trouble = false;
         assert_eq!(Saved::decode(third.clone().into()), Ok(saved.clone()));
         third[0] = 3;
@@ -350,7 +366,7 @@ mod tests {
         saved.since.sequence = Sequence(1);
         assert_eq!(Saved::decode(third.clone().into()), Ok(saved.clone()));
         third[0] = 2;
-        third.drain(LIVE_TALLY - 17..LIVE_TALLY - 9);
+        third.drain(IN_TROUBLE - 16..IN_TROUBLE - 8);
         saved.moves = 0;
         assert_eq!(Saved::decode(third.into()), Ok(saved));
     }
@@ -362,8 +378,10 @@ mod tests {
     }
 
     const SINCE_NUMBER: usize = 1 + 16 + 16;
-    /// Where the tally of the live course stands: behind layout, boot, since, numbers, moves and a byte.
-    const LIVE_TALLY: usize = SINCE_NUMBER + 8 + 24 + 8 + 1;
+    /// Where it stands whether the endpoint is in trouble: behind layout, boot, since, numbers and moves.
+    const IN_TROUBLE: usize = SINCE_NUMBER + 8 + 24 + 8;
+    /// Where the tally of the live course stands: behind that, and from where runs say how events were settled.
+    const LIVE_TALLY: usize = IN_TROUBLE + 1 + 8;
     const GOLDEN: &str = concat!(
         "0130313233343536373839616263646566000000000000005a0000019cadc69a800000000000000033000000000000271000",
         "0000000000002800000000000000010000000000000002000000000000000300000000000000040000000000000005000000",

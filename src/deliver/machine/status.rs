@@ -9,8 +9,9 @@ use crate::runtime::Monotonic;
 use super::Machine;
 use super::action::State;
 use super::input::{CourseId, Now, Order, ReplayId};
-use super::lanes::Standing;
+use super::lanes::{Entry, Standing};
 use super::ledger::{Ledger, LedgerMismatch, Since};
+use super::runs::Run;
 
 /// How an endpoint does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,21 @@ pub struct Status {
     pub ledger: Ledger,
 }
 
+/// What an endpoint knows of its events that is not on disk, or is about to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InHand {
+    /// The events that were read and are not settled, lowest first.
+    pub open: Vec<(Offset, Whereabouts)>,
+    /// Above this one nothing was read.
+    pub read_to: Offset,
+    /// Runs that may not be written yet.
+    pub runs: Vec<Run>,
+    /// Events whose rows of what they were set aside as may not be written yet.
+    pub asides: Vec<Offset>,
+    /// From which event on runs say how each was settled.
+    pub listed_from: Offset,
+}
+
 /// Where one event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whereabouts {
@@ -52,6 +68,18 @@ pub enum Whereabouts {
     Parked,
     /// Waiting for a fault to be mended.
     Faulted,
+}
+
+impl Whereabouts {
+    const fn of(entry: &Entry) -> Self {
+        match entry.standing {
+            Standing::Unwritten | Standing::Queued | Standing::Waiting(..) if entry.is_parked => Self::Parked,
+            Standing::Unwritten | Standing::Queued => Self::Queued,
+            Standing::InFlight => Self::InFlight,
+            Standing::Waiting(..) => Self::Waiting,
+            Standing::Faulted => Self::Faulted,
+        }
+    }
 }
 
 impl Machine {
@@ -125,13 +153,22 @@ impl Machine {
             return Some(Whereabouts::Unread);
         }
         let entry = course.entry_at(offset).map(|id| course.lanes.entry(id));
-        Some(entry.map_or(Whereabouts::Unread, |entry| match entry.standing {
-            Standing::Unwritten | Standing::Queued | Standing::Waiting(..) if entry.is_parked => Whereabouts::Parked,
-            Standing::Unwritten | Standing::Queued => Whereabouts::Queued,
-            Standing::InFlight => Whereabouts::InFlight,
-            Standing::Waiting(..) => Whereabouts::Waiting,
-            Standing::Faulted => Whereabouts::Faulted,
-        }))
+        Some(entry.map_or(Whereabouts::Unread, Whereabouts::of))
+    }
+
+    /// Returns what is known of the live course's events and is not on disk, or is about to be.
+    #[must_use]
+    pub fn in_hand(&self) -> InHand {
+        let entries = self.live.lanes.entries();
+        let mut open: Vec<_> = entries.map(|entry| (entry.offset, Whereabouts::of(entry))).collect();
+        open.sort_unstable_by_key(|(offset, _)| *offset);
+        InHand {
+            open,
+            read_to: self.live.read_to,
+            runs: self.live.runs.unwritten().collect(),
+            asides: self.unwritten_asides().collect(),
+            listed_from: self.listed_from,
+        }
     }
 
     pub(super) fn state(&self) -> State {

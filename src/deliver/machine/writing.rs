@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::model::Sequence;
+use crate::model::{Offset, Sequence};
 use crate::runtime::Monotonic;
 
 use super::Machine;
@@ -36,6 +36,8 @@ struct UnderWay {
     numbers_to: Option<Sequence>,
     /// Whether it says of events that they ended without being delivered, or began again.
     has_ends: bool,
+    /// The events that it says were set aside, or are so no more.
+    asides: Vec<Offset>,
 }
 
 impl Machine {
@@ -56,6 +58,12 @@ impl Machine {
     #[must_use]
     pub fn covering_ticket(&self) -> u64 {
         self.writing.last_ticket + u64::from(self.has_progress() || self.has_rows())
+    }
+
+    /// Returns the events whose rows say, or are about to say, something else than what they were set aside as.
+    pub(super) fn unwritten_asides(&self) -> impl Iterator<Item = Offset> {
+        let under_way = self.writing.under_way.iter().flat_map(|under_way| &under_way.asides);
+        under_way.copied().chain(self.live.parking.ends())
     }
 
     /// When progress is to be written, if there is any and nothing else brings it along.
@@ -90,12 +98,14 @@ impl Machine {
             sequences: numbers.saved,
             moves: self.moves,
             is_in_trouble: self.is_in_trouble(),
+            listed_from: self.listed_from,
             live: self.live.saved(now),
             replay: self.replay.as_ref().map(|replaying| replaying.saved(now)),
         };
         let has_ends = self.live.parking.has_unwritten_ends();
         let anew_from = self.live.parking.anew_from.take();
         let asides = self.live.take_asides(now);
+        let runs = self.live.runs.take();
         self.courses_mut().for_each(|course| course.is_dirty = false);
         let given_up = std::mem::take(&mut self.writing.given_up);
         let is_sync = numbers.is_sync || self.writing.is_urgent;
@@ -104,6 +114,7 @@ impl Machine {
                 ticket,
                 numbers_to: numbers.rows.last().map(|(sequence, _)| *sequence),
                 has_ends,
+                asides: asides.iter().map(|change| change.offset).collect(),
             }),
             last_ticket: ticket,
             not_before: now.monotonic.plus(PROGRESS_EVERY),
@@ -117,6 +128,7 @@ impl Machine {
             sequences: numbers.rows,
             anew_from,
             asides,
+            runs,
             given_up,
             is_sync,
         });
@@ -124,6 +136,7 @@ impl Machine {
 
     pub(super) fn written(&mut self, ticket: u64) {
         let Some(under_way) = self.writing.under_way.take_if(|under_way| under_way.ticket == ticket) else { return };
+        self.live.runs.written();
         if let Some(numbers_to) = under_way.numbers_to {
             self.live.written(numbers_to);
         }

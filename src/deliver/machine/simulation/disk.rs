@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::model::{Aside, Offset, Sequence};
+use crate::model::{Aside, Offset, Sequence, Settled};
 use crate::runtime::Random;
 
-use super::super::{Action, AsideChange, AsideEvent, Boot, GivenUp, Saved, Since};
+use super::super::{Action, AsideChange, AsideEvent, Boot, GivenUp, Run, Saved, Since};
 
 #[derive(Debug)]
 struct Batch {
@@ -16,12 +16,16 @@ struct Batch {
     rows: Vec<(Sequence, Offset)>,
     anew_from: Option<Offset>,
     asides: Vec<AsideChange>,
+    runs: Vec<Run>,
     given_up: Vec<GivenUp>,
     is_sync: bool,
 }
 
 /// What was set aside, by what it is and by offset.
 pub(super) type Asides = BTreeMap<(Aside, Offset), AsideEvent>;
+
+/// Runs of events that were settled alike: how, from the first to the last.
+type Runs = BTreeMap<(Settled, Offset), Offset>;
 
 /// The batches since the beginning, and the one that is on its way.
 #[derive(Debug, Default)]
@@ -32,6 +36,7 @@ pub(super) struct Disk {
     synced: usize,
     rows: BTreeMap<Sequence, Offset>,
     pub(super) asides: Asides,
+    runs: Runs,
     /// The highest ceiling that a power cut cannot take back.
     pub(super) synced_ceiling: Sequence,
 }
@@ -47,7 +52,7 @@ pub(super) struct Found {
 
 impl Disk {
     pub(super) fn hand_over(&mut self, write: Action) {
-        let Action::Write { ticket, saved, sequences: rows, anew_from, asides, given_up, is_sync } = write else {
+        let Action::Write { ticket, saved, sequences: rows, anew_from, asides, runs, given_up, is_sync } = write else {
             panic!("{write:?} is no write")
         };
         assert!(self.on_its_way.is_none(), "one write at a time");
@@ -67,7 +72,10 @@ impl Disk {
             let is_parked_too = *aside != Aside::Parked && after.contains_key(&(Aside::Parked, *offset));
             assert!(!is_parked_too, "{offset} is parked and {aside:?}: {event:?}");
         }
-        let batch = Batch { ticket, saved: saved.encode(), rows, anew_from, asides, given_up, is_sync };
+        let mut runs_after = self.runs.clone();
+        change_runs(&mut runs_after, anew_from, &runs);
+        check_runs(&runs_after, &saved);
+        let batch = Batch { ticket, saved: saved.encode(), rows, anew_from, asides, runs, given_up, is_sync };
         self.on_its_way = Some(batch);
     }
 
@@ -80,6 +88,7 @@ impl Disk {
     fn keep(&mut self, batch: Batch) {
         self.rows.extend(batch.rows.iter().copied());
         change(&mut self.asides, batch.anew_from, &batch.asides);
+        change_runs(&mut self.runs, batch.anew_from, &batch.runs);
         let is_sync = batch.is_sync;
         let ceiling = Saved::decode(batch.saved.clone()).expect("what was written can be read").sequences.ceiling;
         self.written.push(batch);
@@ -107,7 +116,11 @@ impl Disk {
         self.synced = self.written.len();
         self.rows = self.written.iter().flat_map(|batch| batch.rows.iter().copied()).collect();
         self.asides.clear();
-        self.written.iter().for_each(|batch| change(&mut self.asides, batch.anew_from, &batch.asides));
+        self.runs.clear();
+        for batch in &self.written {
+            change(&mut self.asides, batch.anew_from, &batch.asides);
+            change_runs(&mut self.runs, batch.anew_from, &batch.runs);
+        }
     }
 
     /// What a start finds; rows of events up to `gone_to` are hidden by retention.
@@ -152,6 +165,28 @@ impl Disk {
     pub(super) fn given_up(&self) -> impl Iterator<Item = &GivenUp> {
         self.written.iter().flat_map(|batch| batch.given_up.iter())
     }
+}
+
+fn change_runs(runs: &mut Runs, anew_from: Option<Offset>, written: &[Run]) {
+    if let Some(first) = anew_from {
+        runs.retain(|(_, begin), _| *begin < first);
+        runs.values_mut().for_each(|last| *last = (*last).min(first.previous()));
+    }
+    runs.extend(written.iter().map(|run| ((run.settled, run.first), run.last)));
+}
+
+/// Every event that was settled and not set aside is in one run, that of how it was settled.
+fn check_runs(runs: &Runs, saved: &Saved) {
+    let since = saved.since.offset;
+    let count = |kinds: &[Settled]| {
+        let of_kinds = runs.iter().filter(|((settled, _), _)| kinds.contains(settled));
+        of_kinds.map(|((_, first), last)| last.0 - since.0.max(first.0 - 1).min(last.0)).sum::<u64>()
+    };
+    let tally = saved.live.tally;
+    assert_eq!(count(&[Settled::Delivered]), tally.delivered, "runs tell of every event that was delivered");
+    let filtered = [Settled::Filtered, Settled::FilteredAfterAttempt];
+    assert_eq!(count(&filtered), tally.filtered, "runs tell of every event that was filtered");
+    assert_eq!(count(&[Settled::Skipped]), tally.skipped, "runs tell of every event that was passed over");
 }
 
 fn change(asides: &mut Asides, anew_from: Option<Offset>, changes: &[AsideChange]) {
