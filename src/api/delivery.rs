@@ -212,6 +212,8 @@ pub(super) struct Pair {
     attempts: Vec<(Course, AttemptRecord)>,
     /// What it was set aside as, if it was not simply delivered.
     aside: Option<(Aside, AsideEvent)>,
+    /// Whether it is on record that it was not to be sent.
+    is_filtered: bool,
 }
 
 impl Pair {
@@ -228,11 +230,31 @@ impl Pair {
         let attempts = attempts.collect::<Result<_, _>>()?;
         let aside = aside_of(log, endpoint.id, offset)?;
         let position = record.as_ref().map(|record| record.position);
-        Ok(Self { endpoint: Arc::clone(endpoint), offset, position, id, event_type, attempts, aside })
+        let mut pair = Self {
+            endpoint: Arc::clone(endpoint),
+            offset,
+            position,
+            id,
+            event_type,
+            attempts,
+            aside,
+            is_filtered: false,
+        };
+        if !pair.was_taken() && pair.aside.is_none() {
+            for settled in [Settled::Filtered, Settled::FilteredAfterAttempt] {
+                pair.is_filtered |= log.run_over(endpoint.id, settled, offset).map_err(of_log)?.is_some();
+            }
+        }
+        Ok(pair)
     }
 
     const fn is_kept(&self) -> bool {
         self.position.is_some()
+    }
+
+    /// Whether a request of it is on disk that was answered well.
+    fn was_taken(&self) -> bool {
+        self.last().is_some_and(|last| last.error.is_none())
     }
 
     pub(super) fn last(&self) -> Option<&AttemptRecord> {
@@ -298,11 +320,11 @@ impl Pair {
         self.aside.as_ref().map(|(_, event)| event.sequence).filter(|sequence| *sequence != Sequence::default())
     }
 
-    /// Whether it is settled and the request that settled it is not on disk: the endpoint's next write has it.
+    /// Whether it is settled and that is not on disk: the endpoint's next write has it.
     fn is_half_written(&self, whereabouts: Whereabouts) -> bool {
-        let has_success = self.last().is_some_and(|last| last.error.is_none());
         let is_ended = self.aside.as_ref().is_some_and(|(aside, _)| *aside != Aside::Parked);
-        whereabouts == Whereabouts::Settled && self.is_kept() && !has_success && !is_ended
+        let is_told = self.was_taken() || is_ended || self.is_filtered;
+        whereabouts == Whereabouts::Settled && self.is_kept() && !is_told
     }
 
     pub(super) fn view(&self, outcome: Outcome) -> View {

@@ -18,6 +18,7 @@ mod crash;
 mod delivery;
 mod explain;
 mod fairness;
+mod history;
 mod filters;
 mod operation;
 mod listen;
