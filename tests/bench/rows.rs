@@ -4,6 +4,7 @@ mod dead;
 mod delivery;
 mod filter;
 mod footprint;
+mod history;
 mod ingest;
 mod latency;
 mod start;
@@ -28,6 +29,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "latency_p95_ms", measure: latency::accepted_to_first_byte },
     Row { name: "dead_endpoints", measure: dead::endpoints },
     Row { name: "start_1m_records_ms", measure: start::records_1m },
+    Row { name: "history_page_ms", measure: history::page },
     Row { name: "rss_idle_mb", measure: footprint::idle_memory },
     Row { name: "rss_10k_accounts_mb", measure: footprint::many_accounts },
     Row { name: "disk_per_event", measure: footprint::disk },
@@ -80,6 +82,11 @@ fn microseconds_each(span: Duration, events: usize) -> f64 {
 
 fn milliseconds(span: Duration) -> f64 {
     span.as_secs_f64() * 1_000.0
+}
+
+/// The middle one of some numbers; zero where there is none.
+fn median_of(numbers: &[f64]) -> f64 {
+    crate::report::median(numbers).unwrap_or(0.0)
 }
 
 /// A count as a number to calculate with.

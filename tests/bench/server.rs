@@ -65,6 +65,29 @@ impl Server {
         self.ask("PUT", ENDPOINT, Some(&json!({ "url": url, "maxInFlight": 64 }))).map(drop)
     }
 
+    /// Makes the endpoint with these settings; it begins at the head.
+    pub(crate) fn make_endpoint_with(&self, settings: &Value) -> anyhow::Result<()> {
+        self.ask("PUT", ENDPOINT, Some(settings)).map(drop)
+    }
+
+    /// Asks for something.
+    pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.ask("GET", path, None)
+    }
+
+    /// Waits until nothing waits at the endpoint any more.
+    pub(crate) fn wait_until_settled(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + SETTLED_PATIENCE;
+        loop {
+            let status = self.get(&format!("{ENDPOINT}/status"))?;
+            if status.pointer("/ledger/waiting").and_then(Value::as_u64) == Some(0) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "the endpoint does not come to rest: {status}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Makes so many accounts, each with an endpoint that is switched on and has nothing to do.
     pub(crate) fn make_idle_accounts(&self, count: usize, url: &str) -> anyhow::Result<()> {
         let next = std::sync::atomic::AtomicUsize::new(0);
@@ -251,4 +274,6 @@ fn exchange(address: SocketAddr, request: &str) -> anyhow::Result<(u16, String)>
 /// Connections over which accounts are made.
 const MAKERS: usize = 4;
 const READY_PATIENCE: Duration = Duration::from_secs(60);
+/// An endpoint that reads ten million events takes minutes.
+const SETTLED_PATIENCE: Duration = Duration::from_secs(900);
 const LEDGER_PATIENCE: Duration = Duration::from_secs(10);

@@ -128,10 +128,10 @@ fn the_demo_ends_with_books_that_agree() {
     let books: serde_json::Value =
         serde_json::from_str(&out).unwrap_or_else(|problem| panic!("{problem}: {out}\n{error}"));
     assert_eq!(code, Some(0), "{books:#}\n{error}");
-    assert_eq!(books["checks"].as_array().unwrap().len(), 7);
+    assert_eq!(books["checks"].as_array().unwrap().len(), 8);
     assert!(books["checks"].as_array().unwrap().iter().all(|check| check["holds"] == true), "{books:#}");
     assert!(books["sent"].as_u64().unwrap() > 500, "{books:#}");
-    for scene in 1..=7 {
+    for scene in 1..=8 {
         assert!(error.contains(&format!("\n{scene}  ")), "scene {scene} is told: {error}");
     }
     // It has ended its server: the log can be opened.

@@ -57,12 +57,38 @@ pub(super) struct Books {
     pub(super) sent: u64,
     /// Whether the simulator was told of every one that it is taken.
     pub(super) is_all_taken: bool,
-    /// Events that hooklog itself has added: it tells an account that its rights have changed.
+    /// Events beside those of the simulator: hooklog tells an account that its rights have changed, and one is poison.
     pub(super) own: u64,
     /// Bodies that had the field that was unticked: before that, and of those looked at after it.
     pub(super) unticked: Unticked,
-    /// Events that a replay had to send again, and those it has.
-    pub(super) replay: (u64, u64),
+    /// What became of the event that the receiver refused.
+    pub(super) poison: Poison,
+    /// What became of the stretch that was wanted again.
+    pub(super) replay: Replayed,
+}
+
+/// What became of the event that the receiver refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Poison {
+    /// Whether its lane went on without it.
+    pub(super) was_parked: bool,
+    /// Whether it was given up.
+    pub(super) was_given_up: bool,
+    /// Whether it was delivered after all.
+    pub(super) is_delivered: bool,
+}
+
+/// What became of a stretch that was wanted again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Replayed {
+    /// Its events.
+    pub(super) asked: u64,
+    /// Those that a rehearsal said would be sent.
+    pub(super) foretold: u64,
+    /// Those that were sent.
+    pub(super) delivered: u64,
+    /// Those that rights withhold.
+    pub(super) withheld: u64,
 }
 
 /// What became of a field that was unticked.
@@ -98,18 +124,18 @@ impl Books {
 
     /// Compares the books at the end.
     pub(super) fn checks(&self) -> Vec<Check> {
-        let Self { lines, received, gaps, sent, own, unticked, .. } = self;
+        let Self { lines, received, gaps, sent, own, unticked, poison, .. } = self;
         let (accepted, delivered) = (self.sum(|line| line.accepted), self.sum(|line| line.delivered));
         let withheld = self.sum(|line| line.others);
         // The receiver counts requests: repeats after the crash and the replay are beside the first deliveries.
         let first = received.accepted.saturating_sub(received.duplicates + received.replayed + received.tests);
-        let (asked, replayed) = self.replay;
+        let Replayed { asked, foretold, delivered: replayed, withheld: not_replayed } = self.replay;
         let check = |holds, what| Check { what, holds };
         vec![
             check(
                 self.is_all_taken && *sent + own == accepted,
                 format!(
-                    "{} events were sent, {} are in the log, each once, and {own} of hooklog's own",
+                    "{} events were sent, {} are in the log, each once, and {own} beside them",
                     show_count(*sent),
                     show_count(accepted - own)
                 ),
@@ -147,8 +173,19 @@ impl Books {
                 ),
             ),
             check(
-                asked > 0 && asked == replayed && received.replayed >= replayed,
-                format!("{} of {} were sent again and touched no ledger", show_count(replayed), show_count(asked)),
+                poison.was_parked && poison.was_given_up && poison.is_delivered,
+                "the event that was refused was set aside, given up, kept and delivered after all".to_owned(),
+            ),
+            check(
+                replayed > 0
+                    && asked == replayed + not_replayed
+                    && foretold == replayed
+                    && received.replayed >= replayed,
+                format!(
+                    "of {} events {} were sent again, as a rehearsal had said, and touched no ledger",
+                    show_count(asked),
+                    show_count(replayed)
+                ),
             ),
         ]
     }
@@ -202,7 +239,8 @@ mod tests {
             is_all_taken: true,
             own: 1,
             unticked: Unticked { before: 3, after: 0, looked_at: 20 },
-            replay: (10, 10),
+            poison: Poison { was_parked: true, was_given_up: true, is_delivered: true },
+            replay: Replayed { asked: 12, foretold: 10, delivered: 10, withheld: 2 },
         }
     }
 
@@ -223,8 +261,10 @@ mod tests {
         assert_eq!(failing(|books| books.received.unverified = 1), [4]);
         assert_eq!(failing(|books| books.unticked.after = 1), [5], "an unticked field has left");
         assert_eq!(failing(|books| books.unticked.before = 0), [5], "there was nothing to untick");
-        assert_eq!(failing(|books| books.replay = (10, 9)), [6]);
-        assert_eq!(failing(|books| books.replay = (0, 0)), [6], "nothing was asked for");
+        assert_eq!(failing(|books| books.poison.is_delivered = false), [6]);
+        assert_eq!(failing(|books| books.replay.delivered = 9), [7]);
+        assert_eq!(failing(|books| books.replay.foretold = 11), [7], "a rehearsal has said something else");
+        assert_eq!(failing(|books| books.replay = Replayed::default()), [7], "nothing was asked for");
     }
 
     #[test]

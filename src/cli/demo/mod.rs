@@ -2,10 +2,13 @@
 //!
 //! Not a simulation of hooklog: a real `hooklog serve` on a directory of its own, a simulated INO that posts to it,
 //! a receiver that verifies every signature and sequence. The scenes are what happens in a week: a receiver that is
-//! down, a field that is unticked, a process that is killed, a stretch that is wanted again.
+//! down, an event that it never takes, a field that is unticked, a process that is killed, a stretch that is wanted
+//! again.
 
 mod board;
 mod books;
+mod poison;
+mod replay;
 mod server;
 
 use std::net::SocketAddr;
@@ -19,10 +22,10 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use self::board::Board;
-use self::books::{Books, Line, Unticked};
+use self::books::{Books, Line, Poison, Replayed, Unticked};
 use self::server::Server;
 use super::client::{Client, Request};
-use super::column::{Column, count, show_count, state, text};
+use super::column::{Column, count, state, text};
 use super::connection::Connection;
 use super::console::Format;
 use super::context::Context;
@@ -34,10 +37,10 @@ use crate::model::{AccountName, Sequence};
 use crate::runtime::{Clock, Shutdown, ShutdownTrigger, Tasks, shutdown};
 use crate::security::{Secret, Verifier};
 
-/// See all of it at work: an outage, a right changed, a kill -9, a replay, and the books compared
+/// See all of it at work: an outage, a poison event, a right changed, a kill -9, a replay, the books compared
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  hooklog demo                       seven scenes, then it goes on until Ctrl-C
+  hooklog demo                       eight scenes, then it goes on until Ctrl-C
   hooklog demo --once                ends after the scenes: 0 where the books agree, else 1
   hooklog demo --rate 2000 --scene 10s
   hooklog demo --once -o json        the books for programs
@@ -102,7 +105,8 @@ struct Show {
     gaps: Vec<Gap>,
     own: u64,
     unticked: Unticked,
-    replay: (u64, u64),
+    poison: Poison,
+    replay: Replayed,
     board: Board,
     clock: Clock,
     tasks: Tasks,
@@ -134,7 +138,12 @@ impl Show {
             let secret = keys.pointer("/keys/0/secret").and_then(Value::as_str).unwrap_or_default();
             secrets.push(Verifier::parse(secret).map_err(|refusal| Failure::failed(refusal.to_string()))?);
         }
-        let options = Options { secrets, first_sequence: Some(Sequence(1)), ..Options::default() };
+        let options = Options {
+            secrets,
+            first_sequence: Some(Sequence(1)),
+            mischief: vec![poison::mischief()],
+            ..Options::default()
+        };
         let mut show = Self {
             server: Some(server),
             client,
@@ -147,7 +156,8 @@ impl Show {
             gaps: Vec::new(),
             own: 0,
             unticked: Unticked::default(),
-            replay: (0, 0),
+            poison: Poison::default(),
+            replay: Replayed::default(),
             board: Board::new(context),
             clock: context.clock.clone(),
             tasks: context.tasks.clone(),
@@ -190,6 +200,14 @@ impl Show {
         .await?;
 
         let (title, what) = (
+            "One event is poison",
+            "acme's receiver refuses it, now and for ever. Its lane goes on without it; it is tried again, then given \
+             up and kept. The receiver is mended, and somebody redelivers it.",
+        );
+        self.board.scene(context, title, what);
+        self.poison_one(context).await?;
+
+        let (title, what) = (
             "A right is changed",
             "acme unticks the name of the queue. From the answer on no request begins with it, whatever waits.",
         );
@@ -206,7 +224,8 @@ impl Show {
 
         let (title, what) = (
             "The past again",
-            "A stretch of acme's events is sent once more. The ledger and the sequence do not move.",
+            "A stretch of acme's events is wanted once more: first only told what it would be, then sent. The ledger and \
+             the sequence do not move.",
         );
         self.board.scene(context, title, what);
         self.replay_a_stretch(context).await?;
@@ -366,33 +385,6 @@ impl Show {
         Ok((with_it, looked_at))
     }
 
-    async fn replay_a_stretch(&mut self, context: &mut Context) -> Result<(), Failure> {
-        let Some(account) = self.accounts.first().cloned() else { return Ok(()) };
-        let there = self.lines.first().map_or(0, |line| line.accepted);
-        let asked = there.min(REPLAYED_MAX);
-        let body = json!({ "endpoint": "crm", "from": { "offset": 1 }, "to": { "offset": asked + 1 } });
-        let job = self.client.send(&Request::post(format!("/accounts/{account}/replays"), body)).await?;
-        let id = job.pointer("/id").and_then(Value::as_str).unwrap_or_default();
-        let path = format!("/accounts/{account}/replays/{id}");
-        let began = self.clock.monotonic();
-        loop {
-            let job = self.client.send(&Request::get(path.clone())).await?;
-            let delivered = job.pointer("/counts/delivered").and_then(Value::as_u64).unwrap_or(0);
-            self.replay = (asked, delivered);
-            self.refresh().await;
-            self.board.show(&self.books());
-            if job.pointer("/state").and_then(Value::as_str) == Some("completed") {
-                let told = format!("{} of {} were sent again", show_count(delivered), show_count(asked));
-                self.board.say(context, &told);
-                return Ok(());
-            }
-            if self.clock.monotonic().since(began) > PATIENCE {
-                return Err(Failure::failed(format!("the replay did not end in time: {job}")));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
     /// Watches until something is so, and fails where it never is.
     async fn expect(
         &mut self,
@@ -445,6 +437,7 @@ impl Show {
             is_all_taken: self.tally.is_all_taken(),
             own: self.own,
             unticked: self.unticked,
+            poison: self.poison,
             replay: self.replay,
         }
     }
@@ -477,7 +470,6 @@ const UNTICKED: &str = "queue.name";
 /// Bodies that are looked at before and after.
 const LOOKED_AT: usize = 40;
 const AGENTS: u32 = 20;
-const REPLAYED_MAX: u64 = 300;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long something that must happen may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -116,9 +116,12 @@ fn at(url: &Url) -> String {
 }
 
 /// Receivers on this machine are allowed, a small disk is enough, and only what is wrong is logged.
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 6] = [
     ("HOOKLOG_DELIVER__ALLOW_ADDRESSES", "127.0.0.0/8"),
     ("HOOKLOG_DELIVER__HTTPS_ONLY", "false"),
+    // What takes days in a week takes seconds here.
+    ("HOOKLOG_DELIVER__RETRY_SCHEDULE", "3s,3s"),
+    ("HOOKLOG_DELIVER__LANE_HOLD", "1s"),
     ("HOOKLOG_LOG__DISK__RESERVE_BYTES", "64MiB"),
     ("HOOKLOG_LOGS__FILTER", "warn"),
 ];

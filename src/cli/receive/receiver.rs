@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -110,6 +110,7 @@ struct Shared {
     wanted: AtomicU64,
     sequences: Mutex<BTreeMap<String, BTreeMap<String, Sequences>>>,
     random: Mutex<Random>,
+    is_mended: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -136,8 +137,14 @@ impl Receiver {
             arrived: Notify::new(),
             wanted: AtomicU64::new(u64::MAX),
             sequences: Mutex::default(),
+            is_mended: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared), told: None }
+    }
+
+    /// Does nothing bad any more.
+    pub fn mend(&self) {
+        self.shared.is_mended.store(true, Ordering::Release);
     }
 
     /// Tells of every delivery; while nobody takes them, answers wait.
@@ -335,7 +342,7 @@ impl Receiver {
     /// Decides what is done to the how-manyth request, if anything bad is.
     fn deed(&self, number: u64, headers: &HeaderMap) -> Option<Deed> {
         let mischief = &self.shared.options.mischief;
-        if mischief.is_empty() {
+        if mischief.is_empty() || self.shared.is_mended.load(Ordering::Acquire) {
             return None;
         }
         // Outside visible ASCII a key comes percent-encoded.
