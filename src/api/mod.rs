@@ -15,6 +15,7 @@ mod health;
 mod routes;
 
 mod account;
+mod activity;
 mod backtest;
 mod capture;
 mod catalog;

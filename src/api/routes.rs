@@ -7,8 +7,8 @@ use http::Method;
 
 use super::route::{Needs, Route};
 use super::{
-    Options, account, backtest, capture, catalog, conduct, dead_letter, delivery, endpoint, endpoint_test, event,
-    explain, me, preview, process, replay, rights, secret, stream, token,
+    Options, account, activity, backtest, capture, catalog, conduct, dead_letter, delivery, endpoint, endpoint_test,
+    event, explain, me, preview, process, replay, rights, secret, stream, token,
 };
 use crate::model::Permission;
 use crate::web::Code;
@@ -281,6 +281,13 @@ fn history_routes() -> Vec<Route> {
                  anything came from INO at all. Times are those of recording. It looks at 10,000 deliveries.",
             )
             .fails_with(&[Code::RangeExpired]),
+        Route::reads(at!(A "/activity"), HISTORY, "Count what happened, step by step", activity::count)
+            .says(
+                "For charts: how many events came and what became of events, minute by minute or in longer steps. Events \
+                 that came are counted from the log; the rest is what happened in that time, so what was given up and \
+                 redelivered later is in both. What retention has taken is counted no more.",
+            )
+            .fails_with(&[Code::EndpointNotFound]),
         Route::reads(at!(A "/deliveries"), HISTORY, "List what became of events at endpoints", delivery::list)
             .says(
                 "A page looks at 10,000 deliveries and may have fewer items with a `next`. With `fromSequence` or \

@@ -4,6 +4,8 @@
 //! the requests under way and the rows that wait to be written; nothing is shared, nothing is locked. It
 //! asks one question at a time of the log and one of the source, and as many of the receiver as it may.
 
+mod rows;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,13 +15,14 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 
+use super::activity::{Activity, Counting, minute_of};
 use super::anew;
 use super::attempt::AttemptRecord;
 use super::desk::{self, Desk, Looked, Orders, Wanted};
 use super::line::{Attempted, Errand, Line};
 use super::machine::{
-    Action, AsideChange, AsideEvent, AttemptResult, Boot, CourseId, Decision, InHand, Input, Machine, Move, Now, Order,
-    Outlook, Pacing, Policy, ReplayId, Run, Saved, Since, Start, State, Target, Whereabouts,
+    Action, AsideEvent, AttemptResult, Boot, CourseId, Decision, InHand, Input, Machine, Move, Now, Order, Outlook,
+    Pacing, Policy, ReplayId, Saved, Since, Start, State, Target, Whereabouts,
 };
 use super::positions::Positions;
 use super::registry::{Mailbox, Shared};
@@ -29,7 +32,6 @@ use crate::accounts::{self, Endpoint, Halt, JobState, OnFilterError, ReplayScope
 use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Aside, Attempt, Offset, Position, Sequence, Timestamp};
 use crate::runtime::{Crew, Random, blocking};
-use crate::telemetry::OutcomeLabel;
 
 /// What a loop is told.
 pub(super) enum Message {
@@ -83,6 +85,7 @@ pub(super) struct Loaded {
     replay_scope: Arc<ReplayScope>,
     /// The number of the last test.
     tests: Attempt,
+    counting: Counting,
 }
 
 type Ended = (CourseId, Offset, Attempted);
@@ -139,6 +142,12 @@ impl Loaded {
             random,
         };
         let machine = Machine::start(start, now);
+        let minute = minute_of(now.wall);
+        let known = match log.rollups(endpoint.id, minute..minute + 1)?.pop() {
+            Some((_, value)) => Activity::decode(value).map_err(|problem| unreadable(&endpoint, &problem))?,
+            None => Activity::default(),
+        };
+        let counting = Counting::go_on(minute, known, machine.ledger().tally);
         let tests = log.tests(endpoint.id, Attempt(u32::MAX), 1)?.first().map_or(Attempt(0), |(number, _)| *number);
         let line = Arc::new(Line::new(&shared, &endpoint));
         Ok(Self {
@@ -157,6 +166,7 @@ impl Loaded {
             replay_asked: None,
             replay_scope: Arc::default(),
             tests,
+            counting,
         })
     }
 
@@ -267,6 +277,7 @@ impl Loaded {
                 }
                 Action::Recall => self.line.recall(),
                 Action::Write { ticket, saved, sequences, anew_from, asides, runs, given_up: _, is_sync } => {
+                    self.counting.stands(self.shared.now().wall, &saved.live.tally);
                     let mut rows = self.progress_rows(&saved, sequences);
                     if let Some(first) = anew_from {
                         self.parked.forget_from(first);
@@ -275,9 +286,14 @@ impl Loaded {
                     self.add_runs(&runs, &mut rows);
                     self.add_asides(asides, &mut rows);
                     self.forget_settled(&saved);
-                    waits.write = Some(match anew_from {
+                    let next = match anew_from {
                         Some(first) => self.write_anew(ticket, first, rows),
                         None => self.write(Some(ticket), rows, is_sync),
+                    };
+                    // Rows by themselves may be on their way, or not even have begun: they go first.
+                    waits.write = Some(match waits.write.take() {
+                        Some(before) => Box::pin(one_by_one(before, next)),
+                        None => next,
                     });
                 }
                 Action::Changed(state) => {
@@ -299,6 +315,7 @@ impl Loaded {
             waits.look = Some(Box::pin(blocking(move || desk::look(&log, endpoint, wanted))));
         }
         if waits.write.is_none() && !self.rows.is_empty() {
+            self.add_rollups();
             let rows = std::mem::take(&mut self.rows);
             waits.write = Some(self.write(None, rows, false));
         }
@@ -326,54 +343,6 @@ impl Loaded {
         })
     }
 
-    fn progress_rows(&mut self, saved: &Saved, sequences: Vec<(Sequence, Offset)>) -> Vec<OutcomeRow> {
-        let mut rows = std::mem::take(&mut self.rows);
-        let endpoint = self.endpoint.id;
-        rows.extend(sequences.into_iter().map(|(sequence, offset)| OutcomeRow::Sequence {
-            endpoint,
-            sequence,
-            position: self.parked.known(offset).unwrap_or_else(|| self.live.of(offset)),
-            offset,
-        }));
-        rows.push(OutcomeRow::Cursor { endpoint, course: Course::Live, value: saved.encode() });
-        rows
-    }
-
-    /// Adds the rows of events that were settled and not set aside.
-    fn add_runs(&self, runs: &[Run], rows: &mut Vec<OutcomeRow>) {
-        let endpoint = self.endpoint.id;
-        rows.extend(runs.iter().map(|&Run { settled, first, last }| {
-            let position = self.parked.known(last).unwrap_or_else(|| self.live.of(last));
-            OutcomeRow::Settled { endpoint, settled, first, last, position }
-        }));
-    }
-
-    /// Adds the rows of events that were set aside, or are so no more.
-    fn add_asides(&mut self, changes: Vec<AsideChange>, rows: &mut Vec<OutcomeRow>) {
-        let endpoint = self.endpoint.id;
-        for AsideChange { offset, aside, event } in changes {
-            let Some(event) = event else {
-                rows.push(OutcomeRow::NotAside { endpoint, aside, offset });
-                if aside == Aside::Parked {
-                    self.parked.forget(offset);
-                }
-                continue;
-            };
-            let known = self.parked.known(offset);
-            // The row of a parked event is written anew at every try.
-            if aside != Aside::Parked || known.is_none() {
-                let outcome = OutcomeLabel { outcome: aside.word() };
-                self.shared.parts.metrics.set_aside.get_or_create(&outcome).inc_by(event.count(offset));
-            }
-            let position = known.unwrap_or_else(|| self.live.of(offset));
-            rows.push(OutcomeRow::Aside { endpoint, aside, offset, position, value: event.encode() });
-            match aside {
-                Aside::Parked => self.parked.add([(offset, position)].into_iter()),
-                Aside::DeadLetter | Aside::Discarded | Aside::Expired | Aside::Skipped => self.parked.forget(offset),
-            }
-        }
-    }
-
     /// On what occasion events of a course are wanted.
     fn occasion(&self, course: CourseId, is_redelivery: bool) -> Occasion {
         match course {
@@ -389,14 +358,6 @@ impl Loaded {
         if !inputs.is_empty() {
             inputs.into_iter().for_each(|input| self.take(input, actions));
             self.desk.told(&self.machine);
-        }
-    }
-
-    fn forget_settled(&mut self, saved: &Saved) {
-        self.live.forget_to(saved.live.cursor.low());
-        match &saved.replay {
-            Some(replay) => self.replay.forget_to(replay.course.cursor.low()),
-            None => self.replay = Positions::default(),
         }
     }
 
@@ -428,7 +389,10 @@ impl Loaded {
     }
 
     fn ended(&mut self, (course, offset, attempted): Ended, actions: &mut Vec<Action>) {
-        let Attempted { result, row, failure } = attempted;
+        let Attempted { result, row, failure, took } = attempted;
+        if row.is_some() {
+            self.counting.requested(self.shared.now().wall, took, failure.is_some());
+        }
         match failure {
             Some((failure, detail)) => {
                 self.last_failure = Some(failure);
@@ -684,6 +648,12 @@ async fn wait<T>(waited: &mut Option<Boxed<T>>) -> T {
         Some(future) => future.await,
         None => std::future::pending().await,
     }
+}
+
+/// Ends with the second write, or with the first where that failed.
+async fn one_by_one(first: Boxed<Written>, second: Boxed<Written>) -> Written {
+    let (ticket, answer) = first.await;
+    if answer.is_err() { (ticket, answer) } else { second.await }
 }
 
 async fn write(log: log::Handle, ticket: Option<u64>, rows: Vec<OutcomeRow>, is_sync: bool) -> Written {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytestring::ByteString;
 use tokio::sync::Notify;
@@ -79,6 +80,8 @@ pub(super) struct Attempted {
     pub(super) row: Option<OutcomeRow>,
     /// What went wrong, with a sentence for people.
     pub(super) failure: Option<(LastFailure, String)>,
+    /// How long the request took.
+    pub(super) took: Duration,
 }
 
 impl Line {
@@ -138,7 +141,7 @@ impl Line {
         };
         let (position, bytes) = (made.position, u64::try_from(made.body.len()).unwrap_or(u64::MAX));
         let ended = route.send(&message(*made, errand)).await;
-        let result = result(&ended.outcome, bytes);
+        let (result, took) = (result(&ended.outcome, bytes), ended.duration);
         let failure = failure(&ended.outcome, ended.at.plus(ended.duration));
         // What we ended ourselves is nobody's attempt and is not shown as one.
         let row = (result != AttemptResult::Cancelled).then(|| OutcomeRow::Attempt {
@@ -152,7 +155,7 @@ impl Line {
             position,
             value: AttemptRecord::new(ended.at, ended.duration, sent, ended.outcome).encode(),
         });
-        Attempted { result, row, failure }
+        Attempted { result, row, failure, took }
     }
 
     /// Waits for a place; none where the errand was taken back meanwhile.
@@ -193,6 +196,7 @@ impl Line {
             result: AttemptResult::Trouble { retry_after: None },
             row: None,
             failure: Some((last, why.detail.clone())),
+            took: Duration::ZERO,
         }
     }
 }
@@ -226,7 +230,7 @@ fn route_settings(
             .into_iter()
             .map(|(key, signer)| SigningKey { signer, valid_until: key.valid_until })
             .collect(),
-        timeout: settings.timeout_ms.map_or(shared.options.timeout, std::time::Duration::from_millis),
+        timeout: settings.timeout_ms.map_or(shared.options.timeout, Duration::from_millis),
         connections_max: usize::try_from(settings.max_in_flight).unwrap_or(usize::MAX),
     })
 }
@@ -293,5 +297,5 @@ fn failure(outcome: &AttemptOutcome, at: Timestamp) -> Option<(LastFailure, Stri
 }
 
 const fn without_request(result: AttemptResult) -> Attempted {
-    Attempted { result, row: None, failure: None }
+    Attempted { result, row: None, failure: None, took: Duration::ZERO }
 }

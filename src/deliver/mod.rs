@@ -11,6 +11,7 @@
 
 pub mod machine;
 
+mod activity;
 mod anew;
 mod desk;
 mod endpoint;
@@ -27,6 +28,7 @@ pub mod format;
 pub mod outcome;
 pub mod send;
 
+pub use self::activity::{Activity, minute_of};
 pub use self::desk::{Granted, Wish};
 pub use self::endpoint_test::{StageName, TestError, TestReport, TestRequest, TestStage};
 pub use self::machine::{AsideEvent, Cause, Decision, FilteredBy, InHand, Outcome, Outlook, State, Whereabouts};

@@ -152,7 +152,7 @@ impl Course {
 /// Sets the live work since a move apart from replays, and behind them: rows of one event stay in order.
 const SOUGHT: u64 = 1 << 63;
 
-/// A row that says how delivery goes. The values of cursors, attempts and asides are `deliver`'s.
+/// A row that says how delivery goes. The values of cursors, attempts, asides and rollups are `deliver`'s.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutcomeRow {
     /// How far an endpoint has got.
@@ -235,6 +235,17 @@ pub enum OutcomeRow {
         last: Offset,
         /// The position of the last, by which the row ages.
         position: Position,
+    },
+    /// What happened at an endpoint in one minute, in place of what the same row said before.
+    Rollup {
+        /// Which endpoint.
+        endpoint: EndpointId,
+        /// Which minute, counted like the milliseconds of an instant.
+        minute: u32,
+        /// The newest position when it was written, by which the row ages.
+        position: Position,
+        /// What happened.
+        value: Bytes,
     },
     /// That became of the event which was aside: its row goes.
     NotAside {

@@ -40,10 +40,12 @@ pub(super) enum Family {
     Captures,
     /// endpoint, how they were settled, first offset of a run → position of the last, last offset. Ages.
     Settled,
+    /// endpoint, minute → newest position then, what happened. Ages.
+    Rollups,
 }
 
 impl Family {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Records,
         Self::ByAccount,
         Self::ByKey,
@@ -59,6 +61,7 @@ impl Family {
         Self::Outcomes,
         Self::Captures,
         Self::Settled,
+        Self::Rollups,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -78,6 +81,7 @@ impl Family {
             Self::Outcomes => "outcomes",
             Self::Captures => "captures",
             Self::Settled => "settled",
+            Self::Rollups => "rollups",
         }
     }
 
@@ -92,7 +96,8 @@ impl Family {
             | Self::Attempts
             | Self::Outcomes
             | Self::Captures
-            | Self::Settled => true,
+            | Self::Settled
+            | Self::Rollups => true,
             Self::Records | Self::Types | Self::Meta | Self::Settings | Self::Blobs | Self::Cursors => false,
         }
     }
@@ -328,6 +333,15 @@ pub(super) fn run_end(value: &[u8]) -> Option<Offset> {
     Some(Offset(u64::from_be_bytes(last.try_into().ok()?)))
 }
 
+/// `minute` is counted like the milliseconds of an instant.
+pub(super) fn rollup(endpoint: EndpointId, minute: u32) -> [u8; 8] {
+    join(endpoint.0.to_be_bytes(), minute.to_be_bytes())
+}
+
+pub(super) fn rollup_minute(key: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(*key.last_chunk::<4>()?))
+}
+
 fn join<const A: usize, const B: usize, const C: usize>(first: [u8; A], second: [u8; B]) -> [u8; C] {
     const { assert!(A + B == C, "the parts fill the whole") }
     let mut whole = [0; C];
@@ -363,7 +377,8 @@ mod tests {
                 "attempts",
                 "outcomes",
                 "captures",
-                "settled"
+                "settled",
+                "rollups"
             ]
         );
     }
@@ -398,6 +413,7 @@ mod tests {
             let key = outcome(EndpointId(e), digest[0], offset);
             prop_assert_eq!(trailing_offset(&key), Some(offset));
             prop_assert!(key.starts_with(&outcomes_of(EndpointId(e), digest[0])));
+            prop_assert_eq!(rollup_minute(&rollup(EndpointId(e), a)), Some(a));
             let run = run_value(position, offset);
             prop_assert_eq!((leading_position(&run), run_end(&run)), (Some(position), Some(offset)));
         });

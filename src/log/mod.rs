@@ -521,6 +521,14 @@ impl Handle {
         self.shared.run_over(endpoint, settled, offset)
     }
 
+    /// Returns what happened at an endpoint in some minutes, the oldest first; nothing of those without a row.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn rollups(&self, endpoint: EndpointId, minutes: Range<u32>) -> Result<Vec<(u32, Bytes)>, Error> {
+        self.shared.rollups(endpoint, minutes)
+    }
+
     /// Returns the tests of an endpoint whose numbers are below `before`, the newest first.
     ///
     /// # Errors

@@ -474,6 +474,22 @@ impl Shared {
         Ok((offset <= last && position >= self.oldest()).then_some(RunRow { first, last, position }))
     }
 
+    /// Returns what happened at an endpoint in some minutes, the oldest first; nothing of those without a row.
+    pub(super) fn rollups(&self, endpoint: EndpointId, minutes: Range<u32>) -> Result<Vec<(u32, Bytes)>, Error> {
+        let (first, last) = (keys::rollup(endpoint, minutes.start), keys::rollup(endpoint, minutes.end));
+        let oldest = self.oldest();
+        self.store
+            .scan(Family::Rollups, &first, Some(&last))
+            .filter(|row| row.as_ref().map_or(true, |(_, value)| keys::leading_position(value) >= Some(oldest)))
+            .map(|row| {
+                let (key, value) = row?;
+                let wrong = || Error::Inconsistent(format!("a rollup of endpoint {endpoint} has an unknown form"));
+                let (minute, value) = keys::rollup_minute(&key).zip(value.get(8..)).ok_or_else(wrong)?;
+                Ok((minute, Bytes::copy_from_slice(value)))
+            })
+            .collect()
+    }
+
     /// Returns the tests of an endpoint below a number, the newest first.
     pub(super) fn tests(
         &self,

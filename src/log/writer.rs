@@ -429,6 +429,9 @@ impl<'a> Plan<'a> {
                 let key = keys::outcome(endpoint, settled.code(), first);
                 self.batch.put(Family::Settled, key, keys::run_value(position, last));
             }
+            OutcomeRow::Rollup { endpoint, minute, position, value } => {
+                self.add_ageing(Family::Rollups, keys::rollup(endpoint, minute), position, &value);
+            }
             OutcomeRow::NotAside { endpoint, aside, offset } => {
                 self.batch.delete(Family::Outcomes, keys::outcome(endpoint, aside.code(), offset));
             }

@@ -53,7 +53,18 @@ async fn check(server: &Server) -> BTreeSet<String> {
         let expected: Vec<Value> = all.iter().filter(|item| outcome_of(item) == outcome).cloned().collect();
         let found = paged(server, &format!("&outcome={outcome}")).await;
         let items: Vec<Value> = found.iter().map(|(item, _)| item.clone()).collect();
-        assert_eq!(items, expected, "{outcome}");
+        let differs = |one: &[Value], other: &[Value]| -> Vec<Value> {
+            one.iter().filter(|item| !other.contains(item)).cloned().collect()
+        };
+        let (more, less) = (differs(&items, &expected), differs(&expected, &items));
+        for item in more.iter().chain(&less) {
+            let path = format!("{DELIVERIES}/{}/{}", item["endpoint"].as_str().unwrap(), item["offset"]);
+            tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+            let now = server.api().get(&path).await.json();
+            let status = server.status("acme", item["endpoint"].as_str().unwrap()).await;
+            eprintln!("DIFFERS {} items of {}: {item}\n NOW {now}\n STATUS {status}", items.len(), expected.len());
+        }
+        assert_eq!(items, expected, "{outcome}: too many {more:?}, missing {less:?}");
         let is_full = found.iter().enumerate().all(|(index, (_, page))| index / 7 == *page);
         assert!(is_full, "{outcome}: every page is full: {:?}", found.iter().map(|(_, page)| page).collect::<Vec<_>>());
         let mut oldest = paged(server, &format!("&outcome={outcome}&direction=oldest")).await;
@@ -80,6 +91,32 @@ async fn check(server: &Server) -> BTreeSet<String> {
     all.iter().map(outcome_of).collect()
 }
 
+/// Sums up what happened step by step until it is what the ledgers say; it is written a moment after it has happened.
+async fn check_activity(server: &Server, accepted: u64) {
+    for endpoint in ["crm", "wall", "none"] {
+        let path = format!("/api/v1/accounts/acme/activity?endpoint={endpoint}");
+        let mut last = String::new();
+        let agrees = async {
+            loop {
+                let activity = server.api().get(&path).await.json();
+                let steps = activity["items"].as_array().unwrap_or_else(|| panic!("{activity}"));
+                let sum = |name: &str| steps.iter().map(|step| step[name].as_u64().unwrap()).sum::<u64>();
+                let status = server.status("acme", endpoint).await;
+                let named = ["delivered", "filtered", "expired", "skipped"];
+                let is_same = named.into_iter().all(|name| sum(name) == status["ledger"][name]);
+                let has_requests = sum("requests") >= sum("delivered") && sum("failedRequests") >= sum("givenUp");
+                if is_same && has_requests && sum("accepted") == accepted {
+                    return;
+                }
+                last = format!("{activity} {status}");
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(std::time::Duration::from_secs(5), agrees).await.is_ok();
+        assert!(in_time, "what happened at {endpoint} is not what the ledger says: {last}");
+    }
+}
+
 #[tokio::test]
 async fn deliveries_of_one_outcome_are_those_that_a_look_at_all_finds() {
     let directory = tempfile::tempdir().unwrap();
@@ -102,9 +139,10 @@ async fn deliveries_of_one_outcome_are_those_that_a_look_at_all_finds() {
     };
     let post = |numbers: std::ops::Range<u64>| Value::Array(numbers.map(event).collect());
     server.post("acme", post(1..121)).await;
-    let is_settled = |status: &Value| status["ledger"]["waiting"] == 0;
+    let is_settled =
+        |status: &Value, accepted: u64| status["ledger"]["waiting"] == 0 && status["ledger"]["accepted"] == accepted;
     for endpoint in ["crm", "wall", "none"] {
-        server.status_when("acme", endpoint, is_settled).await;
+        server.status_when("acme", endpoint, |status| is_settled(status, 120)).await;
     }
     let outcomes = check(&server).await;
     assert_eq!(outcomes, ["dead_letter", "delivered", "filtered"].map(str::to_owned).into());
@@ -113,7 +151,7 @@ async fn deliveries_of_one_outcome_are_those_that_a_look_at_all_finds() {
     server.api().post("/api/v1/accounts/acme/endpoints/crm/pause", json!({})).await;
     server.post("acme", post(121..161)).await;
     for endpoint in ["wall", "none"] {
-        server.status_when("acme", endpoint, is_settled).await;
+        server.status_when("acme", endpoint, |status| is_settled(status, 160)).await;
     }
     let outcomes = check(&server).await;
     assert!(outcomes.contains("waiting"), "{outcomes:?}");
@@ -121,16 +159,21 @@ async fn deliveries_of_one_outcome_are_those_that_a_look_at_all_finds() {
     assert!(answer.status.is_success(), "{answer:?}");
     server.post("acme", post(161..181)).await;
     for endpoint in ["crm", "wall", "none"] {
-        server.status_when("acme", endpoint, is_settled).await;
+        server.status_when("acme", endpoint, |status| is_settled(status, 180)).await;
     }
     let discarded = format!("{DELIVERIES}/crm/3/discard");
     assert!(server.api().post(&discarded, json!({})).await.status.is_success());
+    check_activity(&server, 180).await;
     let expected = ["dead_letter", "delivered", "discarded", "filtered", "skipped"];
     assert_eq!(check(&server).await, expected.map(str::to_owned).into());
 
     server.kill();
     server = start(directory.path());
+    for endpoint in ["crm", "wall", "none"] {
+        server.status_when("acme", endpoint, |status| is_settled(status, 180)).await;
+    }
     assert_eq!(check(&server).await, expected.map(str::to_owned).into(), "after a kill");
+    check_activity(&server, 180).await;
     // Moved back into the middle of runs, with other types from then on.
     let types = json!(["agent.*"]);
     server.endpoint("acme", "crm", json!({ "url": receiver.url(), "types": types, "maxInFlight": 8 })).await;
@@ -139,7 +182,7 @@ async fn deliveries_of_one_outcome_are_those_that_a_look_at_all_finds() {
     assert!(answer.status.is_success(), "{answer:?}");
     server.kill();
     server = start(directory.path());
-    server.status_when("acme", "crm", is_settled).await;
+    server.status_when("acme", "crm", |status| is_settled(status, 123)).await;
     let outcomes = check(&server).await;
     assert!(outcomes.contains("filtered") && outcomes.contains("delivered"), "{outcomes:?}");
 }
