@@ -434,12 +434,13 @@ pub(super) async fn page_of(
     limit: usize,
     is_wanted: impl Fn(&View) -> bool,
 ) -> Result<List<View>, Problem> {
-    let (mut items, mut last, mut patience, mut looked_at) = (Vec::new(), None, PATIENCE, 0);
+    let (mut items, mut last, mut patience, mut looked_at, mut tired) = (Vec::new(), None, PATIENCE, 0, 0);
     let looks_max = PAGE_LOOKS_MAX.max(limit + 1);
     loop {
         let (asked, count_max) = (pairs.clone(), (limit + 1 - items.len()).max(PAIRS_AT_ONCE));
-        let Found { pairs: found, next } = call.look_up(move |log| asked.read(log, count_max)).await?;
+        let Found { pairs: found, next, is_tired } = call.look_up(move |log| asked.read(log, count_max)).await?;
         looked_at += found.len();
+        tired += usize::from(is_tired);
         for some in found.chunks(PAIRS_AT_ONCE) {
             for (cursor, view) in look_at(call, some, &mut patience).await? {
                 if items.len() == limit {
@@ -450,7 +451,7 @@ pub(super) async fn page_of(
             }
         }
         let Some(next) = next else { return Ok(List { items, next: None }) };
-        if items.len() == limit || looked_at >= looks_max {
+        if items.len() == limit || looked_at >= looks_max || tired == TIRED_READS_MAX {
             return Ok(List { items, next: Some(next.to_string()) });
         }
         pairs.after = Some(next.into());
@@ -548,12 +549,35 @@ pub(super) async fn look_at_one(
     loop {
         let Cursor { offset, endpoint } = cursor.clone();
         let pair = call.look_up(move |log| Pair::read(log, &endpoint, offset)).await?;
-        if !pair.is_half_written(whereabouts) || *patience == 0 {
+        let is_half_written = pair.is_half_written(whereabouts);
+        if is_half_written && *patience == 0 {
+            // The disk is slow: the endpoint knows what it is about to write.
+            let in_hand = call.api.deliver.in_hand(pair.endpoint.id).await;
+            let told = in_hand.and_then(|in_hand| outcome_in_hand(&in_hand, pair.offset));
+            let outcome = told.or_else(|| pair.outcome(whereabouts));
+            return Ok((pair, outcome));
+        }
+        if !is_half_written {
             let outcome = pair.outcome(whereabouts);
             return Ok((pair, outcome));
         }
         *patience -= 1;
         tokio::time::sleep(WRITTEN_AGAIN_AFTER).await;
+    }
+}
+
+/// Says what became of an event of which the endpoint has not written it yet.
+fn outcome_in_hand(in_hand: &InHand, offset: Offset) -> Option<Outcome> {
+    let run = in_hand.runs.iter().find(|run| (run.first..=run.last).contains(&offset));
+    let aside = || in_hand.asides.iter().rfind(|(aside, _)| *aside == offset).and_then(|(_, aside)| *aside);
+    match (run.map(|run| run.settled), aside()) {
+        (Some(Settled::Delivered), _) => Some(Outcome::Delivered),
+        (Some(Settled::Filtered | Settled::FilteredAfterAttempt), _) => Some(Outcome::Filtered),
+        (Some(Settled::Skipped), _) | (None, Some(Aside::Skipped)) => Some(Outcome::Skipped),
+        (None, Some(Aside::DeadLetter)) => Some(Outcome::DeadLetter),
+        (None, Some(Aside::Discarded)) => Some(Outcome::Discarded),
+        (None, Some(Aside::Expired)) => Some(Outcome::Expired),
+        (None, Some(Aside::Parked) | None) => None,
     }
 }
 
@@ -648,7 +672,7 @@ impl InHandOf {
 
     fn aside(&self, kinds: &[Aside]) -> Vec<Set> {
         let on_disk = kinds.iter().map(|kind| Set::Aside(self.endpoint, *kind));
-        on_disk.chain([listed(self.in_hand.asides.iter().map(|offset| (*offset, *offset)))]).collect()
+        on_disk.chain([listed(self.in_hand.asides.iter().map(|(offset, _)| (*offset, *offset)))]).collect()
     }
 }
 
@@ -693,6 +717,8 @@ pub(super) const PATIENCE: u32 = 10;
 const WRITTEN_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// Pairs that a page looks at where few of them are wanted: about fifty microseconds each.
 const PAGE_LOOKS_MAX: usize = 1_000;
+/// How often a page looks at as many rows as it may at once, where little of them is wanted.
+const TIRED_READS_MAX: usize = 3;
 /// Pairs whose rows are read in one go.
 pub(super) const PAIRS_AT_ONCE: usize = 64;
 /// Requests of one event that are shown: an outage of days makes no more, because only probes go out then.

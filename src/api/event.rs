@@ -295,7 +295,7 @@ impl Question {
         };
         let mut offsets = log.offsets(self.groups(log), from..to, self.direction.of_log(), PAGE_ROWS_MAX);
         let (mut items, mut bytes, mut looked_at, mut last) = (Vec::new(), 0, 0, None);
-        while let Some(offset) = offsets.next().map_err(of_log)? {
+        while let Some(offset) = offsets.next_offset().map_err(of_log)? {
             if items.len() == self.limit || bytes >= PAGE_BYTES_MAX || looked_at == PAGE_LOOKS_MAX {
                 return Ok(List { items, next: last.map(|offset: Offset| offset.to_string()) });
             }
@@ -386,7 +386,7 @@ fn find_made(log: &Handle, account: AccountId, id: &EventId, made_at: Timestamp)
     let Stretch { from, to } = stretch;
     let groups = vec![vec![Set::All(account)]];
     let mut offsets = log.offsets(groups, from..to, Direction::Oldest.of_log(), PAGE_ROWS_MAX);
-    while let Some(offset) = offsets.next().map_err(of_log)? {
+    while let Some(offset) = offsets.next_offset().map_err(of_log)? {
         let row = log.index_at(account, offset).map_err(of_log)?;
         let Some(record) = row.map(|row| log.record(row.position)).transpose().map_err(of_log)?.flatten() else {
             continue;

@@ -64,6 +64,8 @@ pub(super) struct Pairs {
 pub(super) struct Found {
     pub(super) pairs: Vec<Cursor>,
     pub(super) next: Option<Cursor>,
+    /// Whether it has looked at as many rows as it may.
+    pub(super) is_tired: bool,
 }
 
 /// The walk over one endpoint's events, and the next of them.
@@ -81,7 +83,7 @@ impl Pairs {
         for Sought { endpoint, groups } in self.sought {
             let stretch = Self::left_of(&endpoint, self.stretch, self.direction, self.after.as_ref());
             let mut offsets = log.offsets(groups, stretch.from..stretch.to, self.direction.of_log(), steps_max);
-            let next = offsets.next().map_err(of_log)?;
+            let next = offsets.next_offset().map_err(of_log)?;
             walks.push(Walk { endpoint, offsets, next });
         }
         let order = |offset: Offset| match self.direction {
@@ -100,15 +102,15 @@ impl Pairs {
             let nearest = nearest.filter(|(next, _)| horizon.is_none_or(|horizon| *next <= order(horizon)));
             let Some((_, walk)) = nearest else {
                 let next = horizon.zip(last).map(|(offset, endpoint)| Cursor { offset, endpoint });
-                return Ok(Found { pairs, next });
+                return Ok(Found { pairs, is_tired: next.is_some(), next });
             };
             let Some(offset) = walk.next else { continue };
             if pairs.len() == count_max {
                 let next = pairs.last().cloned();
-                return Ok(Found { pairs, next });
+                return Ok(Found { pairs, next, is_tired: false });
             }
             pairs.push(Cursor { offset, endpoint: Arc::clone(&walk.endpoint) });
-            walk.next = walk.offsets.next().map_err(of_log)?;
+            walk.next = walk.offsets.next_offset().map_err(of_log)?;
         }
     }
 

@@ -290,7 +290,8 @@ fn history_routes() -> Vec<Route> {
             .fails_with(&[Code::EndpointNotFound]),
         Route::reads(at!(A "/deliveries"), HISTORY, "List what became of events at endpoints", delivery::list)
             .says(
-                "A page looks at 10,000 deliveries and may have fewer items with a `next`. With `fromSequence` or \
+                "A page is full where there is that much, whatever `outcome` is asked for. Of one `error`, and of numbers, it \
+                 looks at a bounded number and may have fewer items with a `next`. With `fromSequence` or \
                  `toSequence`, which need `endpoint`, every number is answered: those that no event got as `unused`.",
             )
             .fails_with(&[Code::EndpointNotFound, Code::RangeExpired]),

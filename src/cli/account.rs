@@ -4,6 +4,7 @@ use clap::Subcommand;
 use http::Method;
 use serde_json::{Map, Value};
 
+use super::activity;
 use super::assignment::{Assignment, read_object};
 use super::client::{Client, Request};
 use super::column::{Column, count, state, text, time};
@@ -19,6 +20,7 @@ use crate::model::AccountName;
 #[command(after_help = "Examples:
   hooklog account set acme                    create the account acme, or leave it as it is
   hooklog account set acme --label tier=gold
+  hooklog account activity acme --since 1d    how busy it was, as a chart
   hooklog account list -o csv")]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -44,6 +46,12 @@ enum Verb {
         /// The account
         account: AccountName,
     },
+    /// Draw how many events came and what became of them, step by step
+    #[command(after_help = "Examples:
+  hooklog account activity acme
+  hooklog account activity acme --endpoint crm --since 7d --step 6h
+  hooklog account activity acme --since 1d -o csv")]
+    Activity(activity::Arguments),
     /// Create an account or change what is said, leaving the rest as it is
     #[command(after_help = "Examples:
   hooklog account set acme
@@ -199,6 +207,10 @@ impl Arguments {
             Verb::Get { account } => {
                 let found = client.send(&Request::get(format!("/accounts/{account}"))).await?;
                 context.console.item(COLUMNS, &found)?;
+                Ok(Exit::Done)
+            }
+            Verb::Activity(arguments) => {
+                arguments.print(&mut client, context).await?;
                 Ok(Exit::Done)
             }
             Verb::Set(set) => {

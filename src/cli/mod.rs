@@ -36,6 +36,7 @@ mod log;
 mod openapi;
 
 mod account;
+mod activity;
 mod capture;
 mod catalog;
 mod completions;

@@ -314,7 +314,8 @@ impl Loaded {
             let (log, endpoint) = (self.shared.parts.log.clone(), self.endpoint.id);
             waits.look = Some(Box::pin(blocking(move || desk::look(&log, endpoint, wanted))));
         }
-        if waits.write.is_none() && !self.rows.is_empty() {
+        // What happened to an event is written with what became of it: a crash leaves both or neither.
+        if waits.write.is_none() && !self.rows.is_empty() && self.machine.is_written() {
             self.add_rollups();
             let rows = std::mem::take(&mut self.rows);
             waits.write = Some(self.write(None, rows, false));

@@ -209,6 +209,7 @@ pub(super) mod meta {
     pub(in crate::log) const HASH_KEY: &[u8] = b"hash_key";
     pub(in crate::log) const LOW_WATER_MARK: &[u8] = b"low_water_mark";
     pub(in crate::log) const TYPE_COUNTS: &[u8] = b"type_counts";
+    pub(in crate::log) const BY_TYPE_TO: &[u8] = b"by_type_to";
     pub(in crate::log) const HEAD_PREFIX: &[u8] = b"head/";
 }
 

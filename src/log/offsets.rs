@@ -73,7 +73,7 @@ impl<'log> Offsets<'log> {
     ///
     /// # Errors
     /// `Store` where the store fails, `Inconsistent` where a row has an unknown form.
-    pub fn next(&mut self) -> Result<Option<Offset>, Error> {
+    pub fn next_offset(&mut self) -> Result<Option<Offset>, Error> {
         loop {
             if self.left.is_empty() || self.is_tired() {
                 return Ok(None);
@@ -171,12 +171,17 @@ impl<'log> Walker<'log> {
         let mut found = match self.stands {
             Stands::Behind => return Ok(None),
             Stands::At(span) if is_ahead(span) => Some(span),
-            // The neighbour is most often the one, and costs a tenth of a search.
-            Stands::At(_) => self.rows.step(direction)?,
-            Stands::Before => self.rows.seek(asked, direction)?,
+            Stands::At(_) | Stands::Before => {
+                *steps_left = steps_left.saturating_sub(1);
+                match self.stands {
+                    // The neighbour is most often the one, and costs a tenth of a search.
+                    Stands::At(_) => self.rows.step(direction)?,
+                    Stands::Before | Stands::Behind => self.rows.seek(asked, direction)?,
+                }
+            }
         };
-        *steps_left = steps_left.saturating_sub(1);
         while found.is_some_and(|span| !is_ahead(span)) {
+            *steps_left = steps_left.saturating_sub(1);
             found = self.rows.seek(asked, direction)?;
         }
         self.stands = found.map_or(Stands::Behind, Stands::At);

@@ -163,14 +163,17 @@ pub(super) fn read_heads(store: &Store) -> Result<HashMap<AccountId, AccountHead
 
 /// Writes the rows by type that an older program has not written: those of each account's newest events, or of all.
 ///
-/// From the oldest missing one on, so that one that is cut short is taken up again.
+/// From the oldest missing one on, so that one that is cut short is taken up again. An account that had no event since
+/// the last start is not looked at.
 fn complete_types(store: &Store, heads: &HashMap<AccountId, AccountHead>) -> Result<(), Error> {
     let mark = store.low_water_mark();
+    let done_to = store.get(Family::Meta, keys::meta::BY_TYPE_TO)?.and_then(|value| keys::leading_position(&value));
+    let newest = heads.values().map(|head| head.position).max().unwrap_or_default();
     let missing = |row: &IndexRow, account| -> Result<bool, Error> {
         let key = keys::by_type(account, row.event_type, row.offset);
         Ok(row.position >= mark && store.get(Family::ByType, &key)?.is_none())
     };
-    for (account, head) in heads {
+    for (account, head) in heads.iter().filter(|(_, head)| Some(head.position) > done_to) {
         let mut from = None;
         for row in store.scan_back(Family::ByAccount, &keys::by_account(*account, head.offset)) {
             let (key, value) = row?;
@@ -198,7 +201,9 @@ fn complete_types(store: &Store, heads: &HashMap<AccountId, AccountHead>) -> Res
             store.write(batch, false)?;
         }
     }
-    Ok(())
+    let mut batch = store.batch();
+    batch.put(Family::Meta, keys::meta::BY_TYPE_TO, keys::position_value(newest));
+    store.write(batch, false)
 }
 
 fn read_types(store: &Store) -> Result<Types, Error> {

@@ -172,6 +172,7 @@ impl Writer {
     fn close(&mut self) -> Result<(), Error> {
         let mut batch = self.shared.store.batch();
         self.shared.with_type_counts(|counts| counts.write(&mut batch));
+        batch.put(Family::Meta, keys::meta::BY_TYPE_TO, keys::position_value(self.end.position));
         self.shared.store.write(batch, false)?;
         self.shared.store.flush()?;
         self.acknowledged.remember_and_sync(self.end).map_err(|problem| Error::store("writing the side file", &problem))

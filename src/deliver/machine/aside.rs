@@ -63,6 +63,13 @@ pub struct AsideChange {
     pub event: Option<AsideEvent>,
 }
 
+impl AsideChange {
+    /// Returns which event it is, and what it is set aside as; none where it is so no more.
+    pub(super) fn in_short(&self) -> (Offset, Option<Aside>) {
+        (self.offset, self.event.as_ref().map(|_| self.aside))
+    }
+}
+
 impl AsideEvent {
     /// What is kept of an event of which nothing more is known than when and why.
     #[must_use]

@@ -90,8 +90,9 @@ impl Course {
 
     fn skip_to(&mut self, to: Offset, who: &ByteString, at: Timestamp) {
         let order = self.lanes.order();
-        // How far anything may be settled: above it one row tells of all.
-        let looked_at = self.read_to.max(self.cursor.highest()).min(to);
+        // How far anything may be settled or was tried, also before a start: above it one row tells of all.
+        let tried = self.trials.last_key_value().map_or(Offset(0), |(offset, _)| *offset);
+        let looked_at = self.read_to.max(self.cursor.highest()).max(tried).min(to);
         // Before the lanes are made anew: nobody waits for the numbers of these any more.
         let parked = self.unpark_to(to);
         self.read_anew(order);

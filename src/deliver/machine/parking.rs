@@ -136,9 +136,9 @@ impl Parking {
         self.ends.push(end);
     }
 
-    /// The events whose rows are not written yet.
-    pub(super) fn ends(&self) -> impl Iterator<Item = Offset> {
-        self.ends.iter().map(|end| end.offset)
+    /// What events are set aside as whose rows are not written yet.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (Offset, Option<Aside>)> {
+        self.ends.iter().map(AsideChange::in_short)
     }
 
     #[cfg(test)]

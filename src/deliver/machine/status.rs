@@ -3,7 +3,7 @@
 //! Only read-outs: nothing here changes anything. Names of errors and times of the last success are the
 //! shell's, which has seen the answers.
 
-use crate::model::{Offset, Timestamp};
+use crate::model::{Aside, Offset, Timestamp};
 use crate::runtime::Monotonic;
 
 use super::Machine;
@@ -45,8 +45,8 @@ pub struct InHand {
     pub read_to: Offset,
     /// Runs that may not be written yet.
     pub runs: Vec<Run>,
-    /// Events whose rows of what they were set aside as may not be written yet.
-    pub asides: Vec<Offset>,
+    /// What events are set aside as whose rows may not say so yet; none where they are so no more.
+    pub asides: Vec<(Offset, Option<Aside>)>,
     /// From which event on runs say how each was settled.
     pub listed_from: Offset,
 }

@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
-use crate::model::{Offset, Sequence};
+use crate::model::{Aside, Offset, Sequence};
 use crate::runtime::Monotonic;
 
 use super::Machine;
 use super::action::{Action, GivenUp};
+use super::aside::AsideChange;
 use super::course::Course;
 use super::input::Now;
 use super::replaying::Ending;
@@ -37,7 +38,7 @@ struct UnderWay {
     /// Whether it says of events that they ended without being delivered, or began again.
     has_ends: bool,
     /// The events that it says were set aside, or are so no more.
-    asides: Vec<Offset>,
+    asides: Vec<(Offset, Option<Aside>)>,
 }
 
 impl Machine {
@@ -60,8 +61,8 @@ impl Machine {
         self.writing.last_ticket + u64::from(self.has_progress() || self.has_rows())
     }
 
-    /// Returns the events whose rows say, or are about to say, something else than what they were set aside as.
-    pub(super) fn unwritten_asides(&self) -> impl Iterator<Item = Offset> {
+    /// Returns what events are set aside as whose rows may not say so yet; none where they are so no more.
+    pub(super) fn unwritten_asides(&self) -> impl Iterator<Item = (Offset, Option<Aside>)> {
         let under_way = self.writing.under_way.iter().flat_map(|under_way| &under_way.asides);
         under_way.copied().chain(self.live.parking.ends())
     }
@@ -114,7 +115,7 @@ impl Machine {
                 ticket,
                 numbers_to: numbers.rows.last().map(|(sequence, _)| *sequence),
                 has_ends,
-                asides: asides.iter().map(|change| change.offset).collect(),
+                asides: asides.iter().map(AsideChange::in_short).collect(),
             }),
             last_ticket: ticket,
             not_before: now.monotonic.plus(PROGRESS_EVERY),
