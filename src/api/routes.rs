@@ -262,8 +262,8 @@ fn history_routes() -> Vec<Route> {
     vec![
         Route::reads(at!(A "/events"), HISTORY, "List events", event::list)
             .says(
-                "As the account's rights leave them; with `raw`, all of them. A page looks at 10,000 events and may have \
-                 fewer items with a `next`. Without `raw` a search by key looks at 1,000 events a page and finds those that show that key.",
+                "As the account's rights leave them; with `raw`, all of them. A page is full where there is that much; where \
+                 a key and a type seldom meet it may have fewer items with a `next`. Without `raw` a search by key looks at 1,000 events a page and finds those that show that key.",
             )
             .fails_with(&[Code::RangeExpired]),
         Route::reads(at!(A "/events/{id}"), HISTORY, "Return an event", event::get)
@@ -324,7 +324,7 @@ fn dead_letter_routes() -> Vec<Route> {
         .says("A dead letter, or an event that waits or is held: its lane goes on. It can be redelivered later.")
         .fails_with(&[Code::DeliveryNotFound, Code::NotDiscardable]),
         Route::reads(at!(A "/dead-letters"), REPLAY, "List what was given up, the oldest first", dead_letter::list)
-            .says("What was discarded is not among them. A page looks at 10,000 of each endpoint.")
+            .says("What was discarded is not among them. Of one `error` a page may have fewer items with a `next`.")
             .fails_with(&[Code::EndpointNotFound, Code::RangeExpired]),
         Route::writes(
             Method::POST,

@@ -22,7 +22,10 @@ use tokio::task::JoinSet;
 #[derive(Debug, Clone)]
 pub(crate) struct Load {
     pub(crate) address: SocketAddr,
+    /// `#` stands for the number of the account whose turn it is.
     pub(crate) path: String,
+    /// How many accounts take turns.
+    pub(crate) accounts: usize,
     pub(crate) content_type: &'static str,
     pub(crate) connections: usize,
     /// Says how many events an answer took; none where it is not as it should be.
@@ -98,13 +101,16 @@ impl Load {
         bodies: &[Bytes],
         pace: Pace,
     ) -> anyhow::Result<usize> {
-        let uri: Uri = self.path.parse()?;
+        let mut uri: Uri = self.path.parse()?;
         let host = HeaderValue::from_str(&self.address.to_string())?;
         let content_type = HeaderValue::from_static(self.content_type);
         let mut taken = 0;
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(body) = bodies.get(index) else { return Ok(taken) };
+            if self.accounts > 1 {
+                uri = self.path.replace('#', &(index % self.accounts).to_string()).parse()?;
+            }
             if let Pace::Open { started, every } = pace {
                 let due = started + every * u32::try_from(index)?;
                 tokio::time::sleep_until(due.into()).await;

@@ -7,6 +7,7 @@ mod footprint;
 mod history;
 mod ingest;
 mod latency;
+mod scale;
 mod start;
 
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "dead_endpoints", measure: dead::endpoints },
     Row { name: "start_1m_records_ms", measure: start::records_1m },
     Row { name: "history_page_ms", measure: history::page },
+    Row { name: "scale_records", measure: scale::records },
+    Row { name: "scale_accounts", measure: scale::accounts },
     Row { name: "rss_idle_mb", measure: footprint::idle_memory },
     Row { name: "rss_10k_accounts_mb", measure: footprint::many_accounts },
     Row { name: "disk_per_event", measure: footprint::disk },

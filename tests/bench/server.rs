@@ -134,7 +134,15 @@ impl Server {
     /// Returns the load that posts events to an account.
     pub(crate) fn load_of(&self, account: &str, content_type: &'static str, connections: usize) -> Load {
         let path = format!("/v1/accounts/{account}/events");
-        Load { address: self.ingest, path, content_type, connections, taken: accepted }
+        Load { address: self.ingest, path, accounts: 1, content_type, connections, taken: accepted }
+    }
+
+    /// Returns the load that posts single events to the accounts of [`Server::make_idle_accounts`] in turns.
+    pub(crate) fn load_of_many(&self, accounts: usize, connections: usize) -> Load {
+        let number = if accounts == 1 { "0" } else { "#" };
+        let path = format!("/v1/accounts/account-{number}/events");
+        let content_type = "application/json";
+        Load { address: self.ingest, path, accounts, content_type, connections, taken: accepted }
     }
 
     /// Checks that the log holds so many events of the account, and not one more.

@@ -57,8 +57,14 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
 pub(super) fn send(address: SocketAddr, events: usize) -> anyhow::Result<()> {
     let bodies: Vec<Bytes> = Events::new().singles(events).iter().map(|event| delivered(event)).collect();
     let bodies = Arc::new(bodies);
-    let load =
-        Load { address, path: "/in".to_owned(), content_type: "application/json", connections: 64, taken: received };
+    let load = Load {
+        address,
+        path: "/in".to_owned(),
+        accounts: 1,
+        content_type: "application/json",
+        connections: 64,
+        taken: received,
+    };
     let runtime = tokio::runtime::Runtime::new()?;
     say("ready")?;
     wait_for_line()?;

@@ -24,6 +24,8 @@ pub(super) struct Store(DB);
 /// The rows of one event.
 struct Rows {
     record: Vec<u8>,
+    /// About sixty of them, none more frequent than others.
+    event_type: [u8; 2],
     key_hash: [u8; 8],
     id_hash: [u8; 16],
     digest: [u8; 16],
@@ -72,7 +74,7 @@ impl Store {
     fn write(&self, rows: &[Rows], mut position: u64) -> anyhow::Result<u64> {
         let family = |name: &str| self.0.cf_handle(name).context("every family is opened at start");
         let (records, by_account) = (family("records")?, family("by_account")?);
-        let (by_key, event_ids) = (family("by_key")?, family("event_ids")?);
+        let (by_key, by_type, event_ids) = (family("by_key")?, family("by_type")?, family("event_ids")?);
         let mut batch = WriteBatch::new();
         for row in rows {
             position += 1;
@@ -80,6 +82,7 @@ impl Store {
             let account = [0, 0, 0, 1];
             batch.put_cf(records, number, &row.record);
             batch.put_cf(by_account, [account.as_slice(), &number].concat(), [number.as_slice(), &[0, 1]].concat());
+            batch.put_cf(by_type, [account.as_slice(), &row.event_type, &number].concat(), number);
             batch.put_cf(by_key, [account.as_slice(), &row.key_hash, &number].concat(), number);
             batch.put_cf(event_ids, row.id_hash, [number.as_slice(), &number, &row.digest].concat());
         }
@@ -103,7 +106,8 @@ impl Rows {
         record.extend_from_slice(&[0; 14]);
         record.extend_from_slice(id(event).as_bytes());
         record.extend_from_slice(event.get(actor..).unwrap_or_default());
-        Self { record, key_hash: random.bytes(), id_hash: random.bytes(), digest: random.bytes() }
+        let event_type = [0, random.bytes::<1>()[0] % 61];
+        Self { record, event_type, key_hash: random.bytes(), id_hash: random.bytes(), digest: random.bytes() }
     }
 }
 
@@ -140,5 +144,5 @@ fn family_options(cache: &Cache, is_looked_up: bool) -> Options {
     options
 }
 
-const FAMILIES: [&str; 6] = ["default", "records", "by_account", "by_key", "event_ids", "meta"];
+const FAMILIES: [&str; 7] = ["default", "records", "by_account", "by_key", "by_type", "event_ids", "meta"];
 const ACTOR: &[u8] = b"\"actor\":";

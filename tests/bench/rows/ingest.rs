@@ -80,7 +80,7 @@ fn hooklog(
 fn bare_server(bodies: &Arc<Vec<Bytes>>, events: usize) -> anyhow::Result<(f64, Duration)> {
     let (server, address) = ceilings::server()?;
     let path = "/v1/accounts/acme/events".to_owned();
-    let load = Load { address, path, content_type: "application/json", connections: 64, taken: accepted };
+    let load = Load { address, path, accounts: 1, content_type: "application/json", connections: 64, taken: accepted };
     let (took, taken) = runtime()?.block_on(load.closed(bodies))?;
     ensure!(taken == events, "{events} requests were posted and {taken} answered");
     Ok((per_second(events, took), server.cpu()?))

@@ -1,0 +1,87 @@
+//! `scale_records` and `scale_accounts`: what an event costs when there are many, beside what it costs when there are few.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use super::{Rounds, directory, microseconds_each, runtime};
+use crate::events::Events;
+use crate::receiver::Receiver;
+use crate::report::{Figure, Goal};
+use crate::server::Server;
+
+/// Processor time of an event that is posted in batches: behind a million records, and behind twenty.
+pub(super) fn records(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
+    let (few, many) = (rounds.events(FEW_RECORDS), rounds.events(MANY_RECORDS));
+    let measured = few / 2;
+    let directory = directory()?;
+    let runtime = runtime()?;
+    let server = Server::start(directory.path())?;
+    server.make_account()?;
+    let mut events = Events::new();
+    let mut posted = 0;
+    let mut post = |count: usize| -> anyhow::Result<Duration> {
+        let before = server.cpu()?;
+        for part in (0..count).step_by(PART_EVENTS) {
+            let expected = PART_EVENTS.min(count - part);
+            let bodies = Arc::new(events.batches(expected, 1_000));
+            let (_, taken) = runtime.block_on(server.load("application/x-ndjson", 2).closed(&bodies))?;
+            ensure!(taken == expected, "{expected} events were posted and {taken} taken");
+        }
+        posted += count;
+        Ok(server.cpu()? - before)
+    };
+    post(few - measured)?;
+    let at_few = microseconds_each(post(measured)?, measured);
+    post(many - few - measured)?;
+    let at_many = microseconds_each(post(measured)?, measured);
+    server.check_head(posted)?;
+    eprintln!("   {at_few:.1} µs an event behind {few} records, {at_many:.1} µs behind {many}");
+    server.stop()?;
+    Ok(vec![ratio("scale_records", at_many / at_few, 1.25)])
+}
+
+/// Processor time of an event that is posted, decided and delivered: of one account, and of ten thousand in turns.
+pub(super) fn accounts(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
+    let (events, many) = (rounds.events(EVENTS_OF_ACCOUNTS), rounds.events(ACCOUNTS));
+    let one = cpu_each(1, events)?;
+    let all = cpu_each(many, events)?;
+    eprintln!("   {one:.1} µs an event of one account, {all:.1} µs of {many} accounts in turns");
+    Ok(vec![ratio("scale_accounts", all / one, 1.5)])
+}
+
+fn cpu_each(accounts: usize, events: usize) -> anyhow::Result<f64> {
+    let directory = directory()?;
+    let runtime = runtime()?;
+    let receiver = runtime.block_on(Receiver::start())?;
+    let server = Server::start(directory.path())?;
+    server.make_idle_accounts(accounts, &receiver.url())?;
+    let mut made = Events::new();
+    let load = server.load_of_many(accounts, 16);
+    let run = |bodies: Vec<bytes::Bytes>| -> anyhow::Result<Duration> {
+        let (count, before) = (bodies.len(), server.cpu()?);
+        receiver.want(receiver.count() + count);
+        let (_, taken) = runtime.block_on(load.closed(&Arc::new(bodies)))?;
+        ensure!(taken == count, "{count} events were posted and {taken} taken");
+        runtime.block_on(receiver.wait(PATIENCE))?;
+        Ok(server.cpu()? - before)
+    };
+    // Every account once, so that nothing is made for the first time while it counts.
+    run(made.singles(accounts.max(1_000)))?;
+    let each = microseconds_each(run(made.singles(events))?, events);
+    server.stop()?;
+    Ok(each)
+}
+
+fn ratio(name: &'static str, value: f64, goal: f64) -> Figure {
+    Figure { name, unit: "of flat", values: vec![value], ceilings: Vec::new(), goal: Goal::AtMost(goal) }
+}
+
+const FEW_RECORDS: usize = 1_000_000;
+const MANY_RECORDS: usize = 20_000_000;
+const PART_EVENTS: usize = 100_000;
+const EVENTS_OF_ACCOUNTS: usize = 60_000;
+const ACCOUNTS: usize = 10_000;
+/// Until all is delivered.
+const PATIENCE: Duration = Duration::from_secs(120);
