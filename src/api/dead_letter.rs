@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Created, Read};
 use super::body::Optional;
 use super::call::Call;
+use super::candidates::sets_of;
 use super::conduct::{Nothing, named};
 use super::delivering::{AttemptError, Granted, Wish};
 use super::delivery::{Outcome, PATIENCE, View, error_of_code, look_at_one};
@@ -171,7 +172,7 @@ pub(super) async fn list(
     let of_types = of_types.await?;
     let mut sought = Vec::with_capacity(endpoints.len());
     for endpoint in endpoints {
-        let letters = super::delivery::sets_of(&call, &endpoint, Some(Outcome::DeadLetter)).await?;
+        let letters = sets_of(&call, &endpoint, Some(Outcome::DeadLetter)).await?;
         sought.push(Sought { endpoint, groups: [letters].into_iter().chain(of_types.clone()).collect() });
     }
     let pairs = Pairs { sought, stretch: Stretch { from, to }, direction: Direction::Oldest, after };

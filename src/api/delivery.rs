@@ -12,8 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::answer::Read;
 use super::call::Call;
+use super::candidates::{outcome_in_hand, sets_of};
 use super::conduct::{named, status_of};
-use super::delivering::{AsideEvent, AttemptError, AttemptRecord, InHand, Whereabouts};
+use super::delivering::{AsideEvent, AttemptError, AttemptRecord, Whereabouts};
 use super::event::read_offset;
 use super::failure::{invalid_parameter, of_log, ours};
 use super::pairs::{Cursor, Found, Pairs, Sought};
@@ -24,7 +25,7 @@ use super::sequences::Numbers;
 use super::stretch::{Stretch, expired};
 use crate::accounts::{Account, Endpoint, Format};
 use crate::log::{Course, Handle, Set};
-use crate::model::limits::{OFFSET_MAX, PAGE_ROWS_MAX};
+use crate::model::limits::PAGE_ROWS_MAX;
 use crate::model::{
     Aside, Attempt, EndpointId, EndpointName, EventId, EventType, Offset, Permission, Position, Sequence, Settled,
     Timestamp,
@@ -320,8 +321,11 @@ impl Pair {
         self.aside.as_ref().map(|(_, event)| event.sequence).filter(|sequence| *sequence != Sequence::default())
     }
 
-    /// Whether it is settled and that is not on disk: the endpoint's next write has it.
+    /// Whether it is settled, or was refused, and that is not on disk: the endpoint's next write has it.
     fn is_half_written(&self, whereabouts: Whereabouts) -> bool {
+        if matches!(whereabouts, Whereabouts::Waiting | Whereabouts::Parked) {
+            return self.is_kept() && self.last().is_none();
+        }
         let is_ended = self.aside.as_ref().is_some_and(|(aside, _)| *aside != Aside::Parked);
         let is_told = self.was_taken() || is_ended || self.is_filtered;
         whereabouts == Whereabouts::Settled && self.is_kept() && !is_told
@@ -566,21 +570,6 @@ pub(super) async fn look_at_one(
     }
 }
 
-/// Says what became of an event of which the endpoint has not written it yet.
-fn outcome_in_hand(in_hand: &InHand, offset: Offset) -> Option<Outcome> {
-    let run = in_hand.runs.iter().find(|run| (run.first..=run.last).contains(&offset));
-    let aside = || in_hand.asides.iter().rfind(|(aside, _)| *aside == offset).and_then(|(_, aside)| *aside);
-    match (run.map(|run| run.settled), aside()) {
-        (Some(Settled::Delivered), _) => Some(Outcome::Delivered),
-        (Some(Settled::Filtered | Settled::FilteredAfterAttempt), _) => Some(Outcome::Filtered),
-        (Some(Settled::Skipped), _) | (None, Some(Aside::Skipped)) => Some(Outcome::Skipped),
-        (None, Some(Aside::DeadLetter)) => Some(Outcome::DeadLetter),
-        (None, Some(Aside::Discarded)) => Some(Outcome::Discarded),
-        (None, Some(Aside::Expired)) => Some(Outcome::Expired),
-        (None, Some(Aside::Parked) | None) => None,
-    }
-}
-
 /// Asks endpoints where events are, each endpoint once; in the order of the pairs.
 async fn whereabouts(call: &Call, pairs: &[Cursor]) -> Result<Vec<Whereabouts>, Problem> {
     let mut by_endpoint: BTreeMap<EndpointId, Vec<Offset>> = BTreeMap::new();
@@ -615,79 +604,6 @@ impl Filter {
         let leaves_out = self.outcome.is_some() || self.error.is_some();
         if leaves_out { PAGE_ROWS_MAX } else { page.limit() + 1 }
     }
-}
-
-/// Returns where the events of an endpoint are of which one thing became, or whose last request may have failed.
-pub(super) async fn sets_of(call: &Call, endpoint: &Endpoint, outcome: Option<Outcome>) -> Result<Vec<Set>, Problem> {
-    let in_hand = call.api.deliver.in_hand(endpoint.id).await.ok_or_else(|| Problem::new(Code::ShuttingDown))?;
-    Ok(InHandOf { endpoint: endpoint.id, in_hand }.sets(outcome))
-}
-
-/// What an endpoint knows of its events that indexes do not tell yet.
-struct InHandOf {
-    endpoint: EndpointId,
-    in_hand: InHand,
-}
-
-impl InHandOf {
-    fn sets(&self, outcome: Option<Outcome>) -> Vec<Set> {
-        use Whereabouts as At;
-        match outcome {
-            Some(Outcome::Delivered) => self.settled(&[Settled::Delivered]),
-            Some(Outcome::Filtered) => self.settled(&[Settled::Filtered, Settled::FilteredAfterAttempt]),
-            Some(Outcome::Skipped) => self.settled(&[Settled::Skipped]),
-            Some(Outcome::DeadLetter) => self.aside(&[Aside::DeadLetter]),
-            Some(Outcome::Discarded) => self.aside(&[Aside::Discarded]),
-            Some(Outcome::Expired) => self.aside(&[Aside::Expired]),
-            Some(Outcome::Parked) => vec![self.open(|at| at == At::Parked)],
-            Some(Outcome::InFlight) => vec![self.open(|at| at == At::InFlight)],
-            Some(Outcome::Held) => vec![self.open(|at| matches!(at, At::Waiting | At::Faulted))],
-            Some(Outcome::Waiting) => {
-                let unread = Set::Listed(vec![(self.in_hand.read_to.next(), Offset(OFFSET_MAX))]);
-                vec![self.open(|at| at == At::Queued), unread]
-            }
-            // A number that no event got is found by its number.
-            Some(Outcome::Unused) => Vec::new(),
-            None => {
-                let ended = self.aside(&[Aside::DeadLetter, Aside::Discarded, Aside::Expired, Aside::Skipped]);
-                let filtered = self.settled(&[Settled::FilteredAfterAttempt]);
-                [vec![self.open(|_| true)], ended, filtered].concat()
-            }
-        }
-    }
-
-    fn open(&self, is_wanted: impl Fn(Whereabouts) -> bool) -> Set {
-        let wanted = self.in_hand.open.iter().filter(|(_, whereabouts)| is_wanted(*whereabouts));
-        listed(wanted.map(|(offset, _)| (*offset, *offset)))
-    }
-
-    fn settled(&self, kinds: &[Settled]) -> Vec<Set> {
-        let InHand { runs, listed_from, .. } = &self.in_hand;
-        let on_disk = kinds.iter().map(|kind| Set::Settled(self.endpoint, *kind));
-        let unwritten = runs.iter().filter(|run| kinds.contains(&run.settled)).map(|run| (run.first, run.last));
-        // How these were settled is found out one by one.
-        let old = (Offset(1), listed_from.previous());
-        on_disk.chain([listed(unwritten.chain([old]))]).collect()
-    }
-
-    fn aside(&self, kinds: &[Aside]) -> Vec<Set> {
-        let on_disk = kinds.iter().map(|kind| Set::Aside(self.endpoint, *kind));
-        on_disk.chain([listed(self.in_hand.asides.iter().map(|(offset, _)| (*offset, *offset)))]).collect()
-    }
-}
-
-/// Lists stretches of offsets in their order, none of them twice.
-fn listed(spans: impl Iterator<Item = (Offset, Offset)>) -> Set {
-    let mut spans: Vec<_> = spans.filter(|(first, last)| first <= last).collect();
-    spans.sort_unstable();
-    let mut joined: Vec<(Offset, Offset)> = Vec::with_capacity(spans.len());
-    for (first, last) in spans {
-        match joined.last_mut() {
-            Some((_, end)) if first <= end.next() => *end = (*end).max(last),
-            Some(_) | None => joined.push((first, last)),
-        }
-    }
-    Set::Listed(joined)
 }
 
 impl View {

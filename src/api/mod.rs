@@ -38,6 +38,7 @@ mod token;
 mod answer;
 mod body;
 mod call;
+mod candidates;
 mod changed;
 mod delivering;
 mod failure;

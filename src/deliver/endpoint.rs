@@ -77,6 +77,8 @@ pub(super) struct Loaded {
     replay: Positions,
     desk: Desk,
     rows: Vec<OutcomeRow>,
+    /// Rows of live requests: written with what became of their events, so that a crash leaves both or neither.
+    with_cursor: Vec<OutcomeRow>,
     last_success_at: Option<Timestamp>,
     last_failure: Option<LastFailure>,
     last_detail: String,
@@ -160,6 +162,7 @@ impl Loaded {
             replay: Positions::default(),
             desk: Desk::default(),
             rows: decided,
+            with_cursor: Vec::new(),
             last_success_at: None,
             last_failure: None,
             last_detail: String::new(),
@@ -314,8 +317,7 @@ impl Loaded {
             let (log, endpoint) = (self.shared.parts.log.clone(), self.endpoint.id);
             waits.look = Some(Box::pin(blocking(move || desk::look(&log, endpoint, wanted))));
         }
-        // What happened to an event is written with what became of it: a crash leaves both or neither.
-        if waits.write.is_none() && !self.rows.is_empty() && self.machine.is_written() {
+        if waits.write.is_none() && !self.rows.is_empty() {
             self.add_rollups();
             let rows = std::mem::take(&mut self.rows);
             waits.write = Some(self.write(None, rows, false));
@@ -402,7 +404,10 @@ impl Loaded {
             None if row.is_some() => self.last_success_at = Some(self.shared.now().wall),
             None => {}
         }
-        self.rows.extend(row);
+        match course {
+            CourseId::Live => self.with_cursor.extend(row),
+            CourseId::Replay(_) => self.rows.extend(row),
+        }
         if matches!(result, AttemptResult::Trouble { .. }) {
             self.take(Input::Waiting(self.line.waiting()), actions);
         }

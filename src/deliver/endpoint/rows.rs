@@ -11,6 +11,7 @@ impl Loaded {
     pub(super) fn progress_rows(&mut self, saved: &Saved, sequences: Vec<(Sequence, Offset)>) -> Vec<OutcomeRow> {
         self.add_rollups();
         let mut rows = std::mem::take(&mut self.rows);
+        rows.append(&mut self.with_cursor);
         let endpoint = self.endpoint.id;
         rows.extend(sequences.into_iter().map(|(sequence, offset)| OutcomeRow::Sequence {
             endpoint,

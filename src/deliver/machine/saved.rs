@@ -5,9 +5,9 @@
 //! settled since.
 //!
 //! Layout 7: layout (1) · boot (16) · since: offset (8), time (8), number (8) · numbers: next, ceiling, floor
-//! (8 each) · moves (8) · whether it is in trouble (1) · listed from (8) · live course · whether there is a replay (1),
-//! and then: job, from, to (8 each), course. A course: tally (7 × 8) · cursor · number of retries (4), each offset (8), attempts (4),
-//! refusals (4), due (8).
+//! (8 each) · moves (8) · whether it is in trouble (1) · listed from (8) · live course · whether there is a replay
+//! and then: job, from, to (8 each), course. A course: tally (7 × 8) · cursor · number of retries (4), each offset
+//! (8), attempts (4), refusals (4), due (8).
 
 use bytes::Bytes;
 
@@ -134,8 +134,8 @@ impl Saved {
         let mut reader = Reader::new(bytes);
         let layout = reader.u8()?;
         // Layout 1 did not count apart what the catalogue does not know, layout 2 knew no moves, layout 3 none but over
-        // what waits, layout 4 did not say whether the endpoint is in trouble, layout 5 did not count bytes, layout 6 kept no
-        // runs.
+        // what waits, layout 4 did not say whether the endpoint is in trouble, layout 5 did not count bytes, layout 6
+        // kept no runs.
         if !(1..=LAYOUT).contains(&layout) {
             return Err(CodecError::Unknown(u32::from(layout)));
         }
@@ -334,7 +334,8 @@ mod tests {
         saved.is_in_trouble = true;
         saved.live.tally.delivered_bytes = 0x44;
         let (old, new) = (example().encode(), saved.encode());
-        // The layout, two counts in each course's tally, moves, two numbers and a byte are all that differs from layout 1.
+        // The layout, two counts in each course's tally, moves, two numbers and a byte are all that differs from
+        // layout 1.
         assert_eq!((new[0], new.len()), (7, GOLDEN.len() / 2 + 32 + 8 + 8 + 8 + 1));
         assert_eq!(old.iter().zip(&new).filter(|(one, other)| one != other).count(), 5);
         assert_eq!(new[SINCE_NUMBER..SINCE_NUMBER + 8], [0, 0, 0, 0, 0, 0, 0, 0x55]);
@@ -342,8 +343,8 @@ mod tests {
         assert_eq!(new[IN_TROUBLE + 1..LIVE_TALLY], saved.listed_from.0.to_be_bytes());
         assert_eq!(new[LIVE_TALLY + 5 * 8..LIVE_TALLY + 6 * 8], [0, 0, 0, 0, 0, 0, 0, 0x77]);
         assert_eq!(new[LIVE_TALLY + 6 * 8..LIVE_TALLY + 7 * 8], [0, 0, 0, 0, 0, 0, 0, 0x44]);
-        // Layout 6 is the same without from where runs say how events were settled: behind all that are. Layout 5 is the
-        // same without bytes, layout 4 without that byte, layout 3 without the number too, layout 2
+        // Layout 6 is the same without from where runs say how events were settled: behind all that are. Layout 5 is
+        // the same without bytes, layout 4 without that byte, layout 3 without the number too, layout 2
         // without the moves.
         let mut third = new.to_vec();
         third.drain(IN_TROUBLE + 1..LIVE_TALLY);

@@ -124,7 +124,8 @@ proptest! {
         let [delivered, _, _, skipped] = Settled::ALL;
         world.check(&[settled(&[skipped])], range.clone(), &world.expected(|_, _, how| how == skipped));
         let ended = settled(&[skipped, delivered]);
-        world.check(std::slice::from_ref(&ended), range.clone(), &world.expected(|_, _, how| [skipped, delivered].contains(&how)));
+        let is_either = |_, _, how| [skipped, delivered].contains(&how);
+        world.check(std::slice::from_ref(&ended), range.clone(), &world.expected(is_either));
         let both = |kind, _, how| kind == 2 && [skipped, delivered].contains(&how);
         world.check(&[ended, world.of_type(2)], range.clone(), &world.expected(both));
         let spans: Vec<_> = listed.iter().map(|offset| (Offset(*offset), Offset(*offset))).collect();

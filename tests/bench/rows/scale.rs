@@ -1,4 +1,4 @@
-//! `scale_records` and `scale_accounts`: what an event costs when there are many, beside what it costs when there are few.
+//! `scale_records` and `scale_accounts`: what an event costs when there are many, beside what it costs when few.
 
 use std::sync::Arc;
 use std::time::Duration;
