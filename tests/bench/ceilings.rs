@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         ["sender", address, events] => http::send(address.parse()?, events.parse()?),
         ["store", directory, events, batch] => store::commit(Path::new(directory), events.parse()?, batch.parse()?),
         ["syncs", directory, count] => store::commit_slowly(Path::new(directory), count.parse()?),
+        ["scan", directory, events] => store::scan(Path::new(directory), events.parse()?),
         ["idle", directory] => {
             let _store = store::Store::open(Path::new(directory))?;
             http::serve()
@@ -125,6 +126,13 @@ impl Sender {
 pub(crate) fn store(directory: &Path, events: usize, batch: usize) -> anyhow::Result<f64> {
     let path = directory.to_str().context("the directory's name is text")?;
     let (_, rate) = Ceiling::start(&["store", path, &events.to_string(), &batch.to_string()])?;
+    Ok(rate.parse()?)
+}
+
+/// Lets a bare store read the records of so many events, and returns events per second.
+pub(crate) fn scan(directory: &Path, events: usize) -> anyhow::Result<f64> {
+    let path = directory.to_str().context("the directory's name is text")?;
+    let (_, rate) = Ceiling::start(&["scan", path, &events.to_string()])?;
     Ok(rate.parse()?)
 }
 

@@ -29,7 +29,7 @@ use crate::rows::{ROWS, Rounds};
 #[derive(Debug, Parser)]
 #[command(
     name = "bench",
-    after_help = "Rows: ingest_single, ingest_batch, deliver_one_endpoint, filter_rights, latency_p95_ms, dead_endpoints,
+    after_help = "Rows: ingest_single, ingest_batch, deliver_one_endpoint, filter_rights, replay_dry, latency_p95_ms, dead_endpoints,
 start_1m_records_ms, history_page_ms, scale_records,
 scale_accounts, rss_idle_mb, rss_10k_accounts_mb, disk_per_event. Tables and JSON go to stdout, progress to stderr.
 Exit code 1: a row is void, because its ledger did not add up or a part of it failed."

@@ -7,6 +7,7 @@ mod footprint;
 mod history;
 mod ingest;
 mod latency;
+mod replay;
 mod scale;
 mod start;
 
@@ -27,6 +28,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "ingest_batch", measure: ingest::batch },
     Row { name: "deliver_one_endpoint", measure: delivery::one_endpoint },
     Row { name: "filter_rights", measure: filter::rights },
+    Row { name: "replay_dry", measure: replay::dry },
     Row { name: "latency_p95_ms", measure: latency::accepted_to_first_byte },
     Row { name: "dead_endpoints", measure: dead::endpoints },
     Row { name: "start_1m_records_ms", measure: start::records_1m },

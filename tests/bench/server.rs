@@ -70,6 +70,14 @@ impl Server {
         self.ask("PUT", ENDPOINT, Some(settings)).map(drop)
     }
 
+    /// Where the account's replays are.
+    pub(crate) const REPLAYS: &str = "/api/v1/accounts/acme/replays";
+
+    /// Asks for a replay of the account, and returns its job.
+    pub(crate) fn replay(&self, asked: &Value) -> anyhow::Result<Value> {
+        self.ask("POST", Self::REPLAYS, Some(asked))
+    }
+
     /// Asks for something.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.ask("GET", path, None)

@@ -45,6 +45,27 @@ pub(super) fn commit(directory: &Path, events: usize, batch: usize) -> anyhow::R
     say(&rate.to_string())
 }
 
+/// Commits the rows of events, and then reads all records; says how many events a second it read.
+pub(super) fn scan(directory: &Path, events: usize) -> anyhow::Result<()> {
+    let store = Store::open(directory)?;
+    let (mut random, mut source, mut position) = (Random::from_seed(1), Events::new(), 0);
+    for first in (0..events).step_by(BATCH) {
+        let batch = source.singles(BATCH.min(events - first));
+        let rows: Vec<Rows> = batch.iter().map(|event| Rows::of(event, &mut random)).collect();
+        position = store.write(&rows, position)?;
+    }
+    let records = store.0.cf_handle("records").context("every family is opened at start")?;
+    let (mut read, mut bytes) = (0, 0);
+    let started = Instant::now();
+    for row in store.0.iterator_cf(records, rocksdb::IteratorMode::Start) {
+        let (_, value) = row?;
+        (read, bytes) = (read + 1, bytes + value.len());
+    }
+    let took = started.elapsed();
+    anyhow::ensure!(read == events && bytes > 0, "{events} records were written and {read} read");
+    say(&(f64::from(u32::try_from(events)?) / took.as_secs_f64()).to_string())
+}
+
 /// Commits one event a time, one a millisecond, and says how many nanoseconds each commit took.
 pub(super) fn commit_slowly(directory: &Path, count: usize) -> anyhow::Result<()> {
     let store = Store::open(directory)?;
@@ -145,4 +166,6 @@ fn family_options(cache: &Cache, is_looked_up: bool) -> Options {
 }
 
 const FAMILIES: [&str; 7] = ["default", "records", "by_account", "by_key", "by_type", "event_ids", "meta"];
+/// Rows of one commit.
+const BATCH: usize = 1_000;
 const ACTOR: &[u8] = b"\"actor\":";
