@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Read;
 use super::call::Call;
-use super::conduct::named;
+use super::conduct::named_or_all;
 use super::delivering::{Activity, minute_of};
 use super::failure::{invalid_parameter, of_log, ours};
 use super::query::Parameters;
+use crate::accounts::Endpoint;
 use crate::log::Handle;
-use crate::model::{AccountId, EndpointId, EndpointName, Timestamp};
+use crate::model::{AccountId, EndpointName, Timestamp};
 use crate::web::Problem;
 
 /// Of what, and of which time.
@@ -105,11 +106,11 @@ impl Steps {
     }
 
     /// Counts. Blocks.
-    fn count(self, log: &Handle, account: AccountId, endpoints: &[EndpointId]) -> Result<Vec<Step>, Problem> {
+    fn count(self, log: &Handle, account: AccountId, endpoints: &[Arc<Endpoint>]) -> Result<Vec<Step>, Problem> {
         let begins: Vec<u32> = (self.first..=self.end).step_by(self.minutes as usize).collect();
         let mut activities = vec![Activity::default(); begins.len().saturating_sub(1)];
         for endpoint in endpoints {
-            for (minute, value) in log.rollups(*endpoint, self.first..self.end).map_err(of_log)? {
+            for (minute, value) in log.rollups(endpoint.id, self.first..self.end).map_err(of_log)? {
                 let activity = Activity::decode(value).map_err(|error| ours(&error))?;
                 if let Some(sum) = activities.get_mut(((minute - self.first) / self.minutes) as usize) {
                     *sum = sum.with(activity);
@@ -140,13 +141,8 @@ impl Step {
 
 pub(super) async fn count(call: Call, (filter,): (Filter,)) -> Result<Read<View>, Problem> {
     let account = call.account()?;
-    let endpoint = filter.endpoint.as_ref().map(|name| named(&account, name)).transpose()?;
-    let endpoints: Vec<EndpointId> = match endpoint {
-        Some(endpoint) => vec![endpoint.id],
-        None => account.endpoints.values().map(|endpoint| endpoint.id).collect(),
-    };
+    let endpoints = named_or_all(&account, filter.endpoint.as_ref())?;
     let steps = Steps::read(&filter, call.now())?;
-    let account = Arc::clone(&account);
     let items = call.look_up(move |log| steps.count(log, account.id, &endpoints)).await?;
     Ok(Read(View { step_ms: u64::from(steps.minutes) * 60_000, items }))
 }

@@ -17,7 +17,7 @@ use super::failure::of_log;
 use super::health::Trouble;
 use super::query::{List, Page, Parameters};
 use super::{Api, failure};
-use crate::accounts::{Endpoint, Halt, ResumeFrom, StartAt};
+use crate::accounts::{Account, Endpoint, Halt, ResumeFrom, StartAt};
 use crate::model::limits::PAGE_ROWS_MAX;
 use crate::model::{AccountName, EndpointName, Offset, Permission, Timestamp};
 use crate::web::{Code, Input, Problem};
@@ -375,9 +375,17 @@ fn trouble(endpoint: &Endpoint, status: &EndpointStatus) -> Trouble {
 }
 
 /// Returns whether an account's endpoint is of this name, for lists that name one.
-pub(super) fn named(account: &crate::accounts::Account, name: &EndpointName) -> Result<Arc<Endpoint>, Problem> {
+pub(super) fn named(account: &Account, name: &EndpointName) -> Result<Arc<Endpoint>, Problem> {
     let endpoint = account.endpoints.get(name).map(Arc::clone);
     endpoint.ok_or_else(|| failure::endpoint_not_found(name))
+}
+
+/// Returns the endpoint of that name alone, or all of the account by their names where none is named.
+pub(super) fn named_or_all(account: &Account, name: Option<&EndpointName>) -> Result<Vec<Arc<Endpoint>>, Problem> {
+    match name {
+        Some(name) => Ok(vec![named(account, name)?]),
+        None => Ok(account.endpoints.values().map(Arc::clone).collect()),
+    }
 }
 
 /// What waits longer than this is not sent by surprise.

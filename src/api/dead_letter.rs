@@ -11,14 +11,14 @@ use super::answer::{Created, Read};
 use super::body::Optional;
 use super::call::Call;
 use super::candidates::sets_of;
-use super::conduct::{Nothing, named};
+use super::conduct::{Nothing, named_or_all};
 use super::delivering::{AttemptError, Granted, Wish};
 use super::delivery::{Outcome, PATIENCE, View, error_of_code, look_at_one};
 use super::job::{Done, JobKind, JobView, not_cancellable, page_of, too_many};
 use super::pairs::{Cursor, Pairs, Sought};
 use super::query::{Direction, List, Page, Parameters, Point, Range};
 use super::stretch::{Stretch, of_types, type_names};
-use crate::accounts::{Account, Endpoint};
+use crate::accounts::Account;
 use crate::model::{EndpointName, Timestamp};
 use crate::replay::{Cleared, Clearing, ClearingPlan, Letters};
 use crate::web::{Code, Input, Problem};
@@ -245,8 +245,7 @@ struct Asked<'a> {
 
 async fn letters(call: &Call, account: &Arc<Account>, asked: Asked<'_>) -> Result<Letters, Problem> {
     let Asked { endpoint, types, types_at, error, from, to } = asked;
-    let endpoint: Option<Arc<Endpoint>> = endpoint.as_ref().map(|name| named(account, name)).transpose()?;
-    let endpoints = endpoint.map_or_else(|| account.endpoints.values().map(Arc::clone).collect(), |one| vec![one]);
+    let endpoints = named_or_all(account, endpoint.as_ref())?;
     let types = type_names(types, types_at)?;
     let id = account.id;
     let Stretch { from, to } = call.look_up(move |log| Stretch::resolve(log, id, from, to)).await?;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::answer::Read;
 use super::call::Call;
 use super::candidates::{outcome_in_hand, sets_of};
-use super::conduct::{named, status_of};
+use super::conduct::{named, named_or_all, status_of};
 use super::delivering::{AsideEvent, AttemptError, AttemptRecord, Whereabouts};
 use super::event::read_offset;
 use super::failure::{invalid_parameter, of_log, ours};
@@ -392,17 +392,17 @@ pub(super) async fn list(
     (filter, range, order, page): (Filter, Range, Order, Page),
 ) -> Result<Read<List<View>>, Problem> {
     let account = call.account()?;
-    let endpoint = filter.endpoint.as_ref().map(|name| named(&account, name)).transpose()?;
     if filter.from_sequence.is_none() && filter.to_sequence.is_none() {
-        let endpoints = endpoint.map_or_else(|| account.endpoints.values().map(Arc::clone).collect(), |one| vec![one]);
+        let endpoints = named_or_all(&account, filter.endpoint.as_ref())?;
         return by_offset(&call, &account, endpoints, &filter, &range, order.direction(), &page).await.map(Read);
     }
-    let Some(endpoint) = endpoint else {
+    let Some(name) = &filter.endpoint else {
         return Err(invalid_parameter(
             "endpoint",
             "is required with a range of sequence numbers: each endpoint has its own",
         ));
     };
+    let endpoint = named(&account, name)?;
     if !range.is_open() {
         return Err(invalid_parameter("fromSequence", "cannot be combined with a range of offsets or times"));
     }
@@ -522,9 +522,7 @@ pub(super) async fn look_at(
     pairs: &[Cursor],
     patience: &mut u32,
 ) -> Result<Vec<(Cursor, Option<View>)>, Problem> {
-    let mut asked = Vec::with_capacity(pairs.len());
-    let mut known = whereabouts(call, pairs).await?.into_iter();
-    asked.extend(pairs.iter().map(|pair| (pair.clone(), known.next().unwrap_or(Whereabouts::Settled))));
+    let asked: Vec<_> = pairs.iter().cloned().zip(whereabouts(call, pairs).await?).collect();
     let look = |log: &Handle, (cursor, whereabouts): (Cursor, Whereabouts)| {
         Ok((Pair::read(log, &cursor.endpoint, cursor.offset)?, cursor, whereabouts))
     };

@@ -95,16 +95,15 @@ impl Pairs {
             // What lies behind the place where one of them got tired is for the next page.
             let tired = walks.iter().filter(|walk| walk.next.is_none() && walk.offsets.is_tired());
             let horizon = tired.map(|walk| walk.offsets.passed()).min_by_key(|passed| order(*passed));
-            let last = walks.iter().rev().map(|walk| &walk.endpoint).next().map(Arc::clone);
-            let nearest = walks.iter_mut().filter_map(|walk| walk.next.map(|next| (order(next), walk)));
+            let last = walks.last().map(|walk| Arc::clone(&walk.endpoint));
+            let nearest = walks.iter_mut().filter_map(|walk| Some((walk.next?, walk)));
             // Of several with the same offset the first, which is the first by name.
-            let nearest = nearest.min_by_key(|(order, _)| *order);
-            let nearest = nearest.filter(|(next, _)| horizon.is_none_or(|horizon| *next <= order(horizon)));
-            let Some((_, walk)) = nearest else {
+            let nearest = nearest.min_by_key(|(next, _)| order(*next));
+            let nearest = nearest.filter(|(next, _)| horizon.is_none_or(|horizon| order(*next) <= order(horizon)));
+            let Some((offset, walk)) = nearest else {
                 let next = horizon.zip(last).map(|(offset, endpoint)| Cursor { offset, endpoint });
                 return Ok(Found { pairs, is_tired: next.is_some(), next });
             };
-            let Some(offset) = walk.next else { continue };
             if pairs.len() == count_max {
                 let next = pairs.last().cloned();
                 return Ok(Found { pairs, next, is_tired: false });

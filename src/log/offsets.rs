@@ -168,27 +168,24 @@ impl<'log> Walker<'log> {
             Direction::Up => asked <= last,
             Direction::Down => asked >= first,
         };
+        let clip = |(first, last): Span| match direction {
+            Direction::Up => asked.max(first),
+            Direction::Down => asked.min(last),
+        };
         let mut found = match self.stands {
             Stands::Behind => return Ok(None),
-            Stands::At(span) if is_ahead(span) => Some(span),
-            Stands::At(_) | Stands::Before => {
-                *steps_left = steps_left.saturating_sub(1);
-                match self.stands {
-                    // The neighbour is most often the one, and costs a tenth of a search.
-                    Stands::At(_) => self.rows.step(direction)?,
-                    Stands::Before | Stands::Behind => self.rows.seek(asked, direction)?,
-                }
-            }
+            Stands::At(span) if is_ahead(span) => return Ok(Some(clip(span))),
+            // The neighbour is most often the one, and costs a tenth of a search.
+            Stands::At(_) => self.rows.step(direction)?,
+            Stands::Before => self.rows.seek(asked, direction)?,
         };
+        *steps_left = steps_left.saturating_sub(1);
         while found.is_some_and(|span| !is_ahead(span)) {
             *steps_left = steps_left.saturating_sub(1);
             found = self.rows.seek(asked, direction)?;
         }
         self.stands = found.map_or(Stands::Behind, Stands::At);
-        Ok(found.map(|(first, last)| match direction {
-            Direction::Up => asked.max(first),
-            Direction::Down => asked.min(last),
-        }))
+        Ok(found.map(clip))
     }
 }
 

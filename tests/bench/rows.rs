@@ -11,9 +11,14 @@ mod replay;
 mod scale;
 mod start;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::ensure;
+
+use crate::events::Events;
 use crate::report::Figure;
+use crate::server::Server;
 
 /// A row of the bench.
 pub(crate) struct Row {
@@ -73,6 +78,18 @@ fn directory() -> anyhow::Result<tempfile::TempDir> {
     Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(folder)?)
 }
 
+/// Posts events in batches, and those in parts, so that not all bodies are in memory at once.
+fn post(server: &Server, events: &mut Events, count: usize) -> anyhow::Result<()> {
+    let runtime = runtime()?;
+    for part in (0..count).step_by(PART_EVENTS) {
+        let expected = PART_EVENTS.min(count - part);
+        let bodies = Arc::new(events.batches(expected, 1_000));
+        let (_, taken) = runtime.block_on(server.load("application/x-ndjson", 2).closed(&bodies))?;
+        ensure!(taken == expected, "{expected} events were posted and {taken} taken");
+    }
+    Ok(())
+}
+
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Runtime::new()
 }
@@ -89,11 +106,6 @@ fn milliseconds(span: Duration) -> f64 {
     span.as_secs_f64() * 1_000.0
 }
 
-/// The middle one of some numbers; zero where there is none.
-fn median_of(numbers: &[f64]) -> f64 {
-    crate::report::median(numbers).unwrap_or(0.0)
-}
-
 /// A count as a number to calculate with.
 fn number(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
@@ -105,3 +117,6 @@ fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
     times.get(index).copied().unwrap_or_default()
 }
+
+/// Events whose bodies are in memory at once.
+const PART_EVENTS: usize = 100_000;

@@ -385,6 +385,23 @@ impl Show {
         Ok((with_it, looked_at))
     }
 
+    /// Asks for something until it says what is wanted, and fails where it never does; the figures are drawn meanwhile.
+    async fn until(&mut self, path: &str, pointer: &str, wanted: &str) -> Result<Value, Failure> {
+        let began = self.clock.monotonic();
+        loop {
+            let answer = self.client.send(&Request::get(path)).await?;
+            self.refresh().await;
+            self.board.show(&self.books());
+            if answer.pointer(pointer).and_then(Value::as_str) == Some(wanted) {
+                return Ok(answer);
+            }
+            if self.clock.monotonic().since(began) > PATIENCE {
+                return Err(Failure::failed(format!("{path} never says {wanted}: {answer}")));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Watches until something is so, and fails where it never is.
     async fn expect(
         &mut self,

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{ACCOUNTS, LOOK_EVERY, PATIENCE, Show};
+use super::{ACCOUNTS, Show};
 use crate::cli::client::Request;
 use crate::cli::column::show_count;
 use crate::cli::context::Context;
@@ -58,20 +58,8 @@ impl Show {
 
     /// Waits until one thing became of an event.
     async fn becomes(&mut self, offset: u64, outcome: &str) -> Result<(), Failure> {
-        let began = self.clock.monotonic();
-        loop {
-            let path = format!("/accounts/{}/deliveries/crm/{offset}", ACCOUNTS[0]);
-            let delivery = self.client.send(&Request::get(path)).await?;
-            self.refresh().await;
-            self.board.show(&self.books());
-            if delivery.pointer("/outcome").and_then(Value::as_str) == Some(outcome) {
-                return Ok(());
-            }
-            if self.clock.monotonic().since(began) > PATIENCE {
-                return Err(Failure::failed(format!("offset {offset} never becomes {outcome}: {delivery}")));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        let path = format!("/accounts/{}/deliveries/crm/{offset}", ACCOUNTS[0]);
+        self.until(&path, "/outcome", outcome).await.map(drop)
     }
 }
 

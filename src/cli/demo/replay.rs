@@ -1,12 +1,10 @@
 //! The scene of the past: a stretch is looked at first, and then sent again.
 
-use std::time::Duration;
-
 use http::Method;
 use serde_json::{Value, json};
 
+use super::Show;
 use super::books::Replayed;
-use super::{LOOK_EVERY, PATIENCE, Show};
 use crate::cli::client::Request;
 use crate::cli::column::show_count;
 use crate::cli::context::Context;
@@ -51,20 +49,7 @@ impl Show {
         let job = self.client.send(&request).await?;
         let id = job.pointer("/id").and_then(Value::as_str).unwrap_or_default();
         let path = format!("/accounts/{account}/replays/{id}");
-        let began = self.clock.monotonic();
-        loop {
-            let job = self.client.send(&Request::get(path.clone())).await?;
-            self.refresh().await;
-            self.board.show(&self.books());
-            if job.pointer("/state").and_then(Value::as_str) == Some("completed") {
-                return Ok(job);
-            }
-            let is_late: Duration = self.clock.monotonic().since(began);
-            if is_late > PATIENCE {
-                return Err(Failure::failed(format!("the replay did not end in time: {job}")));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        self.until(&path, "/state", "completed").await
     }
 }
 

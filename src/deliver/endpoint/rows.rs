@@ -4,7 +4,7 @@ use super::super::machine::{AsideChange, Run, Saved};
 use super::super::positions::Positions;
 use super::Loaded;
 use crate::log::{Course, OutcomeRow};
-use crate::model::{Aside, Offset, Sequence};
+use crate::model::{Aside, Offset, Position, Sequence};
 use crate::telemetry::OutcomeLabel;
 
 impl Loaded {
@@ -16,7 +16,7 @@ impl Loaded {
         rows.extend(sequences.into_iter().map(|(sequence, offset)| OutcomeRow::Sequence {
             endpoint,
             sequence,
-            position: self.parked.known(offset).unwrap_or_else(|| self.live.of(offset)),
+            position: self.position_of(offset),
             offset,
         }));
         rows.push(OutcomeRow::Cursor { endpoint, course: Course::Live, value: saved.encode() });
@@ -26,9 +26,12 @@ impl Loaded {
     /// Adds the rows of events that were settled and not set aside.
     pub(super) fn add_runs(&self, runs: &[Run], rows: &mut Vec<OutcomeRow>) {
         let endpoint = self.endpoint.id;
-        rows.extend(runs.iter().map(|&Run { settled, first, last }| {
-            let position = self.parked.known(last).unwrap_or_else(|| self.live.of(last));
-            OutcomeRow::Settled { endpoint, settled, first, last, position }
+        rows.extend(runs.iter().map(|&Run { settled, first, last }| OutcomeRow::Settled {
+            endpoint,
+            settled,
+            first,
+            last,
+            position: self.position_of(last),
         }));
     }
 
@@ -43,13 +46,12 @@ impl Loaded {
                 }
                 continue;
             };
-            let known = self.parked.known(offset);
             // The row of a parked event is written anew at every try.
-            if aside != Aside::Parked || known.is_none() {
+            if aside != Aside::Parked || self.parked.known(offset).is_none() {
                 let outcome = OutcomeLabel { outcome: aside.word() };
                 self.shared.parts.metrics.set_aside.get_or_create(&outcome).inc_by(event.count(offset));
             }
-            let position = known.unwrap_or_else(|| self.live.of(offset));
+            let position = self.position_of(offset);
             rows.push(OutcomeRow::Aside { endpoint, aside, offset, position, value: event.encode() });
             match aside {
                 Aside::Parked => self.parked.add([(offset, position)].into_iter()),
@@ -76,5 +78,10 @@ impl Loaded {
             position,
             value: activity.encode(),
         }));
+    }
+
+    /// Where the record of an event is: a parked one's is known for as long as it is parked.
+    fn position_of(&self, offset: Offset) -> Position {
+        self.parked.known(offset).unwrap_or_else(|| self.live.of(offset))
     }
 }

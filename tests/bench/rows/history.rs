@@ -6,10 +6,10 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use super::{Rounds, directory, median_of, milliseconds, runtime};
+use super::{Rounds, directory, milliseconds, post, runtime};
 use crate::events::{ACCOUNT, Events};
 use crate::receiver::Receiver;
-use crate::report::{Figure, Goal};
+use crate::report::{Figure, Goal, median};
 use crate::server::Server;
 
 /// Asks for pages by type, key, time and outcome: of what there is much of, and of what is rare.
@@ -23,12 +23,9 @@ pub(super) fn page(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     // One event in many is for it: the runs of what is delivered and what is not are short.
     server.make_endpoint_with(&json!({ "url": receiver.url(), "maxInFlight": 64, "types": SENT_TYPES }))?;
     let mut made = Events::new();
-    let load = server.load("application/x-ndjson", 2);
     let parts = events / PART_EVENTS;
     for part in 0..parts {
-        let bodies = Arc::new(made.batches(PART_EVENTS, 1_000));
-        let (_, taken) = runtime.block_on(load.closed(&bodies))?;
-        ensure!(taken == PART_EVENTS, "{PART_EVENTS} events were posted and {taken} taken");
+        post(&server, &mut made, PART_EVENTS)?;
         let rare = (0..RARE_EVENTS.div_ceil(parts)).map(|number| rare_event(part * RARE_EVENTS + number).into());
         let rare = Arc::new(rare.collect::<Vec<_>>());
         let (_, taken) = runtime.block_on(server.load("application/json", 1).closed(&rare))?;
@@ -69,7 +66,7 @@ pub(super) fn page(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
                 let items = page.get("items").and_then(Value::as_array).map_or(0, Vec::len);
                 ensure!(items == PAGE_ITEMS, "a page of {name} has {items} items");
             }
-            let median = median_of(&times);
+            let median = median(&times).context("each is asked")?;
             eprintln!("   {round}: {name}: {median:.2} ms");
             if median > slowest.0 {
                 slowest = (median, name);

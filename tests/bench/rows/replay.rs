@@ -1,15 +1,14 @@
 //! `replay_dry`: a replay that is only told, beside reading the same records and filtering as many events.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use super::{Rounds, directory, filter, median_of, per_second, runtime};
+use super::{Rounds, directory, filter, per_second, post};
 use crate::ceilings;
 use crate::events::Events;
-use crate::report::{Figure, Goal};
+use crate::report::{Figure, Goal, median};
 use crate::server::Server;
 
 /// One account alone in the log; its endpoint has had nothing, so nothing is compared with what was.
@@ -20,11 +19,9 @@ pub(super) fn dry(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     server.make_account()?;
     server.make_endpoint("http://127.0.0.1:9/")?;
     server.pause()?;
-    let bodies = Arc::new(Events::new().batches(events, 1_000));
-    let (_, taken) = runtime()?.block_on(server.load("application/x-ndjson", 2).closed(&bodies))?;
-    ensure!(taken == events, "{events} events were posted and {taken} taken");
+    post(&server, &mut Events::new(), events)?;
     let filtered = filter::rights(rounds)?;
-    let filtered = median_of(&filtered.first().context("rights are measured")?.values);
+    let filtered = filtered.first().and_then(|figure| median(&figure.values)).context("rights are measured")?;
     let (mut values, mut limits) = (Vec::new(), Vec::new());
     for round in 0..rounds.count {
         let value = per_second(events, told(&server, events)?);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::{Rounds, directory, microseconds_each, runtime};
+use super::{Rounds, directory, microseconds_each, post, runtime};
 use crate::events::Events;
 use crate::receiver::Receiver;
 use crate::report::{Figure, Goal};
@@ -16,27 +16,19 @@ pub(super) fn records(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     let (few, many) = (rounds.events(FEW_RECORDS), rounds.events(MANY_RECORDS));
     let measured = few / 2;
     let directory = directory()?;
-    let runtime = runtime()?;
     let server = Server::start(directory.path())?;
     server.make_account()?;
     let mut events = Events::new();
-    let mut posted = 0;
-    let mut post = |count: usize| -> anyhow::Result<Duration> {
+    let mut cpu_of = |count: usize| -> anyhow::Result<Duration> {
         let before = server.cpu()?;
-        for part in (0..count).step_by(PART_EVENTS) {
-            let expected = PART_EVENTS.min(count - part);
-            let bodies = Arc::new(events.batches(expected, 1_000));
-            let (_, taken) = runtime.block_on(server.load("application/x-ndjson", 2).closed(&bodies))?;
-            ensure!(taken == expected, "{expected} events were posted and {taken} taken");
-        }
-        posted += count;
+        post(&server, &mut events, count)?;
         Ok(server.cpu()? - before)
     };
-    post(few - measured)?;
-    let at_few = microseconds_each(post(measured)?, measured);
-    post(many - few - measured)?;
-    let at_many = microseconds_each(post(measured)?, measured);
-    server.check_head(posted)?;
+    cpu_of(few - measured)?;
+    let at_few = microseconds_each(cpu_of(measured)?, measured);
+    cpu_of(many - few - measured)?;
+    let at_many = microseconds_each(cpu_of(measured)?, measured);
+    server.check_head(many)?;
     eprintln!("   {at_few:.1} µs an event behind {few} records, {at_many:.1} µs behind {many}");
     server.stop()?;
     Ok(vec![ratio("scale_records", at_many / at_few, 1.25)])
@@ -80,7 +72,6 @@ fn ratio(name: &'static str, value: f64, goal: f64) -> Figure {
 
 const FEW_RECORDS: usize = 1_000_000;
 const MANY_RECORDS: usize = 20_000_000;
-const PART_EVENTS: usize = 100_000;
 const EVENTS_OF_ACCOUNTS: usize = 60_000;
 const ACCOUNTS: usize = 10_000;
 /// Until all is delivered.

@@ -1,11 +1,8 @@
 //! `start_1m_records_ms`: how long a start on a million records takes until `/readyz` says so.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use anyhow::ensure;
-
-use super::{Rounds, directory, milliseconds, runtime};
+use super::{Rounds, directory, milliseconds, post};
 use crate::events::Events;
 use crate::report::{Figure, Goal};
 use crate::server::Server;
@@ -69,19 +66,6 @@ fn started_after_kill(directory: &Path, events: &mut Events, in_log: usize, more
     Ok(took)
 }
 
-/// Posts in parts, so that not all bodies are in memory at once.
-fn post(server: &Server, events: &mut Events, count: usize) -> anyhow::Result<()> {
-    let runtime = runtime()?;
-    for part in (0..count).step_by(PART_EVENTS) {
-        let expected = PART_EVENTS.min(count - part);
-        let bodies = Arc::new(events.batches(expected, 1_000));
-        let (_, taken) = runtime.block_on(server.load("application/x-ndjson", 2).closed(&bodies))?;
-        ensure!(taken == expected, "{expected} events were posted and {taken} taken");
-    }
-    Ok(())
-}
-
-const PART_EVENTS: usize = 100_000;
 const EVENTS: usize = 1_000_000;
 /// About 22 MB: less than the write buffers hold, so that all of it is read back.
 const UNFLUSHED_EVENTS: usize = 25_000;
