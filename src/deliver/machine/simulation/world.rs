@@ -514,11 +514,12 @@ impl World {
         self.change_pacing();
     }
 
-    /// A person says how the replay is to go on; in the end that it is to.
+    /// A person says how the replay is to go on; in the end that it is to. Of one whose end is on record nobody asks
+    /// that any more.
     fn change_pacing(&mut self) {
         let rate = [0, 0, 2, 40][usize::try_from(self.random.below(4)).expect("four")];
         let is_paused = self.random.chance(0.3) && !self.is_mended;
-        let Some(job) = &mut self.job else { return };
+        let Some(job) = self.job.as_mut().filter(|job| !job.is_recorded) else { return };
         job.pacing = Pacing { rate_per_second: NonZeroU32::new(rate), is_paused };
         let Job { replay, from, to, pacing, .. } = *job;
         self.command(Input::Replay { replay, from, to, pacing });
@@ -602,8 +603,9 @@ impl World {
                     self.forget_replay();
                     self.command(Input::Replay { replay, from, to, pacing });
                 }
+                (false, true) => self.command(Input::Replay { replay, from, to, pacing }),
                 (true, false) => self.job = None,
-                (true | false, true) => self.command(Input::Replay { replay, from, to, pacing }),
+                (true, true) => self.forget_replay(),
             }
         } else {
             self.forget_replay();
