@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, CompactionDecision, DB, DBCompressionType,
-    DBPinnableSlice, DBRecoveryMode, Direction, IteratorMode, ReadOptions, WriteBatch, WriteBufferManager,
-    WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, CompactionDecision, DB,
+    DBCompactionStyle, DBCompressionType, DBPinnableSlice, DBRecoveryMode, Direction, IteratorMode, ReadOptions,
+    UniversalCompactOptions, WriteBatch, WriteBufferManager, WriteOptions,
 };
 
 use super::keys::{self, Family};
@@ -322,12 +322,17 @@ fn database_options(options: &Options, recovery: Recovery) -> rocksdb::Options {
 fn family_options(family: Family, cache: &Cache, low_water_mark: &Arc<AtomicU64>) -> rocksdb::Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
-    blocks.set_block_size(16 << 10);
+    blocks.set_block_size(if family.is_looked_up() { 4 << 10 } else { 16 << 10 });
     blocks.set_cache_index_and_filter_blocks(true);
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
     blocks.set_format_version(6);
     if family.is_looked_up() {
         blocks.set_bloom_filter(10.0, false);
+        // In parts: as a whole, the filters of many ids do not fit into the cache, and each look-up reads one anew.
+        blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        blocks.set_partition_filters(true);
+        blocks.set_metadata_block_size(4 << 10);
+        blocks.set_pin_top_level_index_and_filter(true);
     }
     let mut options = rocksdb::Options::default();
     if family.is_looked_up() {
@@ -336,9 +341,18 @@ fn family_options(family: Family, cache: &Cache, low_water_mark: &Arc<AtomicU64>
         options.set_memtable_prefix_bloom_ratio(0.05);
     }
     options.set_block_based_table_factory(&blocks);
-    options.set_compression_type(DBCompressionType::Lz4);
+    // Hashes do not become smaller.
+    options.set_compression_type(if family.is_looked_up() { DBCompressionType::None } else { DBCompressionType::Lz4 });
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_level_zero_file_num_compaction_trigger(8);
+    if family.is_scattered() {
+        // Merged into levels, each new row makes fifty old ones be written anew; merged with files of their own size,
+        // a few.
+        let mut merging = UniversalCompactOptions::default();
+        merging.set_min_merge_width(4);
+        options.set_compaction_style(DBCompactionStyle::Universal);
+        options.set_universal_compaction_options(&merging);
+    }
     if family.ages() {
         let mark = Arc::clone(low_water_mark);
         options.set_compaction_filter("below-low-water-mark", move |_level, _key, value: &[u8]| {

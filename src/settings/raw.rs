@@ -238,7 +238,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         "log.cache_bytes",
         Kind::Size(between(MIB, 64 * GIB, "is refused: the store needs some")),
-        Fallback::Value("16MiB"),
+        Fallback::Value("32MiB"),
         "Memory for blocks read from disk, their indexes and filters.",
     ),
     key(
