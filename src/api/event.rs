@@ -4,6 +4,8 @@
 //! a whole that it is there. A search by key finds only what would show that key. What is left untouched is answered
 //! byte by byte as it was received.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -11,12 +13,14 @@ use super::answer::Read;
 use super::call::Call;
 use super::failure::{invalid_parameter, of_log, ours};
 use super::query::{Direction, List, Order, Page, Parameters, Range};
-use super::stretch::{Stretch, expired, of_types};
-use crate::accounts::Account;
+use super::stretch::{Stretch, expired, names_of_types, of_types};
+use crate::accounts::{Account, Mark, Table};
 use crate::dispatch::Answer;
 use crate::log::{Handle, IndexRow, Set};
 use crate::model::limits::{OFFSET_MAX, PAGE_ITEMS_MAX, PAGE_ROWS_MAX};
-use crate::model::{AccountId, AccountName, Event, EventId, EventType, Offset, Permission, Record, Timestamp};
+use crate::model::{
+    AccountId, AccountName, Event, EventId, EventType, KeyField, Offset, Permission, Record, Timestamp,
+};
 use crate::web::{Code, Problem};
 
 /// An event as it is read.
@@ -240,6 +244,7 @@ struct Question {
     account: AccountId,
     types: Types,
     key: Option<String>,
+    told: Option<Told>,
     stretch: Stretch,
     direction: Direction,
     after: Option<Offset>,
@@ -268,11 +273,17 @@ pub(super) async fn search(
 ) -> Result<List<View>, Problem> {
     let account = call.account()?;
     let types = Types::parse(filter.event_type.as_deref())?;
-    // Whom rights do not show a key, no search by it answers either: it looks at what is shown, and so at all events.
+    // Whom rights do not show a key, no search by it answers either, and none takes longer for what it hides.
     let sees_raw = call.also_may(Permission::Raw);
     let (key, shown_key) = if sees_raw { (filter.key.clone(), None) } else { (None, filter.key.clone()) };
-    let looked_at = if shown_key.is_some() { PAGE_ITEMS_MAX } else { limit };
-    let question = Question { account: account.id, types, key, stretch, direction, after, limit: looked_at };
+    let told = match &shown_key {
+        Some(key) => {
+            let effective = call.api.accounts.effective(account.id).map_err(|error| call.refused(error))?;
+            Some(Told { key: key.clone(), table: effective.table })
+        }
+        None => None,
+    };
+    let question = Question { account: account.id, types, key, told, stretch, direction, after, limit };
     let List { items, mut next } = call.look_up(move |log| question.answer(log)).await?;
     let mut items = show(call, &account, items).await?;
     if shown_key.is_some() {
@@ -285,6 +296,33 @@ pub(super) async fn search(
     Ok(List { items, next })
 }
 
+/// A key that is searched for by whom rights show some of the fields that tell it.
+struct Told {
+    key: String,
+    table: Arc<Table>,
+}
+
+impl Told {
+    /// Where the events are that show the key: of which types, and by which field, rights say. What they hide is not even
+    /// walked over. None where that cannot be said beforehand.
+    fn sets(&self, log: &Handle, account: AccountId, types: &Types) -> Option<Vec<Set>> {
+        let mut sets = Vec::new();
+        for event_type in names_of_types(log, |event_type| types.contains(event_type))? {
+            let name = event_type.as_str();
+            if self.table.mark(name) != Mark::Wanted {
+                continue;
+            }
+            if self.table.keeps_unknown(name) {
+                // Then a key may be told that is in no field, if nothing of the event is withheld.
+                return None;
+            }
+            let told = KeyField::ALL.into_iter().filter(|field| self.table.keeps(name, field.path()));
+            sets.extend(told.map(|field| Set::Key(account, log.told_key_hash(account, field, &event_type, &self.key))));
+        }
+        Some(sets)
+    }
+}
+
 impl Question {
     /// Puts a page together until it is full, has looked at enough, or there is nothing more.
     fn answer(&self, log: &Handle) -> Result<List<Taken>, Problem> {
@@ -293,10 +331,12 @@ impl Question {
             (Some(after), Direction::Newest) => Stretch { to: self.stretch.to.min(after), ..self.stretch },
             (Some(after), Direction::Oldest) => Stretch { from: self.stretch.from.max(after.next()), ..self.stretch },
         };
-        let mut offsets = log.offsets(self.groups(log), from..to, self.direction.of_log(), PAGE_ROWS_MAX);
+        let (groups, is_exact) = self.groups(log)?;
+        let limit = if is_exact { self.limit } else { PAGE_ITEMS_MAX };
+        let mut offsets = log.offsets(groups, from..to, self.direction.of_log(), PAGE_ROWS_MAX);
         let (mut items, mut bytes, mut looked_at, mut last) = (Vec::new(), 0, 0, None);
         while let Some(offset) = offsets.next_offset().map_err(of_log)? {
-            if items.len() == self.limit || bytes >= PAGE_BYTES_MAX || looked_at == PAGE_LOOKS_MAX {
+            if items.len() == limit || bytes >= PAGE_BYTES_MAX || looked_at == PAGE_LOOKS_MAX {
                 return Ok(List { items, next: last.map(|offset: Offset| offset.to_string()) });
             }
             last = Some(offset);
@@ -310,15 +350,24 @@ impl Question {
         Ok(List { items, next: offsets.is_tired().then(|| offsets.passed().to_string()) })
     }
 
-    /// Where the events are that may be asked for.
-    fn groups(&self, log: &Handle) -> Vec<Vec<Set>> {
+    /// Where the events are that may be asked for, and whether they are those that were.
+    fn groups(&self, log: &Handle) -> Result<(Vec<Vec<Set>>, bool), Problem> {
+        let told = self.told.as_ref();
+        if let Some(sets) = told.and_then(|told| told.sets(log, self.account, &self.types)) {
+            // Of what an older hooklog has taken in, which of it shows the key is found out by looking.
+            let old = log.told_from(self.account).map_err(of_log)?.previous();
+            let is_exact = old < self.stretch.from;
+            let old = (!is_exact).then(|| Set::Listed(vec![(Offset(1), old)]));
+            return Ok((vec![sets.into_iter().chain(old).collect()], is_exact));
+        }
         let of_key = self.key.as_deref().map(|key| vec![Set::Key(self.account, log.key_hash(self.account, key))]);
         let of_types = match &self.types {
             Types::All => None,
             types => of_types(log, self.account, |event_type| types.contains(event_type)),
         };
         let groups: Vec<_> = of_key.into_iter().chain(of_types).collect();
-        if groups.is_empty() { vec![vec![Set::All(self.account)]] } else { groups }
+        let groups = if groups.is_empty() { vec![vec![Set::All(self.account)]] } else { groups };
+        Ok((groups, told.is_none()))
     }
 
     /// Reads an event, if it is one that was asked for.

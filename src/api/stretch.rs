@@ -75,5 +75,11 @@ pub(super) fn of_types(log: &Handle, account: AccountId, is_wanted: impl Fn(&Eve
     (numbers.len() <= TYPES_AT_ONCE).then(|| numbers.into_iter().map(|number| Set::Type(account, number)).collect())
 }
 
+/// Returns the types of which some are wanted; none where they are too many, or may have no name here.
+pub(super) fn names_of_types(log: &Handle, is_wanted: impl Fn(&EventType) -> bool) -> Option<Vec<EventType>> {
+    let numbers = log.types(is_wanted);
+    if numbers.len() > TYPES_AT_ONCE { None } else { numbers.into_iter().map(|number| log.type_name(number)).collect() }
+}
+
 /// Types whose events are looked for side by side: each costs a search.
 const TYPES_AT_ONCE: usize = 256;

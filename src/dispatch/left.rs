@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use crate::model::Event;
 use crate::model::json::{Cursor, Pointers, Value};
+use crate::model::{self, Event, KeyField};
 
 /// What is left of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ fn find(payload: &ByteString) -> Result<[Option<Value>; SLOTS], NoPayload> {
 /// Returns whether a field that a key comes from says this.
 fn says(payload: &ByteString, found: &[Option<Value>; SLOTS], key: &str) -> bool {
     let fields = PLACES.keys.iter().filter_map(|slot| found.get(*slot).copied().flatten());
-    fields.map(|value| value.text(payload.as_bytes())).any(|told| told == key)
+    fields.into_iter().any(|value| model::says(value, payload.as_bytes(), key))
 }
 
 /// A text that is no payload.
@@ -83,7 +83,7 @@ struct Places {
     pointers: Pointers,
     actor: usize,
     data: usize,
-    keys: [usize; 2],
+    keys: [usize; KeyField::ALL.len()],
 }
 
 const SLOTS: usize = 4;
@@ -91,7 +91,7 @@ static PLACES: LazyLock<Places> = LazyLock::new(|| {
     let mut pointers = Pointers::new();
     let mut add = |pointer: &str| pointers.add(pointer).expect("these are JSON pointers");
     let (actor, data) = (add("/actor"), add("/data"));
-    let keys = [add("/data/interaction/id"), add("/data/agent/id")];
+    let keys = KeyField::ALL.map(|field| add(&format!("/data{}", field.pointer())));
     Places { pointers, actor, data, keys }
 });
 

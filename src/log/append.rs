@@ -11,8 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::Error;
 use crate::model::{
-    AccountId, Aside, Attempt, Capture, Command, EndpointId, EventDraft, EventType, Offset, Position, Sequence,
-    SettingKind, Settled, Timestamp, commitment,
+    AccountId, Aside, Attempt, Capture, Command, EndpointId, EventDraft, EventType, KeyField, Offset, Position,
+    Sequence, SettingKind, Settled, Timestamp, commitment,
 };
 
 /// The key of the hashes in `event_ids` and `by_key`; made with the store, kept in it.
@@ -43,6 +43,19 @@ impl HashKey {
         hasher.write(key.as_bytes());
         hasher.finish()
     }
+
+    /// The number under which an event is found by its key in the events of one type in which one field tells it.
+    pub(super) fn of_told_key(self, account: AccountId, field: KeyField, event_type: &EventType, key: &str) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write(&account.0.to_be_bytes());
+        hasher.write(field.pointer().as_bytes());
+        // Neither a pointer nor a type has this byte in it.
+        hasher.write(&[0]);
+        hasher.write(event_type.as_str().as_bytes());
+        hasher.write(&[0]);
+        hasher.write(key.as_bytes());
+        hasher.finish()
+    }
 }
 
 /// An event made ready for the writer.
@@ -53,6 +66,8 @@ pub struct NewEvent {
     pub(super) digest: [u8; 16],
     pub(super) event_type: EventType,
     pub(super) key_hash: Option<u64>,
+    /// Under what the event is found by its key by whom a field tells it.
+    pub(super) told_hashes: [Option<u64>; KeyField::ALL.len()],
     pub(super) payload: Bytes,
     pub(super) commitment: [u8; 32],
 }
@@ -60,7 +75,14 @@ pub struct NewEvent {
 impl NewEvent {
     pub(super) fn prepare(hash_key: HashKey, account: AccountId, draft: &EventDraft, salt: [u8; 16]) -> Self {
         let payload = draft.encode(salt, false);
+        let mut told_hashes = [None; KeyField::ALL.len()];
+        if let Some(key) = &draft.key {
+            let telling = KeyField::telling(key, &draft.data);
+            let hashes = telling.map(|field| hash_key.of_told_key(account, field, &draft.event_type, key));
+            told_hashes.iter_mut().zip(hashes).for_each(|(place, hash)| *place = Some(hash));
+        }
         Self {
+            told_hashes,
             id_hash: hash_key.of_id(account, draft.id.as_str()),
             is_looked_up: !draft.id_is_made,
             digest: draft.content_digest(),

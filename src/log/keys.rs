@@ -14,7 +14,7 @@ pub(super) enum Family {
     Records,
     /// account, offset → position, type. Ages.
     ByAccount,
-    /// account, hash of key, offset → position. Ages.
+    /// account, hash of key, offset → position; and so by the hash of field, type and key where a field tells it. Ages.
     ByKey,
     /// account, type, offset → position. Ages.
     ByType,
@@ -232,6 +232,7 @@ pub(super) mod meta {
     pub(in crate::log) const LOW_WATER_MARK: &[u8] = b"low_water_mark";
     pub(in crate::log) const TYPE_COUNTS: &[u8] = b"type_counts";
     pub(in crate::log) const BY_TYPE_TO: &[u8] = b"by_type_to";
+    pub(in crate::log) const TOLD_FROM: &[u8] = b"told_from";
     pub(in crate::log) const HEAD_PREFIX: &[u8] = b"head/";
 }
 

@@ -36,8 +36,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use self::append::Request;
 use self::shared::Shared;
 use crate::model::{
-    AccountId, Aside, Attempt, Capture, EndpointId, Event, EventDraft, EventType, Offset, Position, Record, Sequence,
-    SettingKind, Settled, Timestamp, TypeNumber,
+    AccountId, Aside, Attempt, Capture, EndpointId, Event, EventDraft, EventType, KeyField, Offset, Position, Record,
+    Sequence, SettingKind, Settled, Timestamp, TypeNumber,
 };
 use crate::runtime::{Clock, Random, blocking};
 use crate::telemetry::LogMetrics;
@@ -319,6 +319,21 @@ impl Handle {
     #[must_use]
     pub fn key_hash(&self, account: AccountId, key: &str) -> u64 {
         self.shared.hash_key.of_key(account, key)
+    }
+
+    /// Returns the number for [`Set::Key`] of the events of one type in which one field tells their key.
+    #[must_use]
+    pub fn told_key_hash(&self, account: AccountId, field: KeyField, event_type: &EventType, key: &str) -> u64 {
+        self.shared.hash_key.of_told_key(account, field, event_type, key)
+    }
+
+    /// Returns the first offset of an account from which on [`Handle::told_key_hash`] finds events; those before it
+    /// were taken in by an older hooklog.
+    ///
+    /// # Errors
+    /// As [`Handle::read`].
+    pub fn told_from(&self, account: AccountId) -> Result<Offset, Error> {
+        self.shared.told_from(account)
     }
 
     /// Returns index rows of an account from `from` up to but without `to`, oldest first.

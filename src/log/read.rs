@@ -347,6 +347,14 @@ impl Shared {
         })
     }
 
+    /// Returns an account's first offset from which on events are found by the field that tells their key.
+    pub(super) fn told_from(&self, account: AccountId) -> Result<Offset, Error> {
+        if self.told_from <= FIRST {
+            return Ok(Offset(1));
+        }
+        self.first_offset(account, Offset(1), |row| Ok(row.position >= self.told_from))
+    }
+
     /// Reads a record's event and the name of its type.
     pub(super) fn event(&self, record: &Record) -> Result<(EventType, Event), Error> {
         let damaged = |problem: &dyn std::fmt::Display| {

@@ -57,6 +57,7 @@ pub(super) struct Past {
     pub(super) heads: HashMap<AccountId, AccountHead>,
     pub(super) types: Types,
     pub(super) type_counts: TypeCounts,
+    pub(super) told_from: Position,
 }
 
 /// Everything that more than one thread looks at.
@@ -73,11 +74,13 @@ pub(super) struct Shared {
     type_counts: RwLock<TypeCounts>,
     hold: AtomicU64,
     rewritten_to: AtomicU64,
+    /// From which position on events are found by the field that tells their key.
+    pub(super) told_from: Position,
 }
 
 impl Shared {
     pub(super) fn new(store: Store, tail: Tail, disk: Disk, hash_key: HashKey, head: Position, past: Past) -> Self {
-        let Past { heads, types, type_counts } = past;
+        let Past { heads, types, type_counts, told_from } = past;
         let rewritten_to = store.low_water_mark().0;
         Self {
             store,
@@ -91,6 +94,7 @@ impl Shared {
             type_counts: RwLock::new(type_counts),
             hold: AtomicU64::new(u64::MAX),
             rewritten_to: AtomicU64::new(rewritten_to),
+            told_from,
         }
     }
 

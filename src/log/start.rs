@@ -57,6 +57,7 @@ pub(super) fn open(
     };
     let heads = read_heads(&store)?;
     complete_types(&store, &heads)?;
+    let told_from = told_from(&store, end.position)?;
     let types = read_types(&store)?;
     let type_counts = TypeCounts::open(&store)?;
     let tail = Tail::new(options.tail_bytes_max);
@@ -68,7 +69,7 @@ pub(super) fn open(
         Disk::new(options.directory.clone(), options.disk_reserve_bytes),
         hash_key,
         end.position,
-        Past { heads, types, type_counts },
+        Past { heads, types, type_counts, told_from },
     ));
     let durability = options.durability;
     let writer = Writer { shared: Arc::clone(&shared), acknowledged, end, recorded_at, clock, metrics, durability };
@@ -204,6 +205,18 @@ fn complete_types(store: &Store, heads: &HashMap<AccountId, AccountHead>) -> Res
     let mut batch = store.batch();
     batch.put(Family::Meta, keys::meta::BY_TYPE_TO, keys::position_value(newest));
     store.write(batch, false)
+}
+
+/// Returns the position from which on events are found by the field that tells their key: an older program has not
+/// written such rows.
+fn told_from(store: &Store, end: Position) -> Result<Position, Error> {
+    if let Some(known) = store.get(Family::Meta, keys::meta::TOLD_FROM)? {
+        return Ok(keys::leading_position(&known).unwrap_or(end.next()));
+    }
+    let mut batch = store.batch();
+    batch.put(Family::Meta, keys::meta::TOLD_FROM, keys::position_value(end.next()));
+    store.write(batch, false)?;
+    Ok(end.next())
 }
 
 fn read_types(store: &Store) -> Result<Types, Error> {

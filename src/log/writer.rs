@@ -370,7 +370,7 @@ impl<'a> Plan<'a> {
             keys::by_account_value(position, type_number),
         );
         self.batch.put(Family::ByType, keys::by_type(account, type_number, offset), keys::position_value(position));
-        if let Some(key_hash) = event.key_hash {
+        for key_hash in event.key_hash.into_iter().chain(event.told_hashes.into_iter().flatten()) {
             self.batch.put(Family::ByKey, keys::by_key(account, key_hash, offset), keys::position_value(position));
         }
         let seen = Seen { position, offset, digest: event.digest };

@@ -10,7 +10,7 @@ use bytestring::ByteString;
 
 use crate::model::json::{Kind, Value};
 use crate::model::limits::{KEY_BYTES_MAX, SOURCE_ID_BYTES_MAX};
-use crate::model::{AccountName, EventId, EventType, Timestamp};
+use crate::model::{AccountName, EventId, EventType, KeyField, Timestamp};
 
 /// A value that is not of the form that its field asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ impl InvalidField {
 }
 
 /// Where in `data` the key is when the event names none, first one first.
-pub const KEYS_IN_DATA: [&str; 2] = ["/interaction/id", "/agent/id"];
+pub const KEYS_IN_DATA: [&str; 2] = [KeyField::Interaction.pointer(), KeyField::Agent.pointer()];
 
 /// Reads an account's name: a string, or a whole number taken as text.
 ///

@@ -74,6 +74,12 @@ impl Table {
         self.decisions.rule(event_type, NO_FIELD).own == Treatment::Keep
     }
 
+    /// Returns whether a field stands in what is sent of events of this type as it came.
+    #[must_use]
+    pub fn keeps(&self, event_type: &str, path: &str) -> bool {
+        self.mark(event_type) == Mark::Wanted && self.decisions.rule(event_type, path).own == Treatment::Keep
+    }
+
     /// Returns what the table decides.
     #[must_use]
     pub const fn decisions(&self) -> &Decisions {

@@ -118,6 +118,95 @@ async fn a_page_is_full_however_few_of_many_are_asked_for() {
     assert_eq!((numbers(second["items"].as_array().unwrap()), &second["next"]), (vec![1], &json!(null)));
 }
 
+/// Whatever rights an account has: a search by key finds the events that show the key, and no others.
+#[tokio::test]
+async fn a_search_by_key_finds_what_shows_the_key() {
+    let mut server = start().await;
+    let mut acme = server.account_as_made("acme", &["history", "rights"]).await;
+    let mut operator = server.operator().await;
+    let data = |n: u64| match n % 5 {
+        0 => format!(r#"{{"interaction":{{"id":"k{}"}},"agent":{{"id":"u_1"}}}}"#, n % 3),
+        1 => format!(r#"{{"agent":{{"id":"k{}"}},"interaction":{{"id":"other"}}}}"#, n % 3),
+        2 => format!(r#"{{"interaction":{{"id":"k{0}"}},"agent":{{"id":"k{0}"}}}}"#, n % 3),
+        3 => r#"{"interaction":{"id":"other"}}"#.to_owned(),
+        _ => format!(r#"{{"customer":{{"number":"k{}"}}}}"#, n % 3),
+    };
+    for n in 1..=60 {
+        let event_type = ["call.ended", "call.presented", "agent.logged_in", "call.unheard_of"][n as usize % 4];
+        let data = Bytes::from(data(n));
+        let event = super::EventDraft { data, ..draft(&format!("e{n}"), event_type, Some(&format!("k{}", n % 3)), n) };
+        server.append_draft("acme", event).await;
+    }
+    let mut counts = Vec::new();
+    for rights in [
+        json!({ "default": "all" }),
+        json!({ "default": "recommended" }),
+        json!({ "default": "all", "types": { "agent.*": false } }),
+        json!({ "default": "all", "fields": { "interaction.id": "pseudonymize" } }),
+        json!({ "default": "all", "fields": { "interaction.id": "pseudonymize", "call.ended/interaction.id": "keep" } }),
+        json!({ "default": "all", "fields": { "agent.id": "pseudonymize", "call.ended/interaction.id": "pseudonymize" } }),
+        json!({ "default": "none" }),
+        json!({ "types": { "*": true }, "fields": { "*": "keep" } }),
+    ] {
+        acme.put("/api/v1/accounts/acme/rights", rights.clone()).await.expect(200);
+        let all = acme.list(EVENTS, 1000).await;
+        let of_key = |key: &str, event_type: &str| -> Vec<u64> {
+            let is_wanted =
+                |item: &&Value| item["key"] == key && item["type"].as_str().unwrap().starts_with(event_type);
+            all.iter().filter(is_wanted).map(|item| item["offset"].as_u64().unwrap()).collect()
+        };
+        for (key, event_type, filter) in [
+            ("k0", "", ""),
+            ("k1", "", ""),
+            ("k2", "call.", "&type=call.*"),
+            ("k2", "call.ended", "&type=call.ended"),
+            ("other", "", ""),
+            ("nobody", "", ""),
+        ] {
+            let expected = of_key(key, event_type);
+            for limit in [1, 4, 1000] {
+                let found = acme.list(&format!("{EVENTS}?key={key}{filter}"), limit).await;
+                assert_eq!(numbers(&found), expected, "{rights} {key} {filter} {limit}");
+                let mut found = acme.list(&format!("{EVENTS}?key={key}{filter}&direction=oldest"), limit).await;
+                found.reverse();
+                assert_eq!(numbers(&found), expected, "{rights} {key} {filter} {limit} oldest");
+            }
+        }
+        counts.push(of_key("k1", "").len());
+        let raw = operator.list(&format!("{EVENTS}?key=k1"), 1000).await;
+        assert_eq!(raw.len(), 20, "who sees all finds all");
+    }
+    assert_eq!((counts[6], counts[7]), (0, 20), "{counts:?}");
+    assert!(counts[..6].iter().all(|count| (1..20).contains(count)), "rights show some and hide some: {counts:?}");
+}
+
+#[tokio::test]
+async fn a_page_by_key_is_full_and_looks_at_no_other_events() {
+    let mut server = start().await;
+    let mut acme = server.account_as_made("acme", &["history", "rights"]).await;
+    acme.put("/api/v1/accounts/acme/rights", json!({ "default": "all" })).await.expect(200);
+    let id = server.accounts.account(&super::AccountName::parse("acme").unwrap()).unwrap().id;
+    let log = server.log.handle();
+    for thousand in 0..3_u64 {
+        let event = |n: u64| {
+            let key = if n % 500 == 7 { "rare" } else { "common" };
+            let data = Bytes::from(format!(r#"{{"interaction":{{"id":"{key}"}}}}"#));
+            let one = super::EventDraft { data, ..draft(&format!("x{thousand}-{n}"), "call.ended", Some(key), n) };
+            log.prepare(id, &one, &mut Random::from_seed(n))
+        };
+        let events = (0..1000).map(event).collect();
+        log.append(id, events, crate::log::OnConflict::Refuse, log.reserve(1 << 20).unwrap()).await.unwrap();
+    }
+    let page = acme.get(&format!("{EVENTS}?key=rare&limit=4")).await.expect(200);
+    assert_eq!(
+        (numbers(page["items"].as_array().unwrap()), &page["next"]),
+        (vec![2508, 2008, 1508, 1008], &json!("1008")),
+        "one page, though thousands are between"
+    );
+    let rest = acme.get(&format!("{EVENTS}?key=rare&limit=4&after=1008")).await.expect(200);
+    assert_eq!((numbers(rest["items"].as_array().unwrap()), &rest["next"]), (vec![508, 8], &json!(null)));
+}
+
 #[tokio::test]
 async fn what_retention_took_is_gone_and_says_so() {
     let mut server = start().await;

@@ -136,6 +136,53 @@ proptest! {
 }
 
 #[tokio::test]
+async fn events_are_found_by_the_field_that_tells_their_key_since_a_start_that_knew_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let keyed = |id: &str, event_type: &str, data: &str| EventDraft {
+        event_type: EventType::parse(event_type).unwrap(),
+        ..draft(id, data)
+    };
+    let events = |from: u64| {
+        [
+            keyed(&format!("a{from}"), "call.ended", r#"{"interaction":{"id":"i_1"}}"#),
+            keyed(&format!("b{from}"), "call.ended", r#"{"agent":{"id":"i_1"},"interaction":{"id":"x"}}"#),
+            keyed(&format!("c{from}"), "agent.login", r#"{"agent":{"id":"i_1"},"interaction":{"id":"i_1"}}"#),
+            keyed(&format!("d{from}"), "call.ended", "{}"),
+        ]
+    };
+    let found = |log: &Opened, field, event_type: &str| {
+        let hash = log.handle.told_key_hash(ACME, field, &EventType::parse(event_type).unwrap(), "i_1");
+        all(&log.handle, &[vec![Set::Key(ACME, hash)]], Offset(1)..Offset(99), Direction::Up)
+    };
+    let mut log = open(directory.path());
+    log.append(ACME, &events(1)).await;
+    log.append(OTHER, &events(1)).await;
+    assert_eq!(found(&log, KeyField::Interaction, "call.ended"), [1]);
+    assert_eq!(found(&log, KeyField::Agent, "call.ended"), [2]);
+    assert_eq!(found(&log, KeyField::Interaction, "agent.login"), [3]);
+    assert_eq!(found(&log, KeyField::Agent, "agent.login"), [3]);
+    assert_eq!(found(&log, KeyField::Agent, "call.presented"), [] as [u64; 0]);
+    let by_key = vec![vec![Set::Key(ACME, log.handle.key_hash(ACME, "i_1"))]];
+    assert_eq!(all(&log.handle, &by_key, Offset(1)..Offset(99), Direction::Down), [4, 3, 2, 1]);
+    assert_eq!(log.handle.told_from(ACME).unwrap(), Offset(1));
+
+    // As one finds a log that an older program has written.
+    let store = &log.handle.shared.store;
+    let mut batch = store.batch();
+    batch.delete(keys::Family::Meta, keys::meta::TOLD_FROM);
+    store.write(batch, true).unwrap();
+    log.kill();
+    let mut log = open(directory.path());
+    assert_eq!(log.handle.told_from(ACME).unwrap(), Offset(5));
+    log.append(ACME, &events(5)).await;
+    log.kill();
+    let log = open(directory.path());
+    assert_eq!((log.handle.told_from(ACME).unwrap(), log.handle.told_from(OTHER).unwrap()), (Offset(5), Offset(5)));
+    assert_eq!(found(&log, KeyField::Agent, "call.ended"), [2, 6]);
+    log.close().await;
+}
+
+#[tokio::test]
 async fn what_an_older_program_did_not_index_by_type_is_found_after_a_start() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = open(directory.path());

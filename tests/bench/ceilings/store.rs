@@ -27,6 +27,7 @@ struct Rows {
     /// About sixty of them, none more frequent than others.
     event_type: [u8; 2],
     key_hash: [u8; 8],
+    told_hash: [u8; 8],
     id_hash: [u8; 16],
     digest: [u8; 16],
 }
@@ -104,7 +105,9 @@ impl Store {
             batch.put_cf(records, number, &row.record);
             batch.put_cf(by_account, [account.as_slice(), &number].concat(), [number.as_slice(), &[0, 1]].concat());
             batch.put_cf(by_type, [account.as_slice(), &row.event_type, &number].concat(), number);
-            batch.put_cf(by_key, [account.as_slice(), &row.key_hash, &number].concat(), number);
+            for key_hash in [row.key_hash, row.told_hash] {
+                batch.put_cf(by_key, [account.as_slice(), &key_hash, &number].concat(), number);
+            }
             batch.put_cf(event_ids, row.id_hash, [number.as_slice(), &number, &row.digest].concat());
         }
         batch.put_cf(family("meta")?, b"head/0001", position.to_be_bytes().repeat(2));
@@ -128,7 +131,8 @@ impl Rows {
         record.extend_from_slice(id(event).as_bytes());
         record.extend_from_slice(event.get(actor..).unwrap_or_default());
         let event_type = [0, random.bytes::<1>()[0] % 61];
-        Self { record, event_type, key_hash: random.bytes(), id_hash: random.bytes(), digest: random.bytes() }
+        let (key_hash, told_hash) = (random.bytes(), random.bytes());
+        Self { record, event_type, key_hash, told_hash, id_hash: random.bytes(), digest: random.bytes() }
     }
 }
 
