@@ -153,14 +153,23 @@ fn refused(refusal: &Refusal) -> Problem {
 }
 
 fn conflicts(events: &[Appended], form: Form<'_>) -> Problem {
+    let pointer = |index: usize| match form {
+        Form::Json | Form::Lines | Form::CloudEvents => format!("/{index}"),
+        Form::CloudEvent | Form::Binary(_) => String::new(),
+    };
+    // What was not taken has no offset: a conflict with it is named by where it stands in the request.
+    let in_request = |offset| events.iter().position(|other| *other == Appended::Accepted(offset));
     let errors = events.iter().enumerate().filter_map(|(index, appended)| match appended {
         Appended::Conflict(offset) => {
-            let detail = "this id is in the log with other content";
-            let pointer = match form {
-                Form::Json | Form::Lines | Form::CloudEvents => format!("/{index}"),
-                Form::CloudEvent | Form::Binary(_) => String::new(),
+            let error = match in_request(*offset) {
+                Some(first) => {
+                    let detail = format!("{} of this request has the same id with other content", pointer(first));
+                    FieldError::new(pointer(index), detail).with("first", pointer(first))
+                }
+                None => {
+                    FieldError::new(pointer(index), "this id is in the log with other content").with("offset", offset.0)
+                }
             };
-            let error = FieldError::new(pointer, detail).with("offset", offset.0);
             Some(if matches!(form, Form::Lines) { error.with("index", index) } else { error })
         }
         Appended::Accepted(_) | Appended::Duplicate(_) => None,

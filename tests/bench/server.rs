@@ -213,13 +213,29 @@ impl Server {
         Ok(())
     }
 
+    /// Makes a token of the account that may look at its history as rights show it.
+    pub(crate) fn make_reader(&self) -> anyhow::Result<String> {
+        let asked = json!({ "name": "reader", "permissions": ["history"] });
+        let made = self.ask("POST", &format!("/api/v1/accounts/{ACCOUNT}/tokens"), Some(&asked))?;
+        Ok(made.get("token").and_then(Value::as_str).context("a new token is told")?.to_owned())
+    }
+
+    /// Asks for something with another token.
+    pub(crate) fn get_as(&self, token: &str, path: &str) -> anyhow::Result<Value> {
+        self.ask_as(token, "GET", path, None)
+    }
+
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        self.ask_as(&self.token, method, path, body)
+    }
+
+    fn ask_as(&self, token: &str, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
         let body = body.map(Value::to_string).unwrap_or_default();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
              content-length: {}\r\nconnection: close\r\n\r\n",
             self.admin,
-            self.token,
+            token,
             body.len()
         );
         let (status, answer) = exchange(self.admin, &(head + &body))?;

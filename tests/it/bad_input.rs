@@ -121,6 +121,19 @@ async fn conflicts_are_named_and_duplicates_answered_with_their_offset() {
     assert_eq!(conflict.status, StatusCode::CONFLICT);
     let problem = conflict.json();
     assert_eq!((&problem["code"], &problem["errors"][0]["pointer"]), (&json!("event_conflict"), &json!("/1")));
+    assert_eq!(
+        problem["errors"],
+        json!([{
+            "pointer": "/1", "detail": "this id is in the log with other content", "offset": 1
+        }])
+    );
+    let within = client.post(PATH, json!([event("e4", 4), event("e5", 5), event("e5", 6)])).await.json();
+    assert_eq!(
+        within["errors"],
+        json!([{
+            "pointer": "/2", "detail": "/1 of this request has the same id with other content", "first": "/1"
+        }])
+    );
     let kept = client.post(&format!("{PATH}?onConflict=keep_first"), json!([event("e4", 4), event("e1", 9)])).await;
     assert_eq!(kept.json()["firstOffset"], 4, "nothing of the refused batch was taken: {kept:?}");
     let unknown = client.post(&format!("{PATH}?onconflict=keep_first"), event("e5", 5)).await;
