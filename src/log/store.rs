@@ -309,7 +309,8 @@ fn database_options(options: &Options, recovery: Recovery) -> rocksdb::Options {
     // One thread writes: what helps many writers only costs it.
     database.set_allow_concurrent_memtable_write(false);
     database.set_enable_write_thread_adaptive_yield(false);
-    database.set_max_background_jobs(2);
+    // One writes buffers out; three merge, so that one that is at a large merge for minutes keeps nobody waiting.
+    database.set_max_background_jobs(4);
     database.set_max_open_files(512);
     database.set_skip_stats_update_on_db_open(true);
     database.set_keep_log_file_num(4);
@@ -352,6 +353,9 @@ fn family_options(family: Family, cache: &Cache, low_water_mark: &Arc<AtomicU64>
         merging.set_min_merge_width(4);
         options.set_compaction_style(DBCompactionStyle::Universal);
         options.set_universal_compaction_options(&merging);
+        // While a large merge takes long, writing goes on: more files are looked into, and nothing stands still.
+        options.set_level_zero_slowdown_writes_trigger(48);
+        options.set_level_zero_stop_writes_trigger(96);
     }
     if family.ages() {
         let mark = Arc::clone(low_water_mark);

@@ -213,6 +213,11 @@ impl Server {
         Ok(())
     }
 
+    /// Sets what the account receives.
+    pub(crate) fn set_rights(&self, rights: &Value) -> anyhow::Result<()> {
+        self.ask("PUT", &format!("/api/v1/accounts/{ACCOUNT}/rights"), Some(rights)).map(drop)
+    }
+
     /// Makes a token of the account that may look at its history as rights show it.
     pub(crate) fn make_reader(&self) -> anyhow::Result<String> {
         let asked = json!({ "name": "reader", "permissions": ["history"] });

@@ -20,6 +20,7 @@ pub(super) fn page(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     let receiver = runtime.block_on(Receiver::start())?;
     let server = Server::start(directory.path())?;
     server.make_account()?;
+    server.set_rights(&json!({ "types": { RARE_TYPE: true } }))?;
     // One event in many is for it: the runs of what is delivered and what is not are short.
     server.make_endpoint_with(&json!({ "url": receiver.url(), "maxInFlight": 64, "types": SENT_TYPES }))?;
     let mut made = Events::new();
