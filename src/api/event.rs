@@ -303,8 +303,8 @@ struct Told {
 }
 
 impl Told {
-    /// Where the events are that show the key: of which types, and by which field, rights say. What they hide is not even
-    /// walked over. None where that cannot be said beforehand.
+    /// Where the events are that show the key: of which types, and by which field, rights say. What they hide is not
+    /// even walked over. None where that cannot be said beforehand.
     fn sets(&self, log: &Handle, account: AccountId, types: &Types) -> Option<Vec<Set>> {
         let mut sets = Vec::new();
         for event_type in names_of_types(log, |event_type| types.contains(event_type))? {
@@ -331,7 +331,7 @@ impl Question {
             (Some(after), Direction::Newest) => Stretch { to: self.stretch.to.min(after), ..self.stretch },
             (Some(after), Direction::Oldest) => Stretch { from: self.stretch.from.max(after.next()), ..self.stretch },
         };
-        let (groups, is_exact) = self.groups(log)?;
+        let (groups, is_exact) = self.groups(log, from)?;
         let limit = if is_exact { self.limit } else { PAGE_ITEMS_MAX };
         let mut offsets = log.offsets(groups, from..to, self.direction.of_log(), PAGE_ROWS_MAX);
         let (mut items, mut bytes, mut looked_at, mut last) = (Vec::new(), 0, 0, None);
@@ -350,13 +350,13 @@ impl Question {
         Ok(List { items, next: offsets.is_tired().then(|| offsets.passed().to_string()) })
     }
 
-    /// Where the events are that may be asked for, and whether they are those that were.
-    fn groups(&self, log: &Handle) -> Result<(Vec<Vec<Set>>, bool), Problem> {
+    /// Where the events are that may be asked for, from an offset on, and whether they are those that were.
+    fn groups(&self, log: &Handle, from: Offset) -> Result<(Vec<Vec<Set>>, bool), Problem> {
         let told = self.told.as_ref();
         if let Some(sets) = told.and_then(|told| told.sets(log, self.account, &self.types)) {
             // Of what an older hooklog has taken in, which of it shows the key is found out by looking.
             let old = log.told_from(self.account).map_err(of_log)?.previous();
-            let is_exact = old < self.stretch.from;
+            let is_exact = old < from;
             let old = (!is_exact).then(|| Set::Listed(vec![(Offset(1), old)]));
             return Ok((vec![sets.into_iter().chain(old).collect()], is_exact));
         }

@@ -3,6 +3,7 @@
 //! A batch is taken whole or not at all. A repeat is answered with its first offset; the same id with other
 //! content is a conflict that names every such item.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -158,10 +159,15 @@ fn conflicts(events: &[Appended], form: Form<'_>) -> Problem {
         Form::CloudEvent | Form::Binary(_) => String::new(),
     };
     // What was not taken has no offset: a conflict with it is named by where it stands in the request.
-    let in_request = |offset| events.iter().position(|other| *other == Appended::Accepted(offset));
+    let in_request: HashMap<_, _> = events
+        .iter()
+        .enumerate()
+        .filter(|(_, appended)| matches!(appended, Appended::Accepted(_)))
+        .map(|(index, appended)| (appended.offset(), index))
+        .collect();
     let errors = events.iter().enumerate().filter_map(|(index, appended)| match appended {
         Appended::Conflict(offset) => {
-            let error = match in_request(*offset) {
+            let error = match in_request.get(offset).copied() {
                 Some(first) => {
                     let detail = format!("{} of this request has the same id with other content", pointer(first));
                     FieldError::new(pointer(index), detail).with("first", pointer(first))

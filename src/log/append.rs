@@ -48,11 +48,12 @@ impl HashKey {
     pub(super) fn of_told_key(self, account: AccountId, field: KeyField, event_type: &EventType, key: &str) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.0);
         hasher.write(&account.0.to_be_bytes());
+        // No text has these bytes in it: no key hashes like this one by itself.
+        hasher.write(&[0xff]);
         hasher.write(field.pointer().as_bytes());
-        // Neither a pointer nor a type has this byte in it.
-        hasher.write(&[0]);
+        hasher.write(&[0xff]);
         hasher.write(event_type.as_str().as_bytes());
-        hasher.write(&[0]);
+        hasher.write(&[0xff]);
         hasher.write(key.as_bytes());
         hasher.finish()
     }

@@ -233,6 +233,7 @@ pub(super) mod meta {
     pub(in crate::log) const TYPE_COUNTS: &[u8] = b"type_counts";
     pub(in crate::log) const BY_TYPE_TO: &[u8] = b"by_type_to";
     pub(in crate::log) const TOLD_FROM: &[u8] = b"told_from";
+    pub(in crate::log) const TOLD_TO: &[u8] = b"told_to";
     pub(in crate::log) const HEAD_PREFIX: &[u8] = b"head/";
 }
 

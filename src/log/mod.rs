@@ -572,7 +572,11 @@ impl Handle {
     /// As [`Handle::append`].
     pub async fn retain(&self, now: Timestamp) -> Result<Position, Error> {
         let (shared, retention) = (Arc::clone(&self.shared), self.retention);
-        let mark = blocking(move || retention::mark(&shared, retention, now)).await?;
+        let mark = blocking(move || {
+            shared.mind_room()?;
+            retention::mark(&shared, retention, now)
+        })
+        .await?;
         if mark > self.shared.oldest() {
             self.ask(|reply| Request::Retain { mark, reply }).await?;
             let shared = Arc::clone(&self.shared);

@@ -185,6 +185,10 @@ impl<'log> Walker<'log> {
             found = self.rows.seek(asked, direction)?;
         }
         self.stands = found.map_or(Stands::Behind, Stands::At);
+        if found.is_none() {
+            // A cursor holds blocks of every file, and of many sets most have nothing.
+            self.rows = Rows::Listed(Vec::new().into_iter());
+        }
         Ok(found.map(clip))
     }
 }

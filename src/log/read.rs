@@ -349,7 +349,7 @@ impl Shared {
 
     /// Returns an account's first offset from which on events are found by the field that tells their key.
     pub(super) fn told_from(&self, account: AccountId) -> Result<Offset, Error> {
-        if self.told_from <= FIRST {
+        if self.told_from <= self.oldest() {
             return Ok(Offset(1));
         }
         self.first_offset(account, Offset(1), |row| Ok(row.position >= self.told_from))

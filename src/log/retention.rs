@@ -43,7 +43,7 @@ pub(super) fn carry_out(shared: &Shared, mark: Position) -> Result<(), Error> {
     }
     let kept = shared.head.borrow().0.saturating_sub(mark.0);
     let dead = mark.0.saturating_sub(shared.rewritten_to().0);
-    if dead > kept / DEAD_SHARE {
+    if dead > kept / DEAD_SHARE && shared.mind_room()? {
         shared.set_rewritten_to(mark);
         for family in Family::ALL.into_iter().filter(|family| family.ages()) {
             shared.store.compact(family, None);

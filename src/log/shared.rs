@@ -3,7 +3,7 @@
 //! Not the queue: that is the handle's. The writer changes these after a batch is on disk, readers only look.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -74,6 +74,7 @@ pub(super) struct Shared {
     type_counts: RwLock<TypeCounts>,
     hold: AtomicU64,
     rewritten_to: AtomicU64,
+    is_merging: AtomicBool,
     /// From which position on events are found by the field that tells their key.
     pub(super) told_from: Position,
 }
@@ -94,8 +95,26 @@ impl Shared {
             type_counts: RwLock::new(type_counts),
             hold: AtomicU64::new(u64::MAX),
             rewritten_to: AtomicU64::new(rewritten_to),
+            is_merging: AtomicBool::new(true),
             told_from,
         }
+    }
+
+    /// Lets rows be merged only while the disk has the room that this takes for a while, and returns whether it has.
+    ///
+    /// Without merging nothing is lost: there are more files to look into.
+    pub(super) fn mind_room(&self) -> Result<bool, Error> {
+        let (free, rows) = (self.disk.free_bytes(), self.store.merge_bytes());
+        let has_room = free >= self.disk.reserve_bytes().saturating_add(rows);
+        if self.is_merging.swap(has_room, Ordering::AcqRel) != has_room {
+            self.store.set_merging(has_room)?;
+            if has_room {
+                tracing::info!(free, rows, "rows are merged again: the disk has room for it");
+            } else {
+                tracing::warn!(free, rows, "rows are not merged: that may take as much again as they take for a while");
+            }
+        }
+        Ok(has_room)
     }
 
     pub(super) fn account_head(&self, account: AccountId) -> AccountHead {

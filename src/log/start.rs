@@ -71,6 +71,7 @@ pub(super) fn open(
         end.position,
         Past { heads, types, type_counts, told_from },
     ));
+    shared.mind_room()?;
     let durability = options.durability;
     let writer = Writer { shared: Arc::clone(&shared), acknowledged, end, recorded_at, clock, metrics, durability };
     Ok((shared, writer))
@@ -207,11 +208,14 @@ fn complete_types(store: &Store, heads: &HashMap<AccountId, AccountHead>) -> Res
     store.write(batch, false)
 }
 
-/// Returns the position from which on events are found by the field that tells their key: an older program has not
-/// written such rows.
+/// Returns the position from which on events are found by the field that tells their key: an older program does not
+/// write such rows, nor how far they have been written.
 fn told_from(store: &Store, end: Position) -> Result<Position, Error> {
-    if let Some(known) = store.get(Family::Meta, keys::meta::TOLD_FROM)? {
-        return Ok(keys::leading_position(&known).unwrap_or(end.next()));
+    let position_at = |key| -> Result<Position, Error> {
+        Ok(store.get(Family::Meta, key)?.and_then(|value| keys::leading_position(&value)).unwrap_or_default())
+    };
+    if position_at(keys::meta::TOLD_TO)? == end {
+        return position_at(keys::meta::TOLD_FROM);
     }
     let mut batch = store.batch();
     batch.put(Family::Meta, keys::meta::TOLD_FROM, keys::position_value(end.next()));

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, CompactionDecision, DB,
-    DBCompactionStyle, DBCompressionType, DBPinnableSlice, DBRecoveryMode, Direction, IteratorMode, ReadOptions,
+    DBCompactionStyle, DBCompressionType, DBPinnableSlice, DBRecoveryMode, Direction, Env, IteratorMode, ReadOptions,
     UniversalCompactOptions, WriteBatch, WriteBufferManager, WriteOptions,
 };
 
@@ -53,7 +53,7 @@ impl Store {
         // RocksDB insists on a family named `default`; nothing is ever kept in it.
         let default = ColumnFamilyDescriptor::new("default", rocksdb::Options::default());
         let db = DB::open_cf_descriptors(
-            &database_options(options, recovery),
+            &database_options(options, recovery)?,
             &path,
             families.into_iter().chain(std::iter::once(default)),
         )
@@ -179,6 +179,23 @@ impl Store {
         Ok(files)
     }
 
+    /// Bytes of disk that merges of rows may take for a while, on top of what the rows take: all of them, at worst.
+    pub(super) fn merge_bytes(&self) -> u64 {
+        let of = |family| self.property(family, "rocksdb.total-sst-files-size");
+        Family::ALL.into_iter().filter(|family| family.is_scattered()).map(of).sum()
+    }
+
+    /// Lets rows be merged when there is something to merge, or leaves their files as they are.
+    pub(super) fn set_merging(&self, is_merging: bool) -> Result<(), Error> {
+        let value = if is_merging { "false" } else { "true" };
+        for family in Family::ALL.into_iter().filter(|family| family.is_scattered()) {
+            self.db
+                .set_options_cf(self.family(family), &[("disable_auto_compactions", value)])
+                .map_err(|problem| Error::store("setting an option", &problem))?;
+        }
+        Ok(())
+    }
+
     /// A number that RocksDB knows of a family, zero where it does not.
     pub(super) fn property(&self, family: Family, name: &str) -> u64 {
         self.db.property_int_value_cf(self.family(family), name).ok().flatten().unwrap_or(0)
@@ -291,7 +308,7 @@ impl Batch<'_> {
     }
 }
 
-fn database_options(options: &Options, recovery: Recovery) -> rocksdb::Options {
+fn database_options(options: &Options, recovery: Recovery) -> Result<rocksdb::Options, Error> {
     let mut database = rocksdb::Options::default();
     database.create_if_missing(true);
     database.create_missing_column_families(true);
@@ -309,15 +326,18 @@ fn database_options(options: &Options, recovery: Recovery) -> rocksdb::Options {
     // One thread writes: what helps many writers only costs it.
     database.set_allow_concurrent_memtable_write(false);
     database.set_enable_write_thread_adaptive_yield(false);
-    // One writes buffers out; three merge, so that one that is at a large merge for minutes keeps nobody waiting.
+    // One writes buffers out, three merge, and another is there for the merges that take all rows of a family and long.
     database.set_max_background_jobs(4);
+    let mut threads = Env::new().map_err(|problem| Error::store("starting threads", &problem))?;
+    threads.set_bottom_priority_background_threads(1);
+    database.set_env(&threads);
     database.set_max_open_files(512);
     database.set_skip_stats_update_on_db_open(true);
     database.set_keep_log_file_num(4);
     database.set_max_log_file_size(4 << 20);
     // Smooths the writing of table files, so that a sync of the log does not wait for theirs.
     database.set_bytes_per_sync(1 << 20);
-    database
+    Ok(database)
 }
 
 fn family_options(family: Family, cache: &Cache, low_water_mark: &Arc<AtomicU64>) -> rocksdb::Options {
@@ -353,10 +373,10 @@ fn family_options(family: Family, cache: &Cache, low_water_mark: &Arc<AtomicU64>
         merging.set_min_merge_width(4);
         options.set_compaction_style(DBCompactionStyle::Universal);
         options.set_universal_compaction_options(&merging);
-        // While a large merge takes long, writing goes on: more files are looked into, and nothing stands still.
-        options.set_level_zero_slowdown_writes_trigger(48);
-        options.set_level_zero_stop_writes_trigger(96);
     }
+    // While a large merge takes long, writing goes on: more files are looked into, and nothing stands still.
+    options.set_level_zero_slowdown_writes_trigger(48);
+    options.set_level_zero_stop_writes_trigger(96);
     if family.ages() {
         let mark = Arc::clone(low_water_mark);
         options.set_compaction_filter("below-low-water-mark", move |_level, _key, value: &[u8]| {

@@ -150,6 +150,26 @@ async fn a_repeat_is_a_duplicate_and_other_content_a_conflict() {
 }
 
 #[tokio::test]
+async fn rows_are_merged_only_where_the_disk_has_room_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut log = open(directory.path());
+    log.append(ACME, &drafts(1, 500)).await;
+    assert!(log.handle.shared.mind_room().unwrap());
+    log.close().await;
+    let tight = Options { disk_reserve_bytes: u64::MAX / 2, ..options(directory.path()) };
+    let log = try_open(&tight, &Clock::manual(1_000_000)).unwrap();
+    assert!(!log.handle.shared.mind_room().unwrap());
+    let head = log.handle.head();
+    log.handle.hold(None);
+    let now = Timestamp(1_000_000 + 3 * 3_600_000);
+    assert_eq!(log.handle.retain(now).await.unwrap(), head, "what is old goes all the same");
+    log.close().await;
+    let log = open(directory.path());
+    assert!(log.handle.shared.mind_room().unwrap());
+    log.close().await;
+}
+
+#[tokio::test]
 async fn made_ids_are_nobodys_duplicates_but_can_be_found() {
     let directory = tempfile::tempdir().unwrap();
     let mut log = open(directory.path());

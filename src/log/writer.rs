@@ -123,6 +123,7 @@ impl Writer {
             plan.batch.put(Family::Meta, keys::head(*account), keys::head_value(head.offset, head.position));
         }
         if !plan.records.is_empty() {
+            plan.batch.put(Family::Meta, keys::meta::TOLD_TO, keys::position_value(plan.end.position));
             self.shared.with_type_counts(|counts| counts.write_if_due(&mut plan.batch));
         }
         let Plan { batch, records, end, recorded_at, heads, new_types, waiters, must_sync, low_water_mark, .. } = plan;

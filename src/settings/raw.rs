@@ -269,7 +269,7 @@ pub(super) const KEYS: &[Key] = &[
         "log.disk.reserve_bytes",
         Kind::Size(between(MIB, 1_024 * TIB, "is refused: a disk must not fill up in the middle of a write")),
         Fallback::Value("1GiB"),
-        "Room that stays free on the disk. Below it ingest answers 503, while delivery and commands go on.",
+        "Room that stays free on the disk. Below it ingest answers 503, while delivery and commands go on. The store tidies its indexes up only while there is as much room above it as they take, about a third of the log.",
     ),
     key(
         "catalog.files",

@@ -131,8 +131,8 @@ async fn a_search_by_key_finds_what_shows_the_key() {
         3 => r#"{"interaction":{"id":"other"}}"#.to_owned(),
         _ => format!(r#"{{"customer":{{"number":"k{}"}}}}"#, n % 3),
     };
-    for n in 1..=60 {
-        let event_type = ["call.ended", "call.presented", "agent.logged_in", "call.unheard_of"][n as usize % 4];
+    let types = ["call.ended", "call.presented", "agent.logged_in", "call.unheard_of"];
+    for (n, event_type) in (1..=60).zip(types.into_iter().cycle()) {
         let data = Bytes::from(data(n));
         let event = super::EventDraft { data, ..draft(&format!("e{n}"), event_type, Some(&format!("k{}", n % 3)), n) };
         server.append_draft("acme", event).await;
@@ -182,7 +182,7 @@ async fn a_search_by_key_finds_what_shows_the_key() {
 
 #[tokio::test]
 async fn a_page_by_key_is_full_and_looks_at_no_other_events() {
-    let mut server = start().await;
+    let server = start().await;
     let mut acme = server.account_as_made("acme", &["history", "rights"]).await;
     acme.put("/api/v1/accounts/acme/rights", json!({ "default": "all" })).await.expect(200);
     let id = server.accounts.account(&super::AccountName::parse("acme").unwrap()).unwrap().id;

@@ -166,19 +166,24 @@ async fn events_are_found_by_the_field_that_tells_their_key_since_a_start_that_k
     assert_eq!(all(&log.handle, &by_key, Offset(1)..Offset(99), Direction::Down), [4, 3, 2, 1]);
     assert_eq!(log.handle.told_from(ACME).unwrap(), Offset(1));
 
-    // As one finds a log that an older program has written.
-    let store = &log.handle.shared.store;
-    let mut batch = store.batch();
-    batch.delete(keys::Family::Meta, keys::meta::TOLD_FROM);
-    store.write(batch, true).unwrap();
-    log.kill();
-    let mut log = open(directory.path());
-    assert_eq!(log.handle.told_from(ACME).unwrap(), Offset(5));
-    log.append(ACME, &events(5)).await;
-    log.kill();
-    let log = open(directory.path());
-    assert_eq!((log.handle.told_from(ACME).unwrap(), log.handle.told_from(OTHER).unwrap()), (Offset(5), Offset(5)));
-    assert_eq!(found(&log, KeyField::Agent, "call.ended"), [2, 6]);
+    // As one finds a log that an older program has written, or written to in between.
+    for (known, expected) in [(None, Offset(5)), (Some(Position(11)), Offset(9))] {
+        let store = &log.handle.shared.store;
+        let mut batch = store.batch();
+        match known {
+            None => batch.delete(keys::Family::Meta, keys::meta::TOLD_TO),
+            Some(to) => batch.put(keys::Family::Meta, keys::meta::TOLD_TO, keys::position_value(to)),
+        }
+        store.write(batch, true).unwrap();
+        log.kill();
+        log = open(directory.path());
+        assert_eq!(log.handle.told_from(ACME).unwrap(), expected);
+        log.append(ACME, &events(expected.0)).await;
+        log.kill();
+        log = open(directory.path());
+        assert_eq!((log.handle.told_from(ACME).unwrap(), log.handle.told_from(OTHER).unwrap()), (expected, Offset(5)));
+        assert!(found(&log, KeyField::Agent, "call.ended").contains(&(expected.0 + 1)));
+    }
     log.close().await;
 }
 

@@ -11,8 +11,8 @@ use anyhow::Context;
 use bytes::Bytes;
 use hooklog::runtime::Random;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteBatch, WriteBufferManager,
-    WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompactionStyle, DBCompressionType,
+    Options, UniversalCompactOptions, WriteBatch, WriteBufferManager, WriteOptions,
 };
 
 use super::say;
@@ -86,9 +86,8 @@ pub(super) fn commit_slowly(directory: &Path, count: usize) -> anyhow::Result<()
 
 impl Store {
     pub(super) fn open(directory: &Path) -> anyhow::Result<Self> {
-        let cache = Cache::new_hyper_clock_cache(16 << 20, 0);
-        let families =
-            FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(&cache, name == "event_ids")));
+        let cache = Cache::new_hyper_clock_cache(32 << 20, 0);
+        let families = FAMILIES.map(|name| ColumnFamilyDescriptor::new(name, family_options(&cache, name)));
         Ok(Self(DB::open_cf_descriptors(&database_options(), directory, families)?))
     }
 
@@ -145,25 +144,36 @@ fn database_options() -> Options {
     database.set_max_total_wal_size(128 << 20);
     database.set_allow_concurrent_memtable_write(false);
     database.set_enable_write_thread_adaptive_yield(false);
-    database.set_max_background_jobs(2);
+    database.set_max_background_jobs(4);
     database.set_max_open_files(512);
     database.set_bytes_per_sync(1 << 20);
     database
 }
 
-fn family_options(cache: &Cache, is_looked_up: bool) -> Options {
+fn family_options(cache: &Cache, name: &str) -> Options {
+    let is_looked_up = name == "event_ids";
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
-    blocks.set_block_size(16 << 10);
+    blocks.set_block_size(if is_looked_up { 4 << 10 } else { 16 << 10 });
     blocks.set_cache_index_and_filter_blocks(true);
     blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
     blocks.set_format_version(6);
     if is_looked_up {
         blocks.set_bloom_filter(10.0, false);
+        blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        blocks.set_partition_filters(true);
+        blocks.set_metadata_block_size(4 << 10);
+        blocks.set_pin_top_level_index_and_filter(true);
     }
     let mut options = Options::default();
     options.set_block_based_table_factory(&blocks);
-    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_compression_type(if is_looked_up { DBCompressionType::None } else { DBCompressionType::Lz4 });
+    if ["by_account", "by_key", "by_type", "event_ids"].contains(&name) {
+        let mut merging = UniversalCompactOptions::default();
+        merging.set_min_merge_width(4);
+        options.set_compaction_style(DBCompactionStyle::Universal);
+        options.set_universal_compaction_options(&merging);
+    }
     options.set_write_buffer_size(16 << 20);
     options.set_level_zero_file_num_compaction_trigger(8);
     options

@@ -604,8 +604,11 @@ impl World {
                     self.command(Input::Replay { replay, from, to, pacing });
                 }
                 (false, true) => self.command(Input::Replay { replay, from, to, pacing }),
-                (true, false) => self.job = None,
                 (true, true) => self.forget_replay(),
+                (true, false) => {
+                    self.forget_replay();
+                    self.job = None;
+                }
             }
         } else {
             self.forget_replay();
