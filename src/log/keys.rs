@@ -104,24 +104,7 @@ impl Family {
 
     /// Whether new rows come everywhere among the old ones, and not behind them.
     pub(super) const fn is_scattered(self) -> bool {
-        match self {
-            Self::ByAccount
-            | Self::ByKey
-            | Self::ByType
-            | Self::EventIds
-            | Self::Sequences
-            | Self::Attempts
-            | Self::Outcomes
-            | Self::Settled
-            | Self::Rollups => true,
-            Self::Records
-            | Self::Captures
-            | Self::Types
-            | Self::Meta
-            | Self::Settings
-            | Self::Blobs
-            | Self::Cursors => false,
-        }
+        self.ages() && !matches!(self, Self::Captures)
     }
 
     /// Whether rows are looked up one by one at keys without order, so that a filter saves disk reads.
