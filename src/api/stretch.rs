@@ -8,7 +8,7 @@ use super::query::Point;
 use crate::accounts::{TypeName, TypeSelection};
 use crate::log::{Handle, Set};
 use crate::model::limits::TYPES_PER_ENDPOINT_MAX;
-use crate::model::{AccountId, EventType, Offset};
+use crate::model::{AccountId, EventType, Offset, TypeNumber};
 use crate::web::{Code, Problem};
 
 /// Offsets from `from` up to but without `to`.
@@ -71,14 +71,17 @@ fn range_expired(detail: String, oldest: Offset) -> Problem {
 
 /// Returns where the events of some types are; none where they are of so many that looking at every event is cheaper.
 pub(super) fn of_types(log: &Handle, account: AccountId, is_wanted: impl Fn(&EventType) -> bool) -> Option<Vec<Set>> {
-    let numbers = log.types(is_wanted);
-    (numbers.len() <= TYPES_AT_ONCE).then(|| numbers.into_iter().map(|number| Set::Type(account, number)).collect())
+    let numbers = few_types(log, is_wanted)?;
+    Some(numbers.into_iter().map(|number| Set::Type(account, number)).collect())
 }
 
 /// Returns the types of which some are wanted; none where they are too many, or may have no name here.
 pub(super) fn names_of_types(log: &Handle, is_wanted: impl Fn(&EventType) -> bool) -> Option<Vec<EventType>> {
-    let numbers = log.types(is_wanted);
-    if numbers.len() > TYPES_AT_ONCE { None } else { numbers.into_iter().map(|number| log.type_name(number)).collect() }
+    few_types(log, is_wanted)?.into_iter().map(|number| log.type_name(number)).collect()
+}
+
+fn few_types(log: &Handle, is_wanted: impl Fn(&EventType) -> bool) -> Option<Vec<TypeNumber>> {
+    Some(log.types(is_wanted)).filter(|numbers| numbers.len() <= TYPES_AT_ONCE)
 }
 
 /// Types whose events are looked for side by side: each costs a search.

@@ -61,8 +61,8 @@ fn find(payload: &ByteString) -> Result<[Option<Value>; SLOTS], NoPayload> {
 
 /// Returns whether a field that a key comes from says this.
 fn says(payload: &ByteString, found: &[Option<Value>; SLOTS], key: &str) -> bool {
-    let fields = PLACES.keys.iter().filter_map(|slot| found.get(*slot).copied().flatten());
-    fields.into_iter().any(|value| model::says(value, payload.as_bytes(), key))
+    let mut fields = PLACES.keys.iter().filter_map(|slot| found.get(*slot).copied().flatten());
+    fields.any(|value| model::says(value, payload.as_bytes(), key))
 }
 
 /// A text that is no payload.

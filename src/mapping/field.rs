@@ -10,7 +10,7 @@ use bytestring::ByteString;
 
 use crate::model::json::{Kind, Value};
 use crate::model::limits::{KEY_BYTES_MAX, SOURCE_ID_BYTES_MAX};
-use crate::model::{AccountName, EventId, EventType, KeyField, Timestamp};
+use crate::model::{AccountName, EventId, EventType, Timestamp};
 
 /// A value that is not of the form that its field asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,9 +34,6 @@ impl InvalidField {
         Self(Cow::Owned(format!("must be {wanted}, not {}", value.kind.words())))
     }
 }
-
-/// Where in `data` the key is when the event names none, first one first.
-pub const KEYS_IN_DATA: [&str; 2] = [KeyField::Interaction.pointer(), KeyField::Agent.pointer()];
 
 /// Reads an account's name: a string, or a whole number taken as text.
 ///
@@ -119,7 +116,7 @@ pub fn key_of(key: ByteString) -> Result<Option<ByteString>, InvalidField> {
     Ok(Some(key).filter(|key| !key.is_empty()))
 }
 
-/// Reads the key of an event that names none from the values at [`KEYS_IN_DATA`].
+/// Reads the key of an event that names none from the values of [`KeyField::ALL`](crate::model::KeyField::ALL).
 ///
 /// The first that is a string or a whole number, and not empty, is the key; one that is too long is none.
 #[must_use]

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::model::json::{Cursor, Error, InvalidPointer, Kind, Pointers, Value};
-use crate::model::{AccountName, CaptureReason, EventDraft, EventId, EventType, Timestamp};
+use crate::model::{AccountName, CaptureReason, EventDraft, EventId, EventType, KeyField, Timestamp};
 use field::{Extra, Identity};
 use rule::Places;
 
@@ -104,7 +104,7 @@ impl Mapping {
         let (account, event_type, id) = (places(&rules.account)?, places(&rules.event_type)?, places(&rules.id)?);
         let (occurred_at, key) = (places(&rules.occurred_at)?, places(&rules.key)?);
         let (actor, data) = (places(&rules.actor)?, places(&rules.data)?);
-        let below = |data: &String| Rule(field::KEYS_IN_DATA.map(|key| format!("{data}{key}")).to_vec());
+        let below = |data: &String| Rule(KeyField::ALL.map(|field| format!("{data}{}", field.pointer())).to_vec());
         let keys_in_data = rules.data.0.iter().map(|data| places(&below(data))).collect::<Result<_, _>>()?;
         Ok(Self { pointers, account, event_type, id, occurred_at, key, actor, data, keys_in_data })
     }

@@ -71,13 +71,13 @@ impl Table {
     /// Returns whether what the catalogue does not know of an event of this type is kept.
     #[must_use]
     pub fn keeps_unknown(&self, event_type: &str) -> bool {
-        self.decisions.rule(event_type, NO_FIELD).own == Treatment::Keep
+        self.keeps(event_type, NO_FIELD)
     }
 
-    /// Returns whether a field stands in what is sent of events of this type as it came.
+    /// Returns whether a field of an event of this type is kept as it came, where the type is sent at all.
     #[must_use]
     pub fn keeps(&self, event_type: &str, path: &str) -> bool {
-        self.mark(event_type) == Mark::Wanted && self.decisions.rule(event_type, path).own == Treatment::Keep
+        self.decisions.rule(event_type, path).own == Treatment::Keep
     }
 
     /// Returns what the table decides.

@@ -205,6 +205,11 @@ async fn a_page_by_key_is_full_and_looks_at_no_other_events() {
     );
     let rest = acme.get(&format!("{EVENTS}?key=rare&limit=4&after=1008")).await.expect(200);
     assert_eq!((numbers(rest["items"].as_array().unwrap()), &rest["next"]), (vec![508, 8], &json!(null)));
+    // Nor at those that have the key and hide it: of so many a page would not come to the end.
+    let hidden = json!({ "default": "all", "fields": { "interaction.id": "pseudonymize" } });
+    acme.put("/api/v1/accounts/acme/rights", hidden).await.expect(200);
+    let nothing = acme.get(&format!("{EVENTS}?key=common")).await.expect(200);
+    assert_eq!((&nothing["items"], &nothing["next"]), (&json!([]), &json!(null)));
 }
 
 #[tokio::test]

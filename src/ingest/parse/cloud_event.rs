@@ -20,7 +20,7 @@ use super::envelope::Reading;
 use super::refusal::{Place, RefusalKind};
 use crate::mapping::field::{self, Extra, Identity, InvalidField};
 use crate::model::json::{Cursor, Error, Kind, Value};
-use crate::model::{EventDraft, Timestamp};
+use crate::model::{EventDraft, KeyField, Timestamp};
 
 /// The attributes that an event is made of, in the order of [`Context`].
 const ATTRIBUTES: [&str; 11] = [
@@ -167,7 +167,7 @@ impl Parser {
 
     /// Walks over data that is a text of its own: the value, and the key that it holds.
     fn data(&self, text: &Bytes) -> Result<(Value, Option<ByteString>), Box<Error>> {
-        let mut found = [None; field::KEYS_IN_DATA.len()];
+        let mut found = [None; KeyField::ALL.len()];
         let mut cursor = Cursor::new(text);
         let whole = cursor.find(&self.key_pointers, &mut found, |_, _, _| ())?;
         cursor.finish()?;

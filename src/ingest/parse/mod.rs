@@ -19,7 +19,7 @@ pub use cloud_event::{has_attributes, is_json_type};
 pub use hook::{Hook, Hooked};
 pub use refusal::{Issue, Refusal, RefusalKind};
 
-use crate::mapping::field;
+use crate::model::KeyField;
 use crate::model::json::Pointers;
 
 /// What an operator may choose.
@@ -58,7 +58,7 @@ impl Parser {
             options,
             pointers: pointers(&envelope::PLACES),
             cloud_pointers: pointers(&cloud_event::PLACES),
-            key_pointers: pointers(&field::KEYS_IN_DATA),
+            key_pointers: pointers(&KeyField::ALL.map(KeyField::pointer)),
         }
     }
 }

@@ -596,22 +596,13 @@ impl World {
             self.tell(Input::Move(one));
         }
         self.tell(Input::Wake);
-        if let Some(Job { replay, from, to, is_recorded, pacing, .. }) = self.job {
-            let is_known = self.machine.replay_ledger().is_some_and(|(known, _)| known == replay);
-            match (is_recorded, is_known) {
-                (false, false) => {
-                    self.forget_replay();
-                    self.command(Input::Replay { replay, from, to, pacing });
-                }
-                (false, true) => self.command(Input::Replay { replay, from, to, pacing }),
-                (true, true) => self.forget_replay(),
-                (true, false) => {
-                    self.forget_replay();
-                    self.job = None;
-                }
-            }
-        } else {
+        self.job = self.job.filter(|job| !job.is_recorded);
+        let known = self.machine.replay_ledger().map(|(known, _)| known);
+        if self.job.map(|job| job.replay) != known {
             self.forget_replay();
+        }
+        if let Some(Job { replay, from, to, pacing, .. }) = self.job {
+            self.command(Input::Replay { replay, from, to, pacing });
         }
     }
 
