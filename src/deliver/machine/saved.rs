@@ -6,8 +6,8 @@
 //!
 //! Layout 7: layout (1) · boot (16) · since: offset (8), time (8), number (8) · numbers: next, ceiling, floor
 //! (8 each) · moves (8) · whether it is in trouble (1) · listed from (8) · live course · whether there is a
-//! replay (1), and then: job, from, to (8 each), course. A course: tally (7 × 8) · cursor · number of retries (4), each offset
-//! (8), attempts (4), refusals (4), due (8).
+//! replay (1), and then: job, from, to (8 each), course. A course: tally (7 × 8) · cursor · number of retries (4),
+//! each offset (8), attempts (4), refusals (4), due (8).
 
 use bytes::Bytes;
 
