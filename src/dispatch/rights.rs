@@ -15,10 +15,10 @@ use bytestring::ByteString;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
-use super::left::{Left, payload};
+use super::left::Left;
 use crate::accounts::{Accounts, Mark, Table};
 use crate::filter::{self, Fault, Filter, Host, Verdict};
-use crate::model::{AccountId, AccountName, Event, EventType};
+use crate::model::{AccountId, AccountName, Event, EventType, Payload};
 use crate::runtime::Tasks;
 
 /// What rights say of an event.
@@ -91,12 +91,12 @@ impl Rights {
             Mark::Unknown => return Answer::Unknown,
         }
         let group = Group { account: owner.account, table: *table.digest() };
-        let payload = payload(event);
+        let payload = Payload::write(event);
         let (reply, answered) = oneshot::channel();
         let question = Question { event: seen(owner.name, event_type, event, payload.clone()), reply };
         self.put(group, table, question);
         let verdict = answered.await.unwrap_or_else(|_| Err(Fault::Host { what: "it was not asked".to_owned() }));
-        answer(verdict, &payload, event, table.keeps_unknown(event_type.as_str()))
+        answer(verdict, payload, event, table.keeps_unknown(event_type.as_str()))
     }
 
     /// Says what a table leaves of several events, in their order.
@@ -178,18 +178,18 @@ fn seen(account: &AccountName, event_type: &EventType, event: &Event, payload: B
     }
 }
 
-fn answer(verdict: Result<Verdict, Fault>, payload: &ByteString, event: &Event, is_unknown_told: bool) -> Answer {
+fn answer(verdict: Result<Verdict, Fault>, payload: ByteString, event: &Event, is_unknown_told: bool) -> Answer {
     let left = match verdict {
-        Ok(Verdict::Pass) => Left::of(payload, event, is_unknown_told),
-        Ok(Verdict::Rewrite(payload)) => Left::of(&payload, event, is_unknown_told),
+        Ok(Verdict::Pass) => Payload::read(payload),
+        Ok(Verdict::Rewrite(payload)) => Ok(payload),
         // The table was asked before, and the component reads the same table.
         Ok(Verdict::Drop { .. }) => return Answer::Withheld,
         Err(fault) => return Answer::Fault(fault),
     };
-    left.map_or_else(
-        |_| Answer::Fault(Fault::Host { what: "the payload cannot be taken apart".to_owned() }),
-        Answer::Left,
-    )
+    match left {
+        Ok(payload) => Answer::Left(Left::of(&payload, event, is_unknown_told)),
+        Err(problem) => Answer::Fault(Fault::Host { what: format!("what the log has is no payload: {problem}") }),
+    }
 }
 
 /// Events that one instance is asked about before it is thrown away.

@@ -4,9 +4,7 @@
 //! Invariant: a `Verdict` is only made of an answer that has the form of the contract.
 #![warn(clippy::wildcard_enum_match_arm)]
 
-use bytestring::ByteString;
-
-use crate::model::json::{self, Begun, Cursor, Kind, Member};
+use crate::model::{InvalidPayload, Payload, json};
 
 use super::bindings;
 use super::fault::{Fault, Stage};
@@ -25,7 +23,7 @@ pub enum Verdict {
         words: String,
     },
     /// It goes on with another payload: a JSON object of `data` and perhaps `actor`, both objects.
-    Rewrite(ByteString),
+    Rewrite(Payload),
 }
 
 /// What is wrong with an answer.
@@ -74,8 +72,8 @@ pub(super) fn check(answer: bindings::Verdict, limits: &Limits) -> Result<Verdic
         }
         bindings::Verdict::Rewrite(payload) => {
             check_size(&payload, limits)?;
-            check_payload(payload.as_bytes()).map_err(Fault::BadAnswer)?;
-            Ok(Verdict::Rewrite(payload.into()))
+            let payload = Payload::read(payload.into()).map_err(|problem| Fault::BadAnswer(problem.into()))?;
+            Ok(Verdict::Rewrite(payload))
         }
     }
 }
@@ -92,31 +90,11 @@ fn is_reason(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
-fn check_payload(text: &[u8]) -> Result<(), BadAnswer> {
-    let mut cursor = Cursor::new(text);
-    match cursor.begin()? {
-        Begun::Object => {}
-        Begun::Array => return Err(BadAnswer::Payload("it is an array")),
-        Begun::Scalar(_) => return Err(BadAnswer::Payload("it is a single value")),
-    }
-    let mut has_data = false;
-    while let Member::Key(key) = cursor.next_key()? {
-        let name = key.text(text);
-        let is_object = cursor.value()?.kind == Kind::Object;
-        match &*name {
-            "data" if is_object => has_data = true,
-            "data" => return Err(BadAnswer::Payload("`data` is no object")),
-            "actor" if is_object => {}
-            "actor" => return Err(BadAnswer::Payload("`actor` is no object")),
-            _ => return Err(BadAnswer::Payload("there is another member")),
+impl From<InvalidPayload> for BadAnswer {
+    fn from(problem: InvalidPayload) -> Self {
+        match problem {
+            InvalidPayload::Json(problem) => Self::Json(problem),
+            InvalidPayload::Form(words) => Self::Payload(words),
         }
-    }
-    cursor.finish()?;
-    if has_data { Ok(()) } else { Err(BadAnswer::Payload("`data` is missing")) }
-}
-
-impl From<Box<json::Error>> for BadAnswer {
-    fn from(problem: Box<json::Error>) -> Self {
-        Self::Json(*problem)
     }
 }

@@ -1,6 +1,6 @@
 //! The rights filter: what an account may see of an event, decided in one pass over its text.
 //!
-//! The core is ordinary Rust: a [`Table`] is checked once and asked about one event after another. Only for
+//! The core is ordinary Rust: a [`Table`] is taken once and asked about one event after another. Only for
 //! WebAssembly there is a shell around it that makes it the component of the contract in `wit/filter.wit`.
 //! Not here: how a table comes about. The server merges the rights of an account, its catalogue and whatever
 //! else decides into one table; this crate believes the table.
@@ -9,12 +9,14 @@
 //! payload that hooklog has taken in makes it fail.
 //!
 //! ```text
-//! text ─▶ Table::parse ─▶ Table ─ evaluate(type, payload) ─▶ Mark ─▶ Drop
-//!                                                              └──▶ walk ─▶ Pass | Rewrite
+//! lines ─prepare─▶ text ─▶ Table ─ evaluate(type, payload) ─▶ Mark ─▶ Drop
+//! (by the server)                                           └──▶ walk ─▶ Pass | Rewrite
 //! ```
 
 mod error;
+mod number;
 mod treatment;
+mod prepare;
 mod table;
 mod fields;
 mod walk;
@@ -30,6 +32,7 @@ mod arena;
 mod component;
 
 pub use error::{Error, Fault};
+pub use prepare::prepare;
 pub use table::{Mark, Table};
 
 /// What becomes of an event.

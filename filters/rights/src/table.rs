@@ -1,38 +1,38 @@
-//! The decision table, form 1: which types an account gets, and what becomes of each field.
+//! The prepared decision table: which types an account gets, and what becomes of each field, found without reading it.
 //!
 //! Not the rules of the account: the server has merged them, sorted the lines and left out what cannot be
-//! named. Reading it finds the lines and checks the form of each; which fields a section covers is indexed
-//! when an event first needs that section, because one batch needs few of them.
+//! named; [`crate::prepare`] has checked the lines and given them an index. Of what the index says only that it stays
+//! within the text is not believed: where it does not, nothing is let through.
 //!
 //! ```text
-//! rights/1 <key>                  64 lower-case hexadecimal digits
-//! types <count> <mark>            the mark of every type that is not listed
-//! <type> <mark>                   sorted; a type or a prefix such as call.*
-//! fields <selector> <count> <t>   the first selector is *, the others are sorted
-//! <path> <own><below>             sorted
+//! rights/2 <key>                                      64 lower-case hexadecimal digits
+//! <types><sections><mark>                             two counts, the mark of every type that is not listed
+//! <places of the types, and of the first section>     as many and one more, sorted by name
+//! <places of the sections>                            sorted by selector; the first is *
+//! <type> <mark>
+//! <selector> <chains><t><has lines>                   then the fields of the section
 //! ```
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::fields::{Fields, Tree};
+use crate::fields::Fields;
+use crate::number::Letters;
 use crate::pseudonym::Pseudonyms;
 use crate::treatment::Treatment;
 use crate::{Error, Verdict, walk};
 
-/// A checked decision table.
+/// A prepared decision table.
 pub struct Table {
-    lines: Lines,
-    pseudonyms: Pseudonyms,
-    /// The lines that list types.
-    types: Range<usize>,
-    /// The mark of every other type.
+    text: String,
+    /// The mark of every type that is not listed.
     other_types: Mark,
-    /// The section of all types, then the others, sorted by selector.
-    general: Section,
-    special: Vec<Section>,
+    /// How many types are listed, and how many sections there are.
+    types: usize,
+    sections: usize,
+    /// Read when a pseudonym is first needed: many tables have none.
+    pseudonyms: OnceLock<Pseudonyms>,
 }
 
 /// Whether an account gets the events of a type.
@@ -46,41 +46,23 @@ pub enum Mark {
     Unknown,
 }
 
-/// The fields of the types that a selector names.
-struct Section {
-    selector: Range<usize>,
-    lines: Range<usize>,
-    /// The treatment of what no line covers.
-    rest: Treatment,
-    tree: OnceLock<Result<Tree, Error>>,
-}
-
 impl Table {
-    /// Checks a table and keeps it.
+    /// Takes a table that [`crate::prepare`] has made.
     ///
     /// # Errors
-    /// [`Error::Table`] where a line has not the form that the counts before it ask for.
+    /// [`Error::Table`] where it begins otherwise.
     pub fn parse(text: impl Into<String>) -> Result<Self, Error> {
-        let lines = Lines::find(text.into())?;
-        let key = lines.get(0)?.strip_prefix(b"rights/1 ").and_then(key);
-        let key = key.ok_or_else(|| error(0, "rights/1 and a key of 64 digits"))?;
-        let (types, other_types) = types(&lines)?;
-        let general = section(&lines, types.end)?;
-        if lines.bytes(&general.selector) != b"*" {
-            return Err(error(types.end, "the section *"));
-        }
-        let mut special: Vec<Section> = Vec::new();
-        let mut next = general.lines.end;
-        while next < lines.count() {
-            let section = section(&lines, next)?;
-            let last = special.last().map(|last| lines.bytes(&last.selector));
-            if last.is_some_and(|last| last >= lines.bytes(&section.selector)) {
-                return Err(error(next, "a later selector"));
-            }
-            next = section.lines.end;
-            special.push(section);
-        }
-        Ok(Self { lines, pseudonyms: Pseudonyms::new(key), types, other_types, general, special })
+        let text = text.into();
+        let head = text.strip_prefix(FORM).and_then(|_| text.as_bytes().get(HEAD_BYTES..));
+        let head = head.ok_or(Error::Table { line: 1, expected: "rights/2 and a key of 64 digits" })?;
+        let counts = head.split_first_chunk::<COUNTS_BYTES>().and_then(|(counts, _)| {
+            let [t0, t1, t2, t3, s0, s1, s2, s3, mark, b'\n'] = *counts else { return None };
+            let (types, sections) = (Letters([t0, t1, t2, t3]).number(), Letters([s0, s1, s2, s3]).number());
+            Some((types, sections, Mark::from_byte(mark)?))
+        });
+        let (types, sections, other_types) =
+            counts.ok_or(Error::Table { line: 2, expected: "two counts and a mark" })?;
+        Ok(Self { text, other_types, types, sections, pseudonyms: OnceLock::new() })
     }
 
     /// Returns whether the account gets events of this type: as its line says, else that of its longest prefix.
@@ -95,13 +77,16 @@ impl Table {
 
     /// Returns the mark in the line whose name is `head` and `tail` in one.
     fn listed(&self, head: &[u8], tail: &[u8]) -> Option<Mark> {
-        let (mut low, mut high) = (self.types.start, self.types.end);
+        let places = self.places(TYPES_AT, self.types + 1);
+        let (mut low, mut high) = (0, self.types);
         while low < high {
             let middle = low.midpoint(high);
-            let (name, mark) = self.lines.bytes(&self.lines.range(middle)).split_last_chunk::<2>()?;
+            let [place, next] = places.get(middle..)?.first_chunk::<2>()?.map(|place| Letters(place).number());
+            let line = self.text.as_bytes().get(place..next)?;
+            let (name, [b' ', mark, b'\n']) = line.split_last_chunk::<3>()? else { return Some(Mark::Withheld) };
             match compare(name, head, tail) {
                 Ordering::Less => low = middle + 1,
-                Ordering::Equal => return mark_of(*mark),
+                Ordering::Equal => return Some(Mark::from_byte(*mark).unwrap_or(Mark::Withheld)),
                 Ordering::Greater => high = middle,
             }
         }
@@ -113,105 +98,97 @@ impl Table {
     /// # Shape
     /// `payload` is `{"actor": …, "data": {…}}` as the contract of filters has it, and so is a rewritten one.
     /// # Errors
-    /// [`Error::Payload`] where it is not, and [`Error::Table`] where the lines of the section that holds for
-    /// this type are out of order.
+    /// [`Error::Payload`] where it is not, and [`Error::Table`] where the section that holds for this type is not
+    /// where the index says.
     pub fn evaluate(&self, event_type: &str, payload: &str) -> Result<Verdict, Error> {
         match self.mark(event_type) {
             Mark::Wanted => {}
             Mark::Withheld => return Ok(Verdict::Drop("type_withheld")),
             Mark::Unknown => return Ok(Verdict::Drop("type_unknown")),
         }
-        let section = self.section(event_type);
-        let tree = section.tree.get_or_init(|| self.index(section)).as_ref().map_err(|error| *error)?;
-        let fields = Fields::new(self.lines.text.as_bytes(), tree);
-        Ok(walk::apply(fields, &self.pseudonyms, payload)?.map_or(Verdict::Pass, Verdict::Rewrite))
+        let fields = self.section(event_type).and_then(|section| section.fields(self.text.as_bytes()));
+        let fields = fields.ok_or(Error::Table { line: 4, expected: "the places of sections" })?;
+        Ok(walk::apply(fields, self, payload)?.map_or(Verdict::Pass, Verdict::Rewrite))
+    }
+
+    /// Returns the pseudonym of a text.
+    pub(crate) fn pseudonym(&self, text: &str) -> String {
+        let digits = || self.text.as_bytes().get(FORM.len()..HEAD_BYTES - 1).unwrap_or_default();
+        self.pseudonyms.get_or_init(|| Pseudonyms::new(key(digits()))).of(text)
     }
 
     /// Returns the section of exactly this type, else of its longest prefix, else of all types.
-    fn section(&self, event_type: &str) -> &Section {
-        if let Some(exact) = self.named(event_type.as_bytes(), b"") {
-            return exact;
-        }
-        let of_prefix = prefixes(event_type).find_map(|prefix| self.named(prefix, b"*"));
-        of_prefix.unwrap_or(&self.general)
+    fn section(&self, event_type: &str) -> Option<Section<'_>> {
+        let places = self.places(TYPES_AT + 4 * (self.types + 1) + 1, self.sections);
+        let (general, special) = places.split_first()?;
+        let named = |head: &[u8], tail: &[u8]| {
+            let order = |section: &Section<'_>| compare(section.selector, head, tail);
+            let found =
+                special.binary_search_by(|place| self.section_at(*place).as_ref().map_or(Ordering::Less, order));
+            special.get(found.ok()?)
+        };
+        let exact = || named(event_type.as_bytes(), b"");
+        let of_prefix = || prefixes(event_type).find_map(|prefix| named(prefix, b"*"));
+        let special = if special.is_empty() { None } else { exact().or_else(of_prefix) };
+        self.section_at(*special.unwrap_or(general))
     }
 
-    /// Returns the special section whose selector is `head` and `tail` in one.
-    fn named(&self, head: &[u8], tail: &[u8]) -> Option<&Section> {
-        let selector = |section: &Section| self.lines.bytes(&section.selector);
-        let found = self.special.binary_search_by(|section| compare(selector(section), head, tail));
-        found.ok().and_then(|at| self.special.get(at))
+    fn section_at(&self, place: [u8; 4]) -> Option<Section<'_>> {
+        let at = Letters(place).number();
+        let line = self.text.as_bytes().get(at..)?;
+        let selector_bytes = line.iter().position(|byte| *byte == b' ')?;
+        let (selector, head) = line.split_at(selector_bytes);
+        Some(Section { selector, head: head.first_chunk()?, fields_at: at + selector_bytes + SECTION_HEAD_BYTES })
     }
 
-    fn index(&self, section: &Section) -> Result<Tree, Error> {
-        let mut tree = Tree::new(section.rest, section.lines.len());
-        for line in section.lines.clone() {
-            let range = self.lines.range(line);
-            let treatments = self.lines.bytes(&range).split_last_chunk::<3>().and_then(|(_, end)| treatments_of(*end));
-            let (own, below) = treatments.ok_or_else(|| error(line, FIELD))?;
-            if !tree.add(self.lines.text.as_bytes(), range.start..range.end - 3, own, below) {
-                return Err(error(line, "a later path"));
-            }
-        }
-        Ok(tree)
+    /// Returns the places that stand in the text from `at` on; none where there are fewer.
+    fn places(&self, at: usize, count: usize) -> &[[u8; 4]] {
+        let places = self.text.as_bytes().get(at..).and_then(|text| text.get(..4 * count));
+        places.unwrap_or_default().as_chunks::<4>().0
+    }
+}
+
+/// The first line of a section.
+struct Section<'t> {
+    selector: &'t [u8],
+    head: &'t [u8; SECTION_HEAD_BYTES],
+    /// The place behind the line.
+    fields_at: usize,
+}
+
+impl<'t> Section<'t> {
+    fn fields(&self, text: &'t [u8]) -> Option<Fields<'t>> {
+        let [b' ', c0, c1, c2, c3, rest, has_lines, b'\n'] = *self.head else { return None };
+        let chains = Letters([c0, c1, c2, c3]).number();
+        Fields::new(text, self.fields_at, chains, Treatment::from_letter(rest)?, has_lines == b'+')
     }
 }
 
 /// Says nothing of the content: it holds a key.
 impl fmt::Debug for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Table").field("lines", &self.lines.count()).finish_non_exhaustive()
+        formatter.debug_struct("Table").field("types", &self.types).finish_non_exhaustive()
     }
 }
 
-/// A text and where its lines begin.
-struct Lines {
-    text: String,
-    /// One more than there are lines: the last is where the text ends.
-    starts: Vec<usize>,
-}
-
-impl Lines {
-    fn find(text: String) -> Result<Self, Error> {
-        let mut starts = Vec::with_capacity(text.len() / LINE_BYTES_EXPECTED + 8);
-        starts.push(0);
-        let mut words = text.as_bytes().chunks_exact(8);
-        let mut at = 0;
-        for word in words.by_ref() {
-            let word = word.first_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
-            let mut ends = line_ends(word);
-            while ends != 0 {
-                starts.push(at + (ends.trailing_zeros() / 8) as usize + 1);
-                ends &= ends - 1;
-            }
-            at += 8;
-        }
-        let rest = words.remainder().iter().zip(at + 1..);
-        starts.extend(rest.filter(|(byte, _)| **byte == b'\n').map(|(_, start)| start));
-        let lines = Self { text, starts };
-        // Offsets in the index of a section have 32 bits.
-        let has_end = lines.starts.last() == Some(&lines.text.len()) && u32::try_from(lines.text.len()).is_ok();
-        if has_end { Ok(lines) } else { Err(error(lines.count(), "the end of a line")) }
-    }
-
-    fn count(&self) -> usize {
-        self.starts.len() - 1
-    }
-
-    /// Returns where a line stands, without its end; of a line that is not there, nowhere.
-    fn range(&self, line: usize) -> Range<usize> {
-        match self.starts.get(line..).and_then(<[usize]>::first_chunk::<2>) {
-            Some([start, next]) => *start..*next - 1,
-            None => 0..0,
+impl Mark {
+    /// Returns the mark that a table writes as this.
+    pub(crate) const fn from_byte(mark: u8) -> Option<Self> {
+        match mark {
+            b'+' => Some(Self::Wanted),
+            b'-' => Some(Self::Withheld),
+            b'?' => Some(Self::Unknown),
+            _ => None,
         }
     }
 
-    fn bytes(&self, range: &Range<usize>) -> &[u8] {
-        self.text.as_bytes().get(range.clone()).unwrap_or_default()
-    }
-
-    fn get(&self, line: usize) -> Result<&[u8], Error> {
-        if line < self.count() { Ok(self.bytes(&self.range(line))) } else { Err(error(line, "another line")) }
+    /// Returns how a table writes it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wanted => "+",
+            Self::Withheld => "-",
+            Self::Unknown => "?",
+        }
     }
 }
 
@@ -226,98 +203,23 @@ fn compare(name: &[u8], head: &[u8], tail: &[u8]) -> Ordering {
     first.cmp(head).then_with(|| last.cmp(tail))
 }
 
-fn types(lines: &Lines) -> Result<(Range<usize>, Mark), Error> {
-    let heading = lines.get(1)?.strip_prefix(b"types").and_then(<[u8]>::split_last_chunk::<2>);
-    let heading = heading.and_then(|(count, mark)| Some((number(count.strip_prefix(b" ")?)?, mark_of(*mark)?)));
-    let (count, other_types) = heading.ok_or_else(|| error(1, "types, a count and a mark"))?;
-    let mut last: Option<&[u8]> = None;
-    for line in 2..2 + count {
-        let listed = lines.get(line)?.split_last_chunk::<2>().filter(|(_, mark)| mark_of(**mark).is_some());
-        let (listed, _) = listed.ok_or_else(|| error(line, "a type and a mark"))?;
-        if last.is_some_and(|last| last >= listed) {
-            return Err(error(line, "a later type"));
-        }
-        last = Some(listed);
-    }
-    Ok((2..2 + count, other_types))
-}
-
-/// Reads the section whose heading is this line.
-fn section(lines: &Lines, heading: usize) -> Result<Section, Error> {
-    let expected = || error(heading, "fields, a selector, a count and a treatment");
-    let mut words = lines.get(heading)?.split(|byte| *byte == b' ');
-    let words = [words.next(), words.next(), words.next(), words.next(), words.next()];
-    let [Some(b"fields"), Some(selector), Some(count), Some([rest]), None] = words else { return Err(expected()) };
-    let count = number(count).ok_or_else(expected)?;
-    let rest = Treatment::from_letter(*rest).ok_or_else(expected)?;
-    let first = heading + 1;
-    for line in first..first + count {
-        if lines.get(line)?.last_chunk::<3>().and_then(|end| treatments_of(*end)).is_none() {
-            return Err(error(line, FIELD));
-        }
-    }
-    let start = lines.range(heading).start + "fields ".len();
-    let selector = start..start + selector.len();
-    Ok(Section { selector, lines: first..first + count, rest, tree: OnceLock::new() })
-}
-
-/// Reads the space and the two letters that end a field's line.
-fn treatments_of(end: [u8; 3]) -> Option<(Treatment, Treatment)> {
-    let [b' ', own, below] = end else { return None };
-    Some((Treatment::from_letter(own)?, Treatment::from_letter(below)?))
-}
-
-/// Reads the space and the mark that end a type's line.
-const fn mark_of(end: [u8; 2]) -> Option<Mark> {
-    match end {
-        [b' ', b'+'] => Some(Mark::Wanted),
-        [b' ', b'-'] => Some(Mark::Withheld),
-        [b' ', b'?'] => Some(Mark::Unknown),
-        _ => None,
-    }
-}
-
-/// Reads a count. A million lines are more than any table has, and too few to overflow.
-fn number(digits: &[u8]) -> Option<usize> {
-    if digits.is_empty() || digits.len() > 6 {
-        return None;
-    }
-    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + usize::from(digit - b'0')))
-}
-
-fn key(digits: &[u8]) -> Option<[u8; 32]> {
+/// Reads a key; what is no digit counts as nothing, because a prepared table has none such.
+fn key(digits: &[u8]) -> [u8; 32] {
+    let digit = |letter: u8| char::from(letter).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
     let mut key = [0; 32];
-    let (pairs, rest) = digits.as_chunks::<2>();
-    if pairs.len() != key.len() || !rest.is_empty() {
-        return None;
+    for (byte, [high, low]) in key.iter_mut().zip(digits.as_chunks::<2>().0) {
+        *byte = digit(*high) << 4 | digit(*low);
     }
-    for (byte, [high, low]) in key.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(key)
+    key
 }
 
-const fn digit(letter: u8) -> Option<u8> {
-    match letter {
-        b'0'..=b'9' => Some(letter - b'0'),
-        b'a'..=b'f' => Some(letter - b'a' + 10),
-        _ => None,
-    }
-}
-
-/// Sets the highest bit of each byte that is a line feed, and no other bit.
-const fn line_ends(word: u64) -> u64 {
-    let others = word ^ (0x0101_0101_0101_0101 * b'\n' as u64);
-    // No carry leaves a byte, so unlike the subtraction in `string` this marks no byte wrongly.
-    let low = (others & LOWS).wrapping_add(LOWS);
-    !(low | others | LOWS)
-}
-
-#[cold]
-const fn error(line: usize, expected: &'static str) -> Error {
-    Error::Table { line: line + 1, expected }
-}
-
-const LOWS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-const LINE_BYTES_EXPECTED: usize = 24;
-const FIELD: &str = "a path and two treatments";
+/// How a prepared table begins: the form, then the key.
+pub(crate) const FORM: &str = "rights/2 ";
+/// Bytes of the first line.
+pub(crate) const HEAD_BYTES: usize = FORM.len() + 64 + 1;
+/// Bytes of the second.
+const COUNTS_BYTES: usize = 4 + 4 + 1 + 1;
+/// Where the third begins.
+const TYPES_AT: usize = HEAD_BYTES + COUNTS_BYTES;
+/// Bytes of the first line of a section behind its selector.
+const SECTION_HEAD_BYTES: usize = 1 + 4 + 1 + 1 + 1;

@@ -9,18 +9,17 @@ use std::borrow::Cow;
 use crate::error::Fault;
 use crate::fields::{Cover, Fields};
 use crate::output::Output;
-use crate::pseudonym::Pseudonyms;
 use crate::scan::{Scanner, Text};
 use crate::treatment::Treatment;
-use crate::{Error, mask, string};
+use crate::{Error, Table, mask, string};
 
 /// Applies a table to a payload. None: nothing changes.
 ///
 /// # Errors
 /// [`Error::Payload`] where the text is not a payload.
-pub(crate) fn apply(fields: Fields<'_>, pseudonyms: &Pseudonyms, payload: &str) -> Result<Option<String>, Error> {
+pub(crate) fn apply(fields: Fields<'_>, table: &Table, payload: &str) -> Result<Option<String>, Error> {
     let (scanner, output) = (Scanner::new(payload), Output::new(payload));
-    let mut walk = Walk { payload, fields, pseudonyms, scanner, output };
+    let mut walk = Walk { payload, fields, table, scanner, output };
     match walk.payload() {
         Ok(()) => Ok(walk.output.finish()),
         Err(fault) => Err(Error::Payload { at: walk.scanner.at(), fault }),
@@ -30,7 +29,8 @@ pub(crate) fn apply(fields: Fields<'_>, pseudonyms: &Pseudonyms, payload: &str) 
 struct Walk<'t> {
     payload: &'t str,
     fields: Fields<'t>,
-    pseudonyms: &'t Pseudonyms,
+    /// Makes the pseudonyms.
+    table: &'t Table,
     scanner: Scanner<'t>,
     output: Output<'t>,
 }
@@ -77,20 +77,20 @@ impl Walk<'_> {
 
     fn value(&mut self, cover: Cover) -> Result<bool, Fault> {
         match self.scanner.peek() {
-            b'{' if !cover.has_lines && cover.below == Treatment::Keep => self.scanner.skip().map(|()| true),
-            b'{' if !cover.has_lines && cover.below == Treatment::Remove => self.scanner.skip().map(|()| false),
+            b'{' if !cover.has_lines() && cover.below() == Treatment::Keep => self.scanner.skip().map(|()| true),
+            b'{' if !cover.has_lines() && cover.below() == Treatment::Remove => self.scanner.skip().map(|()| false),
             b'{' => self.members(|walk, key| walk.value(walk.member(cover, key))),
             b'[' if is_whole(cover, Treatment::Keep) => self.scanner.skip().map(|()| true),
             b'[' if is_whole(cover, Treatment::Remove) => self.scanner.skip().map(|()| false),
             b'[' => self.items(cover),
             b'"' => {
                 let text = self.scanner.string()?;
-                Ok(self.text(text, cover.own))
+                Ok(self.text(text, cover.own()))
             }
             first => {
                 let start = self.scanner.at();
                 self.scanner.word(first)?;
-                Ok(self.word(start, first, cover.own))
+                Ok(self.word(start, first, cover.own()))
             }
         }
     }
@@ -143,7 +143,7 @@ impl Walk<'_> {
             last_end = end;
         }
         // An array that was empty before says no more than a scalar at its place would.
-        Ok(is_left || (last_end == begin && cover.own == Treatment::Keep))
+        Ok(is_left || (last_end == begin && cover.own() == Treatment::Keep))
     }
 
     fn member(&self, cover: Cover, key: Text) -> Cover {
@@ -169,7 +169,7 @@ impl Walk<'_> {
                 true
             }
             Treatment::Pseudonymize => {
-                let pseudonym = self.pseudonyms.of(&self.said(text));
+                let pseudonym = self.table.pseudonym(&self.said(text));
                 self.output.replace(text.start + 1, text.end - 1, &pseudonym);
                 true
             }
@@ -182,7 +182,7 @@ impl Walk<'_> {
             Treatment::Pseudonymize if !first.is_ascii_lowercase() => {
                 let end = self.scanner.at();
                 let number = self.payload.get(start..end).unwrap_or_default();
-                let pseudonym = self.pseudonyms.of(number);
+                let pseudonym = self.table.pseudonym(number);
                 self.output.replace(start, end, &["\"", &pseudonym, "\""].concat());
                 true
             }
@@ -198,5 +198,5 @@ impl Walk<'_> {
 
 /// Returns whether all that stands in an array here gets the same treatment.
 fn is_whole(cover: Cover, treatment: Treatment) -> bool {
-    !cover.has_lines && cover.own == treatment && cover.below == treatment
+    !cover.has_lines() && cover.own() == treatment && cover.below() == treatment
 }

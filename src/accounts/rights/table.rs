@@ -1,7 +1,7 @@
 //! The decision table: decisions as the text that the rights component is configured with.
 //!
-//! Sorted lines, ready to be searched; `wit/` and the component say how they are read. The account's pseudonym key
-//! stands in the first line alone, so accounts with the same decisions share the rest.
+//! Sorted lines, which the component's own crate checks and gives an index; it says there how they are read. The
+//! account's pseudonym key stands in the first line alone, so accounts with the same decisions share the rest.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -20,8 +20,8 @@ pub struct Table {
     /// The marks of single types, and of prefixes, the longest first: what is asked for every event.
     types: HashMap<String, Mark>,
     prefixes: Vec<(String, Mark)>,
-    /// Everything behind the first line.
-    lines: String,
+    /// What the component is configured with, with no account's key.
+    prepared: String,
     digest: [u8; 32],
 }
 
@@ -41,11 +41,11 @@ impl Table {
     /// # Errors
     /// Where names of fields for many single types make it too large.
     pub fn new(decisions: Decisions) -> Result<Self, TableTooLarge> {
-        let lines = lines(&decisions);
-        if lines.len() > BYTES_MAX {
-            return Err(TableTooLarge { bytes: lines.len(), max: BYTES_MAX });
+        let prepared = hooklog_rights::prepare(&lines(&decisions)).expect("lines are written in their order");
+        if prepared.len() > BYTES_MAX {
+            return Err(TableTooLarge { bytes: prepared.len(), max: BYTES_MAX });
         }
-        let digest = Sha256::digest(&lines).into();
+        let digest = Sha256::digest(&prepared).into();
         let (mut types, mut prefixes) = (HashMap::new(), Vec::new());
         for (selector, mark) in &decisions.types {
             match selector {
@@ -55,7 +55,7 @@ impl Table {
             }
         }
         prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-        Ok(Self { decisions, types, prefixes, lines, digest })
+        Ok(Self { decisions, types, prefixes, prepared, digest })
     }
 
     /// Returns whether events of a type are sent; the same as [`Decisions::mark`], without a search.
@@ -95,24 +95,25 @@ impl Table {
     /// Returns the text that the component is configured with.
     #[must_use]
     pub fn configuration(&self, key: &Secret<[u8; 32]>) -> Arc<str> {
-        let mut text = String::with_capacity(HEAD_BYTES + self.lines.len());
-        writeln!(text, "rights/1 {}", Hex(key.expose())).expect("a text takes what is written to it");
-        text.push_str(&self.lines);
-        text.into()
+        let (form, rest) = self.prepared.split_at(FORM_BYTES);
+        let behind_key = rest.get(KEY_DIGITS..).unwrap_or_default();
+        [form, &Hex(key.expose()).to_string(), behind_key].concat().into()
     }
 }
 
-fn lines(decisions: &Decisions) -> String {
+/// Writes the lines of decisions, with a key of zeros.
+pub(super) fn lines(decisions: &Decisions) -> String {
     let mut text = String::with_capacity(8 * 1024);
     let mut put = |arguments: std::fmt::Arguments<'_>| {
         text.write_fmt(arguments).expect("a text takes what is written to it");
     };
+    put(format_args!("rights/1 {}\n", Hex(&[0; KEY_DIGITS / 2])));
     put(format_args!("types {} {}\n", decisions.types.len(), mark(decisions.other_types)));
     for (selector, of_type) in by_name(&decisions.types) {
         put(format_args!("{selector} {}\n", mark(*of_type)));
     }
     for (selector, section) in by_name(&decisions.sections) {
-        // A batch begins with reading them: what follows from another line is not said again.
+        // What follows from another line is not said again.
         put(format_args!("fields {selector} {} {}\n", section.needed().count(), letter(section.rest)));
         for (path, rule) in section.needed() {
             put(format_args!("{path} {}{}\n", letter(rule.own), letter(rule.below)));
@@ -145,7 +146,9 @@ const fn letter(treatment: Treatment) -> char {
 
 /// No field has this path.
 const NO_FIELD: &str = "";
-/// `rights/1`, a space, 64 digits, the end of the line.
-const HEAD_BYTES: usize = 9 + 64 + 1;
+/// What stands before the key: the form and a space.
+const FORM_BYTES: usize = 9;
+/// What the key takes.
+const KEY_DIGITS: usize = 64;
 /// About sixty sections of their own: every type of the catalogue may have one.
-const BYTES_MAX: usize = 512 * 1024;
+const BYTES_MAX: usize = 768 * 1024;

@@ -18,7 +18,7 @@ fn is_compiled(options: Options) -> bool {
     let (host, metrics) = start_with(options);
     let filter = load(&host, ECHOING).unwrap();
     for answer in ask(&host, &filter, &[PAYLOAD]) {
-        assert_eq!(answer.result, Ok(Verdict::Rewrite(PAYLOAD.into())));
+        assert_eq!(answer.result, Ok(rewrite(PAYLOAD)));
     }
     assert_eq!(counted(&metrics, "compiled") + counted(&metrics, "cached"), 1);
     counted(&metrics, "compiled") == 1

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use crate::model::{AccountName, EventId, EventType, Timestamp};
+use crate::model::{AccountName, EventId, EventType, Payload, Timestamp};
 use crate::runtime::{Clock, shutdown};
 use crate::security::Secret;
 use crate::telemetry::{FilterMetrics, Metrics, OutcomeLabel};
@@ -58,6 +58,10 @@ fn event(payload: impl Into<ByteString>) -> Event {
     }
 }
 
+fn rewrite(payload: &str) -> Verdict {
+    Verdict::Rewrite(Payload::read(payload.into()).unwrap())
+}
+
 fn load(host: &Host, guest: Guest<'_>) -> Result<Arc<Filter>, LoadError> {
     host.load_blocking(Bytes::from(guest.bytes()))
 }
@@ -86,7 +90,7 @@ fn a_filter_passes_drops_and_rewrites() {
         }
     };
     check(PASSING.evaluate, "", Verdict::Pass);
-    check(ECHO, "", Verdict::Rewrite(PAYLOAD.into()));
+    check(ECHO, "", rewrite(PAYLOAD));
     let drop = |text: &str| format!("(data (i32.const 2048) \"{text}\")");
     let reason = |bytes: usize| format!("(call $answer (i32.const 1) (i32.const 2048) (i32.const {bytes}))");
     check(&reason(9), &drop("too_short"), Verdict::Drop { reason: "too_short".into(), words: String::new() });

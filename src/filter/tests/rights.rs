@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use hooklog_rights::{Table, Verdict as Native};
+use hooklog_rights::{Table, Verdict as Native, prepare};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::value::RawValue;
@@ -26,9 +26,14 @@ fn native(table: &Table, event: &Event) -> Result<Verdict, String> {
     match table.evaluate(event.event_type.as_str(), &event.payload) {
         Ok(Native::Pass) => Ok(Verdict::Pass),
         Ok(Native::Drop(reason)) => Ok(Verdict::Drop { reason: reason.to_owned(), words: String::new() }),
-        Ok(Native::Rewrite(payload)) => Ok(Verdict::Rewrite(payload.into())),
+        Ok(Native::Rewrite(payload)) => Ok(rewrite(&payload)),
         Err(problem) => Err(problem.to_string()),
     }
+}
+
+/// Prepares a table as the server does.
+fn prepared(lines: &str) -> Arc<str> {
+    prepare(lines).expect("a table").into()
 }
 
 const TABLE: &str = "rights/1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n\
@@ -58,10 +63,10 @@ fn every_case_of_the_crate_comes_out_of_the_component() {
         let (given, expected) = (read("event.json"), read("expected.json"));
         let text = |value: String| serde_json::from_str::<String>(&value).unwrap();
         let event = event_of(&text(member(&given, "type").unwrap()), &member(&given, "payload").unwrap());
-        let answers = host.evaluate_blocking(&filter, read("table.txt").into(), vec![event]);
+        let answers = host.evaluate_blocking(&filter, prepared(&read("table.txt")), vec![event]);
         let expected = match &*text(member(&expected, "verdict").unwrap()) {
             "pass" => Verdict::Pass,
-            "rewrite" => Verdict::Rewrite(member(&expected, "payload").unwrap().into()),
+            "rewrite" => rewrite(&member(&expected, "payload").unwrap()),
             _ => Verdict::Drop { reason: text(member(&expected, "reason").unwrap()), words: String::new() },
         };
         assert_eq!(answers.first().map(|answer| &answer.result), Some(&Ok(expected)), "{case:?}");
@@ -80,8 +85,9 @@ fn a_table_that_is_none_and_a_payload_that_is_none_are_faults() {
     };
     assert_eq!(word("", PAYLOAD), ["configure_refused"; 2]);
     assert_eq!(word("rights/2 00\n", PAYLOAD), ["configure_refused"; 2]);
-    assert_eq!(word(TABLE, "no JSON"), ["trap"; 2]);
-    assert_eq!(word(TABLE, PAYLOAD), ["rewrite"; 2]);
+    assert_eq!(word(TABLE, PAYLOAD), ["configure_refused"; 2], "it is not prepared");
+    assert_eq!(word(&prepared(TABLE), "no JSON"), ["trap"; 2]);
+    assert_eq!(word(&prepared(TABLE), PAYLOAD), ["rewrite"; 2]);
 }
 
 fn json() -> impl Strategy<Value = Value> {
@@ -149,10 +155,10 @@ proptest! {
                 (host, filter)
             };
         }
-        let native_table = Table::parse(table.clone()).expect("the strategy writes tables");
+        let native_table = Table::parse(&*prepared(&table)).expect("what is prepared is taken");
         let events: Vec<Event> = payloads.iter().map(|(kind, payload)| event_of(kind, payload)).collect();
         let answers =
-            SHIPPED.with(|(host, filter)| host.evaluate_blocking(filter, table.into(), events.clone()));
+            SHIPPED.with(|(host, filter)| host.evaluate_blocking(filter, prepared(&table), events.clone()));
         for (event, answer) in events.iter().zip(answers) {
             prop_assert_eq!(answer.result.map_err(|fault| fault.to_string()), native(&native_table, event));
         }
@@ -170,7 +176,7 @@ fn rights_take_a_small_part_of_the_fuel_of_an_event() {
     let wide: Vec<String> = (0..500).map(|number| format!(r#""field{number}":{number}"#)).collect();
     let wide = format!(r#"{{"data":{{{customer},{}}}}}"#, wide.join(","));
     for payload in [small, wide, filler(64 << 10), filler(1 << 19)] {
-        let answers = host.evaluate_blocking(&filter, TABLE.into(), vec![event(&*payload); 3]);
+        let answers = host.evaluate_blocking(&filter, prepared(TABLE), vec![event(&*payload); 3]);
         let fuel: Vec<u64> = answers.iter().map(|answer| answer.fuel).collect();
         let given = limits().fuel(payload.len());
         println!("{} bytes: fuel {fuel:?} of {given}", payload.len());

@@ -43,9 +43,9 @@ pub(crate) fn rights(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
         // The books of this row: both have taken out the same.
         for (event, answer) in events.iter().zip(&answers) {
             let Ok(Verdict::Rewrite(left)) = &answer.result else { anyhow::bail!("no answer: {:?}", answer.result) };
-            let same =
-                serde_json::from_str::<Value>(left)? == serde_json::from_str::<Value>(&natively(&event.payload)?)?;
-            anyhow::ensure!(same, "the sandbox left {left}");
+            let same = serde_json::from_str::<Value>(left.text())?
+                == serde_json::from_str::<Value>(&natively(&event.payload)?)?;
+            anyhow::ensure!(same, "the sandbox left {}", left.text());
         }
     }
     // Sandboxed, and twice as fast.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use hooklog_rights::{Table, Verdict};
+use hooklog_rights::Verdict;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -21,7 +21,7 @@ fn every_case_comes_out_as_expected() {
 fn check(case: &Path) {
     let read =
         |name: &str| fs::read_to_string(case.join(name)).unwrap_or_else(|error| panic!("{case:?}/{name}: {error}"));
-    let table = Table::parse(read("table.txt")).unwrap_or_else(|error| panic!("{case:?}: {error}"));
+    let table = crate::table(&read("table.txt")).unwrap_or_else(|error| panic!("{case:?}: {error}"));
     let (event, expected) = (read("event.json"), read("expected.json"));
     let event_type: Value = serde_json::from_str(member(&event, "type")).expect("a type");
     let verdict = table.evaluate(event_type.as_str().expect("a type is text"), member(&event, "payload"));

@@ -9,3 +9,10 @@ mod model;
 mod properties;
 mod rules;
 mod tables;
+
+use hooklog_rights::{Error, Table, prepare};
+
+/// Prepares a table as the server does, and takes it as the component does.
+fn table(lines: &str) -> Result<Table, Error> {
+    Table::parse(prepare(lines)?)
+}

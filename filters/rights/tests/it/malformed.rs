@@ -1,6 +1,6 @@
 //! Payloads that are none: an error each, never a panic, and never an answer.
 
-use hooklog_rights::{Error, Fault, Table};
+use hooklog_rights::{Error, Fault};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -91,7 +91,7 @@ proptest! {
         }
         let Ok(text) = String::from_utf8(bytes) else { return Ok(()) };
         let model = Model { types: [].into(), other_types: '+', ..model };
-        let table = Table::parse(model.text()).expect("the model writes tables");
+        let table = crate::table(&model.text()).expect("the model writes tables");
         let answer = table.evaluate("call.ended", &text);
         prop_assert_eq!(answer.is_ok(), is_payload(&text), "{:?}: {}", answer, text);
     }
@@ -99,7 +99,7 @@ proptest! {
     #[test]
     fn no_text_makes_it_panic(text in any::<String>(), table_text in any::<String>()) {
         prop_assert!(table("k", &["a rr"]).evaluate("call.ended", &text).is_err());
-        prop_assert!(Table::parse(table_text).is_err());
+        prop_assert!(crate::table(&table_text).is_err());
     }
 }
 

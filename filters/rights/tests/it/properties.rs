@@ -1,6 +1,6 @@
 //! What holds for every table and every payload.
 
-use hooklog_rights::{Mark, Table, Verdict};
+use hooklog_rights::{Mark, Verdict};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
@@ -19,7 +19,7 @@ proptest! {
         payload in document::payload(),
         event_type in select(TYPES),
     ) {
-        let table = Table::parse(model.text()).expect("the model writes tables");
+        let table = crate::table(&model.text()).expect("the model writes tables");
         let text = payload.text();
         let verdict = table.evaluate(event_type, &text).expect("ingest takes such payloads");
         let (mark, reason) = match model.mark(event_type) {
@@ -78,7 +78,7 @@ proptest! {
     ) {
         let model = Model { types: [].into(), other_types: '+', ..model };
         let once = left(&model, event_type, &payload.text());
-        let table = Table::parse(model.text()).expect("the model writes tables");
+        let table = crate::table(&model.text()).expect("the model writes tables");
         prop_assert_eq!(table.evaluate(event_type, &once), Ok(Verdict::Pass));
     }
 }
@@ -94,7 +94,7 @@ pub(crate) fn config() -> ProptestConfig {
 }
 
 fn left(model: &Model, event_type: &str, text: &str) -> String {
-    let table = Table::parse(model.text()).expect("the model writes tables");
+    let table = crate::table(&model.text()).expect("the model writes tables");
     match table.evaluate(event_type, text).expect("ingest takes such payloads") {
         Verdict::Pass => text.to_owned(),
         Verdict::Rewrite(left) => left,

@@ -11,7 +11,7 @@ pub(crate) fn table(rest: &str, lines: &[&str]) -> Table {
     sorted.sort_unstable();
     let lines: String = sorted.iter().map(|(path, treatments)| format!("{path} {treatments}\n")).collect();
     let text = format!("rights/1 {KEY}\ntypes 0 +\nfields * {} {rest}\n{lines}", sorted.len());
-    Table::parse(text).expect("a table")
+    crate::table(&text).expect("a table")
 }
 
 fn check_payload(rest: &str, lines: &[&str], payload: &str, expected: &str) {

@@ -1,11 +1,11 @@
 //! The form of tables, marks, and which section holds for a type.
 
-use hooklog_rights::{Error, Mark, Table, Verdict};
+use hooklog_rights::{Error, Mark, Table, Verdict, prepare};
 
 use crate::rules::KEY;
 
 fn check_refused(text: &str, line: usize) {
-    match Table::parse(text) {
+    match crate::table(text) {
         Err(Error::Table { line: at, .. }) => assert_eq!(at, line, "{text}"),
         other => panic!("{text}: {other:?}"),
     }
@@ -38,19 +38,17 @@ fn what_is_no_table_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_path_after_one_below_it_or_twice_is_an_error_and_lets_nothing_out() {
+fn a_path_after_one_below_it_or_twice_is_an_error() {
     for lines in ["a.b kk\na rr\n", "a rr\na rr\n"] {
-        let table =
-            Table::parse(format!("rights/1 {KEY}\ntypes 0 +\nfields * 2 k\n{lines}")).expect("the form is right");
-        let answer = table.evaluate("call.ended", r#"{"data":{}}"#);
-        assert_eq!(answer, Err(Error::Table { line: 5, expected: "a later path" }));
+        let table = crate::table(&format!("rights/1 {KEY}\ntypes 0 +\nfields * 2 k\n{lines}"));
+        assert_eq!(table.err(), Some(Error::Table { line: 5, expected: "a later path" }));
     }
 }
 
 #[test]
 fn a_type_has_the_mark_of_its_line_or_else_the_common_one() {
     let text = format!("rights/1 {KEY}\ntypes 4 ?\na -\nb +\nb.a +\nc ?\nfields * 0 k\n");
-    let table = Table::parse(text).expect("a table");
+    let table = crate::table(&text).expect("a table");
     let marks = ["", "a", "b", "b.a", "b.b", "c", "d"].map(|name| table.mark(name));
     use Mark::{Unknown, Wanted, Withheld};
     assert_eq!(marks, [Unknown, Withheld, Wanted, Wanted, Unknown, Unknown, Unknown]);
@@ -64,7 +62,7 @@ fn a_type_has_the_mark_of_its_line_or_else_the_common_one() {
 #[test]
 fn a_type_without_a_line_has_the_mark_of_its_longest_prefix() {
     let text = format!("rights/1 {KEY}\ntypes 4 ?\ncall.* -\ncall.a.* +\ncall.b +\nx.* +\nfields * 0 k\n");
-    let table = Table::parse(text).expect("a table");
+    let table = crate::table(&text).expect("a table");
     let marks =
         ["call.b", "call.c", "call.a", "call.a.b", "call.", "call", "x.y.z", "y.x"].map(|name| table.mark(name));
     use Mark::{Unknown, Wanted, Withheld};
@@ -78,7 +76,7 @@ fn the_exact_section_wins_over_the_longest_prefix_and_that_over_the_general_one(
     for (selector, at) in sections.iter().zip(0..) {
         text += &format!("fields {selector} 1 r\nf{at} kk\n");
     }
-    let table = Table::parse(text).expect("a table");
+    let table = crate::table(&text).expect("a table");
     let members: Vec<String> = (0..sections.len()).map(|at| format!("\"f{at}\":{at}")).collect();
     let payload = format!(r#"{{"data":{{{}}}}}"#, members.join(","));
     for (name, at) in [
@@ -98,8 +96,25 @@ fn the_exact_section_wins_over_the_longest_prefix_and_that_over_the_general_one(
 }
 
 #[test]
+fn what_was_not_prepared_is_refused_and_what_is_cut_off_lets_nothing_out() {
+    let lines = format!("rights/1 {KEY}\ntypes 1 ?\ncall.ended +\nfields * 2 k\na rr\nb.c rr\n");
+    assert_eq!(
+        Table::parse(&*lines).err(),
+        Some(Error::Table { line: 1, expected: "rights/2 and a key of 64 digits" })
+    );
+    let whole = prepare(&lines).expect("a table");
+    let payload = r#"{"data":{"a":"secret","b":{"c":"secret"},"d":1}}"#;
+    let check = |table: &str| match Table::parse(table).map(|table| table.evaluate("call.ended", payload)) {
+        Ok(Ok(Verdict::Rewrite(left))) => assert!(!left.contains("secret"), "{left} is left by {table}"),
+        Ok(Ok(Verdict::Drop(_)) | Err(_)) | Err(_) => {}
+        Ok(Ok(Verdict::Pass)) => panic!("all of it is left by {table}"),
+    };
+    (0..=whole.len()).for_each(|end| check(&whole[..end]));
+}
+
+#[test]
 fn an_error_and_a_table_say_nothing_of_their_content() {
-    let table = Table::parse(format!("rights/1 {KEY}\ntypes 0 +\nfields * 1 k\nsecret rr\n")).expect("a table");
+    let table = crate::table(&format!("rights/1 {KEY}\ntypes 0 +\nfields * 1 k\nsecret rr\n")).expect("a table");
     let shown = format!("{table:?}");
     assert!(!shown.contains("secret") && !shown.contains(KEY), "{shown}");
     let error = table.evaluate("call.ended", r#"{"data":{"secret":"s3cret}}"#).expect_err("an open string");
