@@ -17,6 +17,7 @@ use super::endpoint::{
     EndpointDraft, EndpointSettings, Halt, NewKey, ResumeFrom, SigningKey, Skipped, Sought, StoredEndpoint,
 };
 use super::state::{Account, COMMAND_VERSION, Endpoint, Revised};
+use super::tables::Narrowing;
 use super::token::{TokenDraft, TokenSettings};
 use super::{Accounts, Change, Error, KeyId};
 use crate::log::{NewCommand, SettingRow};
@@ -163,6 +164,11 @@ impl Accounts {
         if kept.is_some_and(|kept| kept.rights.is_some() && kept.rights != rights) && !may.change_rights {
             let detail = "the endpoint has rights of its own, which this would change: send them as they are read";
             return Err(Error::Forbidden { missing: Permission::Rights, detail: detail.to_owned() });
+        }
+        if let Some(account_rights) = account.rights.as_ref().filter(|_| rights.is_some() || types.is_some()) {
+            let ceiling = account.ceiling.as_ref().map(|ceiling| &ceiling.value);
+            let own = Narrowing { rights: rights.as_ref(), types: types.as_ref() };
+            self.check_fit(&account_rights.value, ceiling, own).map_err(|problem| problem.below("/rights"))?;
         }
         let certificate = self.asked_certificate(&draft, kept, may.move_secrets)?;
         let auth = self.keep_auth(&mut turn, &draft, kept, may.move_secrets)?;

@@ -58,6 +58,7 @@ pub use self::error::Error;
 pub use self::execute::{Condition, May, NewToken};
 pub use self::job::JobState;
 pub use self::keystore::{KeyId, KeySource, KeystoreError};
+pub use self::own_event::Suspension;
 pub use self::past::{RightsOf, Withholding};
 pub use self::rehearse::Rehearsal;
 pub use self::replay::{FoundType, ReplayCounts, ReplayDraft, ReplayScope, ReplaySettings, ReplayStanding, RightsAsOf};

@@ -111,6 +111,7 @@ impl Accounts {
         if let Some(present) = account.rights.as_ref().filter(|present| present.value == rights) {
             return Ok(present.clone());
         }
+        self.check_all_fit(&account, &rights, account.ceiling.as_ref().map(|ceiling| &ceiling.value))?;
         let setting = NewSetting::new(account.id, SettingKind::Rights, "", Some(&rights));
         self.execute(&mut turn, setting, who, Change::Rights(account.id)).await?;
         let before = account.rights.as_ref().map(|rights| &rights.value);
@@ -147,6 +148,9 @@ impl Accounts {
         if account.ceiling.as_ref().map(|present| &present.value) == ceiling.as_ref() {
             return Ok(account.ceiling.clone());
         }
+        if let Some(rights) = &account.rights {
+            self.check_all_fit(&account, &rights.value, ceiling.as_ref())?;
+        }
         let setting = NewSetting::new(account.id, SettingKind::Ceiling, "", ceiling.as_ref());
         self.execute(&mut turn, setting, who, Change::Rights(account.id)).await?;
         // What stands in a ceiling is between INO and its operator.
@@ -182,6 +186,37 @@ impl Accounts {
     /// Checks an endpoint's rights, which stand in its settings under `rights`.
     pub(super) fn check_narrowing(&self, draft: &RightsDraft) -> Result<RightsSettings, Error> {
         self.check_rights(draft, Layer::Narrowing).map_err(|problem| problem.below("/rights"))
+    }
+
+    /// Checks that tables can be made of an account's rights and ceiling, with those of each of its endpoints.
+    fn check_all_fit(
+        &self,
+        account: &Account,
+        rights: &RightsSettings,
+        ceiling: Option<&RightsSettings>,
+    ) -> Result<(), Error> {
+        let own = account.endpoints.values().map(|endpoint| Narrowing::of(&endpoint.settings.value));
+        [Narrowing::default()].into_iter().chain(own).try_for_each(|own| self.check_fit(rights, ceiling, own))
+    }
+
+    /// Checks that a table can be made of what meets.
+    ///
+    /// Of parts that are small enough a table may come that is not: whoever saves them is told, so that no event has to
+    /// wait for it.
+    /// # Errors
+    /// `Invalid` where it would be too large; `Log` where a catalogue cannot be read.
+    pub(super) fn check_fit(
+        &self,
+        rights: &RightsSettings,
+        ceiling: Option<&RightsSettings>,
+        own: Narrowing<'_>,
+    ) -> Result<(), Error> {
+        match self.table_of(parts(rights, ceiling, own)) {
+            Err(Error::NotNow(words)) => {
+                Err(Error::invalid("/fields", format!("together with the rights that they meet, {words}")))
+            }
+            made => made.map(drop),
+        }
     }
 
     /// Writes rights as people write them.
@@ -237,7 +272,7 @@ impl Accounts {
             return Ok(Some(Effective { table, ..now }));
         }
         let Some((_, then)) = self.parts_as_of(endpoint, at)? else { return Ok(None) };
-        let mut parts = parts(&account, rights_of(&account)?, Some(&present));
+        let mut parts = parts_of(&account, rights_of(&account)?, Some(&present));
         for part in then {
             if !parts.contains(&part) {
                 parts.push(part);
@@ -253,8 +288,8 @@ impl Accounts {
     /// # Errors
     /// As for [`Accounts::effective`].
     pub fn effective_with(&self, account: &Account, rights: RightsSettings) -> Result<Arc<Table>, Error> {
-        let ceiling = account.ceiling.as_ref().map(|ceiling| ceiling.value.clone());
-        self.table_of([Some(rights), ceiling].into_iter().flatten().map(Part::Rights).collect())
+        let ceiling = account.ceiling.as_ref().map(|ceiling| &ceiling.value);
+        self.table_of(parts(&rights, ceiling, Narrowing::default()))
     }
 
     /// Returns the key that an account's pseudonyms are made with.
@@ -281,7 +316,7 @@ impl Accounts {
         if let Some(table) = self.0.tables.held(key, revisions) {
             return Ok(Effective { table, revision: rights.revision, as_of, stamp });
         }
-        let table = self.table_of(parts(account, rights, endpoint))?;
+        let table = self.table_of(parts_of(account, rights, endpoint))?;
         self.0.tables.hold(key, revisions, Arc::clone(&table));
         Ok(Effective { table, revision: rights.revision, as_of, stamp })
     }
@@ -323,13 +358,28 @@ fn rights_of(account: &Account) -> Result<&Revised<RightsSettings>, Error> {
     account.rights.as_ref().ok_or_else(missing)
 }
 
+/// By what an endpoint narrows its account's rights.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Narrowing<'a> {
+    pub(super) rights: Option<&'a RightsSettings>,
+    pub(super) types: Option<&'a BTreeSet<TypeName>>,
+}
+
+impl<'a> Narrowing<'a> {
+    fn of(endpoint: &'a EndpointSettings) -> Self {
+        Self { rights: endpoint.rights.as_ref(), types: endpoint.types.as_ref() }
+    }
+}
+
 /// Lists what meets for an account or one of its endpoints.
-fn parts(account: &Account, rights: &Revised<RightsSettings>, endpoint: Option<&Endpoint>) -> Vec<Part> {
-    let own = endpoint.and_then(|endpoint| endpoint.settings.value.rights.clone());
-    let types = endpoint.and_then(|endpoint| endpoint.settings.value.types.clone());
-    let ceiling = account.ceiling.as_ref().map(|ceiling| ceiling.value.clone());
-    let parts = [Some(rights.value.clone()), ceiling, own].into_iter().flatten().map(Part::Rights);
-    parts.chain(types.map(Part::Types)).collect()
+fn parts_of(account: &Account, rights: &Revised<RightsSettings>, endpoint: Option<&Endpoint>) -> Vec<Part> {
+    let own = endpoint.map(|endpoint| Narrowing::of(&endpoint.settings.value)).unwrap_or_default();
+    parts(&rights.value, account.ceiling.as_ref().map(|ceiling| &ceiling.value), own)
+}
+
+fn parts(rights: &RightsSettings, ceiling: Option<&RightsSettings>, own: Narrowing<'_>) -> Vec<Part> {
+    let rights = [Some(rights), ceiling, own.rights].into_iter().flatten().cloned().map(Part::Rights);
+    rights.chain(own.types.cloned().map(Part::Types)).collect()
 }
 
 impl Tables {

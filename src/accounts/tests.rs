@@ -197,6 +197,43 @@ async fn forbidden_addresses_are_refused_when_saved() {
 }
 
 #[tokio::test]
+async fn rights_that_would_be_too_large_together_are_refused_when_saved() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path()).await;
+    opened.put_account("acme").await;
+    let account = account_name("acme");
+    // Each type that is named has all nine hundred fields in a section of its own: twenty here, and twenty more there.
+    let of_types = |letter: char| (0..20).map(move |number| format!(r#""t.{letter}{number}/x": "mask""#));
+    let types = ['a', 'b'].map(|letter| (0..20).map(move |number| format!(r#""t.{letter}{number}": true"#)));
+    let types: Vec<String> = types.into_iter().flatten().collect();
+    let fields: Vec<String> = of_types('a').chain((0..900).map(|number| format!(r#""f{number}": "keep""#))).collect();
+    let wide =
+        format!(r#"{{"default": "none", "types": {{{}}}, "fields": {{{}}}}}"#, types.join(","), fields.join(","));
+    let narrowing = format!(r#"{{"fields": {{{}}}}}"#, of_types('b').collect::<Vec<_>>().join(","));
+    let draft = |text: &str| serde_json::from_str::<RightsDraft>(text).unwrap();
+    let large = |refused: Error, at: &str| match refused {
+        Error::Invalid { pointer, detail } => {
+            assert!(pointer == at && detail.contains("together"), "{pointer}: {detail}")
+        }
+        other => panic!("{other:?}"),
+    };
+    let put = async |rights: RightsDraft| {
+        opened.accounts.put_rights(&account, &rights, Condition::None, &Who::Operator).await
+    };
+    put(draft(&wide)).await.unwrap();
+    let ceiling = draft(&narrowing);
+    let refused = opened.accounts.put_ceiling(&account, Some(&ceiling), Condition::None, &Who::Operator).await;
+    large(refused.unwrap_err(), "/fields");
+    let endpoint = format!(r#"{{"url": "https://example.com/", "rights": {narrowing}}}"#);
+    large(opened.put(&endpoint).await.unwrap_err(), "/rights/fields");
+    // The other way round: they meet those that are there.
+    put(RightsDraft::default()).await.unwrap();
+    opened.put(&endpoint).await.unwrap();
+    large(put(draft(&wide)).await.unwrap_err(), "/fields");
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn keys_are_rotated_with_an_overlap() {
     let directory = tempfile::tempdir().unwrap();
     let opened = open(directory.path()).await;

@@ -303,6 +303,10 @@ impl Loaded {
                     tracing::debug!(account = %self.endpoint.account_name, endpoint = %self.endpoint.name, ?state, "endpoint state");
                 }
                 Action::Disable => self.shared.switch_off(&self.endpoint),
+                Action::Recovered(outage) => {
+                    let last_status = self.last_failure.as_ref().and_then(|failure| failure.status);
+                    self.shared.tell_suspended(&self.endpoint, outage, last_status);
+                }
                 Action::ReplayEnded { replay, ledger } => {
                     let counts = replay_counts(&ledger);
                     tracing::info!(account = %self.endpoint.account_name, replay = replay.0, ?counts, "replay ended");

@@ -14,13 +14,13 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use super::desk::{Granted, Wanted, Wish};
 use super::endpoint::{Loaded, Message, run};
 use super::endpoint_test::{self, TestError, TestReport, TestRequest};
-use super::machine::{Decision, InHand, Outlook, Whereabouts};
+use super::machine::{Decision, InHand, Outage, Outlook, Whereabouts};
 use super::outcome::Failure;
 use super::places::Places;
 use super::send::Sender;
 use super::source::Source;
 use super::status::EndpointStatus;
-use crate::accounts::{Accounts, Change, Endpoint, Observer, ReplaySettings, ReplayStanding};
+use crate::accounts::{Accounts, Change, Endpoint, Observer, ReplaySettings, ReplayStanding, Suspension};
 use crate::log;
 use crate::model::{AccountId, EndpointId, EventId, Offset, Position, Timestamp};
 use crate::runtime::{Clock, Random, Shutdown, Tasks, blocking};
@@ -409,6 +409,14 @@ impl Shared {
                 tracing::error!(replay = id, %problem, "the state of a replay could not be recorded");
             }
         });
+    }
+
+    /// Tells an account that one of its endpoints took nothing for a while, and takes events again, outside the loop.
+    pub(super) fn tell_suspended(self: &Arc<Self>, endpoint: &Endpoint, outage: Outage, last_status: Option<u16>) {
+        let (accounts, account, name) = (self.parts.accounts.clone(), endpoint.account, endpoint.name.clone());
+        let since = self.now().wall.minus(outage.lasted);
+        let suspension = Suspension { failed_attempts: outage.requests, since, last_status };
+        self.parts.tasks.spawn(async move { accounts.tell_delivery_suspended(account, &name, suspension).await });
     }
 
     /// Switches an endpoint off because its receiver wants nothing any more, outside the loop.

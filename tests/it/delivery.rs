@@ -117,6 +117,32 @@ async fn an_outage_costs_no_event_and_needs_no_hand() {
 }
 
 #[tokio::test]
+async fn nightly_an_outage_of_a_minute_is_told_when_it_is_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    let receiver = Receiver::start().await;
+    let begun = std::time::Instant::now();
+    receiver.answer_with(move |_| if begun.elapsed().as_secs() < 61 { 503 } else { 204 });
+    server.account("acme").await;
+    server.endpoint("acme", "crm", json!({ "url": receiver.url() })).await;
+    server.post("acme", event(1, "i_1")).await;
+    let mut count = 1;
+    let told = loop {
+        let last = receiver.wait_for(count).await.remove(count - 1);
+        if last.header("hooklog-type") == "webhook.delivery_suspended" {
+            break last.json()["data"].clone();
+        }
+        count += 1;
+    };
+    assert_eq!((&told["endpoint"], &told["lastStatus"]), (&json!("crm"), &json!(503)));
+    // All but the one that was taken in the end, and this one.
+    assert_eq!(told["failedAttempts"], count - 2);
+    assert!(told["since"].is_string(), "{told}");
+    let status = server.status_when("acme", "crm", |status| status["ledger"]["delivered"] == 2).await;
+    assert_eq!(status["state"], "live");
+}
+
+#[tokio::test]
 async fn a_refused_event_holds_its_lane_and_no_other() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = crate::server::command(directory.path());

@@ -6,6 +6,7 @@
 use crate::model::{Attempt, Offset, Sequence};
 
 use super::aside::AsideChange;
+use super::circuit::Outage;
 use super::input::{CourseId, ReplayId};
 use super::ledger::Ledger;
 use super::runs::Run;
@@ -67,6 +68,8 @@ pub enum Action {
     /// The receiver wants nothing any more: switch the endpoint off by a command. The machine has already
     /// stopped.
     Disable,
+    /// The receiver takes events again, after a minute or more in which it took none.
+    Recovered(Outage),
     /// A replay has come to its end and this is written down: record it, then tell `Input::StopReplay`.
     ReplayEnded {
         /// The replay.

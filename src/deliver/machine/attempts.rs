@@ -40,7 +40,10 @@ impl Machine {
         }
         let ended = Ended { course, flight, is_probe };
         match result {
-            AttemptResult::Delivered { bytes } => self.delivered(ended, bytes, now.monotonic),
+            AttemptResult::Delivered { bytes } => {
+                actions.extend(self.circuit.success(now.monotonic).map(Action::Recovered));
+                self.delivered(ended, bytes, now.monotonic);
+            }
             AttemptResult::Trouble { retry_after } => self.trouble(ended, retry_after, now),
             AttemptResult::Refused { status, retry_after } => self.refused(ended, status, retry_after, now),
             AttemptResult::Aborted { status } => self.aborted(ended, status, now),
@@ -55,7 +58,6 @@ impl Machine {
     }
 
     fn delivered(&mut self, ended: Ended, bytes: u64, now: Monotonic) {
-        self.circuit.success();
         self.is_probe_asked = false;
         self.window.succeeded(now);
         self.refused_in_row.clear();
@@ -105,7 +107,7 @@ impl Machine {
             // Event after event is refused: it is the endpoint's, and costs this one nothing.
             course.lanes.set(flight.entry, Standing::Queued);
             if is_full && !is_open {
-                self.circuit.open(Cause::Refusals, now.monotonic, &mut self.random);
+                self.circuit.open(Cause::Refusals, 1, now.monotonic, &mut self.random);
                 self.opened();
             }
             return;
@@ -127,9 +129,10 @@ impl Machine {
 
     /// Opens the circuit because event after event was refused, and takes their refusals back.
     fn put_row_down_to_endpoint(&mut self, now: Now) {
-        self.circuit.open(Cause::Refusals, now.monotonic, &mut self.random);
-        self.opened();
         let row = std::mem::take(&mut self.refused_in_row);
+        let refused = u32::try_from(row.len()).unwrap_or(u32::MAX);
+        self.circuit.open(Cause::Refusals, refused, now.monotonic, &mut self.random);
+        self.opened();
         for course in self.courses_mut() {
             let id = course.id;
             let refused = row.iter().filter(|(course, ..)| *course == id);

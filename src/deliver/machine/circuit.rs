@@ -19,14 +19,28 @@ pub(super) struct Circuit {
     troubles_in_a_row: u32,
     /// Until when the receiver itself has asked to be left alone.
     quiet_until: Monotonic,
+    /// What is over since it refused an event, and nobody was told of: it has taken none yet.
+    over: Option<Outage>,
 }
 
 #[derive(Debug)]
 struct Open {
     cause: Cause,
+    since: Monotonic,
+    /// Requests that failed before it was opened, and probes that failed since.
+    requests: u32,
     failures: u32,
     probe_at: Monotonic,
     probe: Option<(CourseId, Offset)>,
+}
+
+/// How long an endpoint was in trouble, and what it cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// How long.
+    pub lasted: Duration,
+    /// How many requests failed.
+    pub requests: u32,
 }
 
 /// Why the circuit is open.
@@ -82,9 +96,11 @@ impl Circuit {
         }
     }
 
-    /// Hears of a success: closes.
-    pub(super) fn success(&mut self) {
-        *self = Self::default();
+    /// Hears of a success: closes, and tells of what is over, if it was long.
+    pub(super) fn success(&mut self, now: Monotonic) -> Option<Outage> {
+        let before = std::mem::take(self);
+        let over = before.open.map(|open| open.outage(now)).or(before.over);
+        over.filter(|outage| outage.lasted >= TOLD_FROM)
     }
 
     /// Hears of trouble; returns whether this has opened the circuit.
@@ -95,7 +111,7 @@ impl Circuit {
             Some(open) if trouble.is_probe => open.failed(now, random),
             Some(_) => {}
             None if trouble.is_alone || self.troubles_in_a_row >= TROUBLES_IN_A_ROW_MAX => {
-                self.open(Cause::Trouble, now, random);
+                self.open(Cause::Trouble, self.troubles_in_a_row, now, random);
                 return true;
             }
             None => return false,
@@ -110,16 +126,18 @@ impl Circuit {
     pub(super) fn refusal(&mut self, is_probe: bool, now: Monotonic, random: &mut Random) {
         self.troubles_in_a_row = 0;
         match &mut self.open {
-            Some(Open { cause: Cause::Trouble, .. }) if is_probe => self.open = None,
+            Some(Open { cause: Cause::Trouble, .. }) if is_probe => {
+                self.over = self.open.take().map(|open| open.outage(now));
+            }
             Some(open) if is_probe => open.failed(now, random),
             Some(_) | None => {}
         }
     }
 
-    /// Opens, for a reason.
-    pub(super) fn open(&mut self, cause: Cause, now: Monotonic, random: &mut Random) {
+    /// Opens, for a reason, after so many requests have failed.
+    pub(super) fn open(&mut self, cause: Cause, requests: u32, now: Monotonic, random: &mut Random) {
         let probe_at = now.plus(backoff::before_probe(0, random));
-        self.open = Some(Open { cause, failures: 0, probe_at, probe: None });
+        self.open = Some(Open { cause, since: now, requests, failures: 0, probe_at, probe: None });
         self.respect_quiet();
     }
 
@@ -131,14 +149,21 @@ impl Circuit {
 }
 
 impl Open {
+    fn outage(&self, now: Monotonic) -> Outage {
+        Outage { lasted: now.since(self.since), requests: self.requests }
+    }
+
     fn failed(&mut self, now: Monotonic, random: &mut Random) {
         self.probe = None;
+        self.requests = self.requests.saturating_add(1);
         self.failures = self.failures.saturating_add(1);
         self.probe_at = now.plus(backoff::before_probe(self.failures, random));
     }
 }
 
 const TROUBLES_IN_A_ROW_MAX: u32 = 5;
+/// What was shorter is a restart or a lost packet, of which nobody needs to be told.
+const TOLD_FROM: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -156,12 +181,12 @@ mod tests {
         let mut circuit = Circuit::default();
         let opened: Vec<_> = (0..5).map(|_| circuit.trouble(answer(false, false), Monotonic(0), &mut random)).collect();
         assert_eq!(opened, [false, false, false, false, true]);
-        circuit.success();
+        assert_eq!(circuit.success(Monotonic(0)), None);
         assert!(!circuit.is_open());
         for _ in 0..4 {
             assert!(!circuit.trouble(answer(false, false), Monotonic(0), &mut random));
         }
-        circuit.success();
+        assert_eq!(circuit.success(Monotonic(0)), None);
         assert!(!circuit.trouble(answer(false, false), Monotonic(0), &mut random));
     }
 
@@ -210,9 +235,30 @@ mod tests {
         assert!(circuit.is_open(), "an older request says nothing of now");
         circuit.refusal(true, Monotonic(0), &mut random);
         assert!(!circuit.is_open());
-        circuit.open(Cause::Refusals, Monotonic(0), &mut random);
+        circuit.open(Cause::Refusals, 10, Monotonic(0), &mut random);
         circuit.probing(CourseId::Live, Offset(1));
         circuit.refusal(true, Monotonic(SECOND), &mut random);
         assert!(circuit.probe_at().is_some_and(|at| at >= Monotonic(SECOND + SECOND)));
+    }
+
+    #[test]
+    fn what_lasted_a_minute_is_told_once_it_is_over() {
+        let mut random = Random::from_seed(1);
+        let minute = 60 * SECOND;
+        let mut circuit = Circuit::default();
+        for _ in 0..5 {
+            circuit.trouble(answer(false, false), Monotonic(SECOND), &mut random);
+        }
+        circuit.trouble(answer(true, true), Monotonic(3 * SECOND), &mut random);
+        let lasted = Duration::from_secs(60);
+        assert_eq!(circuit.success(Monotonic(SECOND + minute)), Some(Outage { lasted, requests: 6 }));
+        assert_eq!(circuit.success(Monotonic(10 * minute)), None, "once");
+        // What refuses an event answers, but the outage is told when one is taken.
+        circuit.trouble(answer(false, true), Monotonic(0), &mut random);
+        circuit.refusal(true, Monotonic(2 * minute), &mut random);
+        let lasted = Duration::from_secs(120);
+        assert_eq!(circuit.success(Monotonic(3 * minute)), Some(Outage { lasted, requests: 1 }));
+        circuit.trouble(answer(false, true), Monotonic(0), &mut random);
+        assert_eq!(circuit.success(Monotonic(minute - 1)), None, "too short");
     }
 }

@@ -58,6 +58,7 @@ use writing::Writing;
 
 pub use action::{Action, GivenUp, Share, State};
 pub use aside::{AsideChange, AsideEvent, Cause};
+pub use circuit::Outage;
 pub use cursor::{Cursor, SPAN};
 pub use input::{
     AttemptResult, CourseId, Decision, FilteredBy, Input, Letter, Move, Now, Order, Outcome, Pacing, Policy, ReplayId,

@@ -130,6 +130,7 @@ impl Rig {
                 | Action::Attempt { .. }
                 | Action::Changed(_)
                 | Action::Disable
+                | Action::Recovered(_)
                 | Action::ReplayEnded { .. } => self.actions.push(action),
             }
         }

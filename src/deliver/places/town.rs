@@ -142,7 +142,7 @@ impl Town {
                     }
                 }
                 Action::Recall => self.recall(house),
-                Action::Changed(_) | Action::Disable | Action::ReplayEnded { .. } => {}
+                Action::Changed(_) | Action::Recovered(_) | Action::Disable | Action::ReplayEnded { .. } => {}
             }
         }
         let wakeup = self.houses[house].machine.next_wakeup().map(|at| at.0.max(self.at));

@@ -301,7 +301,7 @@ impl Book {
                 }
                 Action::Changed(state) => self.state = Some(*state),
                 Action::Disable => self.is_enabled = false,
-                Action::Recall | Action::Read { .. } | Action::ReplayEnded { .. } => {}
+                Action::Recall | Action::Recovered(_) | Action::Read { .. } | Action::ReplayEnded { .. } => {}
             }
         }
     }

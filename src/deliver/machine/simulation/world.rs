@@ -315,7 +315,7 @@ impl World {
                 let after = self.random.below(if is_sync { 20 } else { 3 });
                 self.soon(after, Happening::Written(process, ticket));
             }
-            Action::Changed(_) => {}
+            Action::Changed(_) | Action::Recovered(_) => {}
             Action::Recall => self.recall(),
             Action::Disable => {
                 self.is_enabled = false;
