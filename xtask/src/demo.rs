@@ -26,6 +26,6 @@ Examples:
 fn run(place: &Workplace, arguments: &[String]) -> Outcome {
     setup::ensure(place)?;
     execute(&mut place.cargo(&["build", "--release", "--package", "hooklog"]))?;
-    let problem = process::Command::new(place.program("hooklog")).arg("demo").args(arguments).exec();
+    let problem = process::Command::new(place.programs("release").join("hooklog")).arg("demo").args(arguments).exec();
     Err(Failure::new(format!("hooklog demo cannot be started: {problem}")))
 }

@@ -82,7 +82,8 @@ fn overview() -> String {
     }
     text.push_str("\n\n`cargo xtask <command> --help` says more, with examples.\n\n");
     text.push_str("Everything is built in $CARGO_TARGET_DIR or, where that is not set, in ~/.cache/hooklog/target,\n");
-    text.push_str("with one profile (release), so that RocksDB is compiled once and survives a fresh clone.");
+    text.push_str("in the profile release, so that RocksDB is compiled once and survives a fresh clone; `bench` and\n");
+    text.push_str("`build --dist` use another (dist), which is slower to build and makes a faster program.");
     text
 }
 

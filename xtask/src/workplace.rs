@@ -46,10 +46,10 @@ impl Workplace {
         self.cache.join("tools")
     }
 
-    /// Returns where cargo puts a program of ours.
-    pub(crate) fn program(&self, name: &str) -> PathBuf {
+    /// Returns where cargo puts the programs of a profile.
+    pub(crate) fn programs(&self, profile: &str) -> PathBuf {
         // The one target stands in `.cargo/config.toml`.
-        self.build.join("x86_64-unknown-linux-gnu/release").join(name)
+        self.build.join("x86_64-unknown-linux-gnu").join(profile)
     }
 
     /// Makes a call of cargo in the workspace of filters, which builds in a folder of its own.
