@@ -3,7 +3,7 @@
 //! Not a place from which anybody may bring code: what is in a file is native code and runs without a
 //! sandbox. Invariant: code is made executable only after an HMAC over the very bytes in memory has proven
 //! that this host, with this key, wrote them for this component, engine and settings. Any doubt, and the
-//! component is compiled again and the file written anew.
+//! component is compiled again and the file written anew. What no start has used for long goes when another is written.
 //!
 //! ```text
 //! file = HMAC-SHA256(key, name │ 0 │ code) (32) │ code        name = component's SHA-256 - engine's digest
@@ -15,8 +15,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use sha2::{Digest, Sha256};
-use tracing::warn;
+use tracing::{debug, warn};
 use wasmtime::component::Component;
 
 use crate::security::{Hex, Secret};
@@ -91,7 +92,7 @@ impl Cache {
 
     fn read(&self, engine: &Engine, name: &str) -> Option<Component> {
         let path = self.directory.join(name);
-        let bytes = match read_at_most(&path, FILE_BYTES_MAX) {
+        let bytes = match use_file(&path) {
             Ok(bytes) => bytes,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => return None,
             Err(problem) => {
@@ -126,8 +127,21 @@ impl Cache {
         file.write_all(&tag)?;
         file.write_all(&code.0)?;
         file.as_file().sync_all()?;
-        file.persist(self.directory.join(name))?;
+        let written = file.persist(self.directory.join(name))?;
+        self.remove_unused(written.metadata()?.mtime());
         File::open(&self.directory)?.sync_all()
+    }
+
+    /// Removes what was last used long before a time, in seconds; what cannot be looked at or removed is left.
+    fn remove_unused(&self, now: i64) {
+        let Ok(files) = fs::read_dir(&self.directory) else { return };
+        for file in files.flatten() {
+            if file.metadata().is_ok_and(|metadata| metadata.mtime() < now - UNUSED_SECONDS_MAX)
+                && let Err(problem) = fs::remove_file(file.path())
+            {
+                warn!(%problem, path = %file.path().display(), "a compiled component that nobody uses stays");
+            }
+        }
     }
 
     fn mac(&self, name: &str, code: &[u8]) -> Hmac<Sha256> {
@@ -165,11 +179,19 @@ fn file_name(engine: &Engine, component: &[u8; 32]) -> String {
     format!("{}-{}", Hex(component), Hex(engine.first_chunk::<8>().expect("32 bytes have 8")))
 }
 
-fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+/// Reads a file, and leaves on it when that was.
+fn use_file(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    if let Err(problem) = futimens(&file, &Timestamps { last_access: now, last_modification: now }) {
+        debug!(%problem, path = %path.display(), "a compiled component will be taken for unused one day");
+    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(bytes_max).read_to_end(&mut bytes)?;
+    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// What is longer cannot be ours: it is cut here, and its HMAC fails.
 const FILE_BYTES_MAX: u64 = 1 << 30;
+/// An older program to which somebody went back finds its own; what was replaced for good does not stay for ever.
+const UNUSED_SECONDS_MAX: i64 = 30 * 24 * 3_600;

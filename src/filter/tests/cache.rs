@@ -104,6 +104,28 @@ fn a_file_of_another_component_is_not_run() {
 }
 
 #[test]
+fn what_was_not_used_for_a_month_goes_when_another_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let age = |file: &Path, days: u64| {
+        let file = fs::File::options().write(true).open(file).unwrap();
+        let then = file.metadata().unwrap().modified().unwrap() - Duration::from_secs(days * 24 * 3_600);
+        file.set_modified(then).unwrap();
+    };
+    assert!(is_compiled(cached(directory.path(), 1)));
+    let [echo] = files(directory.path()).try_into().unwrap();
+    let (old, young) = (directory.path().join("old"), directory.path().join("young"));
+    for (file, days) in [(&old, 31), (&young, 29), (&echo, 31)] {
+        fs::write(file, fs::read(&echo).unwrap()).unwrap();
+        age(file, days);
+    }
+    assert!(!is_compiled(cached(directory.path(), 1)), "this uses it");
+    assert!(old.exists(), "a start that writes nothing removes nothing");
+    let (host, _) = start_with(cached(directory.path(), 1));
+    load(&host, PASSING).unwrap();
+    assert_eq!((old.exists(), young.exists(), echo.exists()), (false, true, true));
+}
+
+#[test]
 fn without_a_directory_everything_still_works() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
