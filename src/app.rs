@@ -536,7 +536,7 @@ fn sender_options(settings: &Settings, rules: AddressRules) -> send::Options {
         trust: send::Trust::of_this_machine(),
         connect_timeout: settings.deliver.connect_timeout,
         idle_timeout: IDLE_TIMEOUT,
-        idle_max: usize::try_from(connections_max()).unwrap_or(IDLE_MAX).min(IDLE_MAX),
+        idle_max: usize::try_from(2 * connections_max()).unwrap_or(IDLE_MAX).min(IDLE_MAX),
     }
 }
 
@@ -597,7 +597,8 @@ const OPERATOR_TOKEN_FILE: &str = "operator.token";
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const API_BODY_BYTES_MAX: usize = 1 << 20;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-const IDLE_MAX: usize = 2_048;
+/// A kilobyte or two each, with TLS ten; descriptors for twice as many as a listener takes.
+const IDLE_MAX: usize = 8_192;
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// What running deliveries get after the log has failed.
 const FAILED_DRAIN: Duration = Duration::from_secs(5);

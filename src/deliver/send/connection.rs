@@ -33,6 +33,13 @@ pub(in crate::deliver) struct Connection {
     opened: Monotonic,
 }
 
+/// A connection that is put by: its stream, without the room in which requests are written and answers read.
+#[derive(Debug)]
+pub(super) struct Folded {
+    stream: Stream,
+    opened: Monotonic,
+}
+
 type Driver = http1::Connection<TokioIo<Stream>, Full<Bytes>>;
 
 /// Why there is no answer, or none that can be read.
@@ -54,6 +61,12 @@ impl Connection {
     /// Returns when it was opened.
     pub(super) const fn opened(&self) -> Monotonic {
         self.opened
+    }
+
+    /// Puts it by; none where it has ended, or the other end has spoken out of turn.
+    pub(super) fn fold(self) -> Option<Folded> {
+        let http1::Parts { io, read_buf, .. } = self.driver?.into_parts();
+        read_buf.is_empty().then(|| Folded { stream: io.into_inner(), opened: self.opened })
     }
 
     /// Sends a request and waits for the head of the answer.
@@ -87,6 +100,13 @@ impl Connection {
     pub(super) async fn is_free(&mut self) -> bool {
         // Most often the answer's end has come together with its head, and there is nothing left to do.
         self.sender.is_ready() || self.is_alive().await
+    }
+}
+
+impl Folded {
+    /// Takes it up again; whether the other end is still there has not been looked at.
+    pub(super) async fn unfold(self) -> Option<Connection> {
+        Connection::open(self.stream, self.opened).await.ok()
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Not shared between endpoints: two accounts that send to the same host never meet on a connection. The last
 //! one used is used first, so what a burst has opened grows old and is closed. The fuller the house, the
-//! sooner a connection is old, so that busy endpoints are not kept out by idle ones.
+//! sooner a connection is old, so that busy endpoints are not kept out by idle ones. What is idle for a second is
+//! folded: thousands of quiet endpoints keep their connections, and none of the room to speak on them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::Connection;
+use super::connection::Folded;
 use crate::runtime::{Clock, Monotonic, Shutdown};
 
 /// All idle connections. Cheap to clone.
@@ -37,11 +39,11 @@ pub(super) struct Pool(Arc<Shelf>);
 struct Shelf {
     house: Arc<House>,
     max: usize,
-    kept: Mutex<Kept>,
+    kept: Mutex<Shelved>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Shelved {
     /// The last one was used last.
     idle: Vec<Idle>,
     /// Whether the house knows that there are some.
@@ -50,8 +52,15 @@ struct Kept {
 
 #[derive(Debug)]
 struct Idle {
-    connection: Connection,
+    connection: Kept,
     since: Monotonic,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Open(Connection),
+    /// Boxed: most are folded, and they are many.
+    Folded(Box<Folded>),
 }
 
 impl IdleConnections {
@@ -109,11 +118,12 @@ impl House {
         }
     }
 
-    /// The share of room that is left is the share of its time that a connection gets.
+    /// The share of room that is left is the share of its time that a connection gets, down to a quarter: what is used
+    /// every few seconds is worth its place in a full house too.
     fn age_max_now(&self) -> Duration {
         let max = u32::try_from(self.max).unwrap_or(u32::MAX);
         let free = max.saturating_sub(u32::try_from(self.count.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
-        self.age_max.saturating_mul(free) / max.max(1)
+        (self.age_max.saturating_mul(free) / max.max(1)).max(self.age_max / 4)
     }
 
     fn pools(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Shelf>>> {
@@ -125,8 +135,13 @@ impl Pool {
     /// Takes a connection that can be sent on, the one used last first.
     pub(super) async fn take(&self) -> Option<Connection> {
         loop {
-            let mut connection = self.0.pop()?;
-            if connection.is_alive().await {
+            let connection = match self.0.pop()? {
+                Kept::Open(connection) => Some(connection),
+                Kept::Folded(folded) => folded.unfold().await,
+            };
+            if let Some(mut connection) = connection
+                && connection.is_alive().await
+            {
                 return Some(connection);
             }
         }
@@ -138,13 +153,13 @@ impl Pool {
         let now = shelf.house.clock.monotonic();
         // A connection that is always busy would never learn that its name has moved.
         if now.since(connection.opened()) < CONNECTION_AGE_MAX && connection.is_free().await {
-            shelf.push(Idle { connection, since: now });
+            shelf.push(Idle { connection: Kept::Open(connection), since: now });
         }
     }
 }
 
 impl Shelf {
-    fn pop(&self) -> Option<Connection> {
+    fn pop(&self) -> Option<Kept> {
         let idle = self.kept().idle.pop()?;
         self.house.count.fetch_sub(1, Ordering::Relaxed);
         Some(idle.connection)
@@ -165,20 +180,42 @@ impl Shelf {
         }
     }
 
-    /// Closes what has been idle for longer, and returns whether anything is left.
+    /// Closes what has been idle for longer, folds the rest, and returns whether anything is left.
     fn close_older(&self, age_max: Duration, now: Monotonic) -> bool {
         let mut kept = self.kept();
+        let count = kept.idle.len();
         let old = kept.idle.partition_point(|idle| now.since(idle.since) > age_max);
         let closed: Vec<_> = kept.idle.drain(..old).collect();
+        let unused = kept.idle.partition_point(|idle| now.since(idle.since) > FOLD_AFTER);
+        if kept.idle.iter().take(unused).any(Idle::is_open) {
+            let young = kept.idle.split_off(unused);
+            kept.idle = std::mem::take(&mut kept.idle).into_iter().filter_map(Idle::folded).chain(young).collect();
+        }
         kept.is_listed = !kept.idle.is_empty();
-        let is_listed = kept.is_listed;
+        let (is_listed, left) = (kept.is_listed, kept.idle.len());
         drop(kept);
-        self.house.count.fetch_sub(closed.len(), Ordering::Relaxed);
+        drop(closed);
+        self.house.count.fetch_sub(count - left, Ordering::Relaxed);
         is_listed
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Shelved> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Idle {
+    const fn is_open(&self) -> bool {
+        matches!(self.connection, Kept::Open(_))
+    }
+
+    /// Folds it; none where that shows that it is of no use.
+    fn folded(self) -> Option<Self> {
+        let connection = match self.connection {
+            Kept::Open(connection) => Kept::Folded(Box::new(connection.fold()?)),
+            folded @ Kept::Folded(_) => folded,
+        };
+        Some(Self { connection, ..self })
     }
 }
 
@@ -189,4 +226,94 @@ impl Drop for Shelf {
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+const FOLD_AFTER: Duration = Duration::from_secs(1);
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::deliver::send::{Answer, Stream};
+    use crate::model::Timestamp;
+
+    /// What a receiver has seen, and when it is to close.
+    #[derive(Default)]
+    struct Receiver {
+        connections: AtomicUsize,
+        end: Notify,
+    }
+
+    /// Starts a receiver that answers two requests on each connection.
+    async fn receiver() -> (std::net::SocketAddr, Arc<Receiver>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, receiver) = (listener.local_addr().unwrap(), Arc::new(Receiver::default()));
+        let here = Arc::clone(&receiver);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                here.connections.fetch_add(1, Ordering::AcqRel);
+                for _ in 0..2 {
+                    let mut request = [0; 4096];
+                    let asked = async { stream.read(&mut request).await.is_ok_and(|bytes| bytes > 0) };
+                    let is_asked = tokio::select! { is_asked = asked => is_asked, () = here.end.notified() => false };
+                    if !is_asked {
+                        break;
+                    }
+                    stream.write_all(b"HTTP/1.1 204 x\r\n\r\n").await.unwrap();
+                }
+            }
+        });
+        (address, receiver)
+    }
+
+    async fn exchange(connection: &mut Connection) -> Option<u16> {
+        let request = http::Request::post("/").header("host", "a").body(Full::new(Bytes::new())).unwrap();
+        let response = connection.send(request).await.ok()?;
+        Answer::read(connection, response, Timestamp(0)).await.outcome.status()
+    }
+
+    /// Sends once, puts the connection by, looks after so many seconds, and takes what is there.
+    async fn taken_after(seconds: u64, is_ended: bool) -> (Option<Connection>, usize, usize) {
+        let (address, receiver) = receiver().await;
+        let house = IdleConnections::new(4, Duration::from_secs(20), Clock::system());
+        let pool = house.pool(2);
+        let now = house.0.clock.monotonic();
+        let mut connection =
+            Connection::open(Stream::plain(TcpStream::connect(address).await.unwrap()), now).await.unwrap();
+        assert_eq!(exchange(&mut connection).await, Some(204));
+        pool.keep(connection).await;
+        pool.0.close_older(house.0.age_max_now(), now.plus(Duration::from_secs(seconds)));
+        let folded = pool.0.kept().idle.iter().filter(|idle| !idle.is_open()).count();
+        if is_ended {
+            receiver.end.notify_one();
+        }
+        (pool.take().await, folded, receiver.connections.load(Ordering::Acquire))
+    }
+
+    #[tokio::test]
+    async fn what_is_idle_for_a_second_is_folded_and_speaks_again() {
+        for (seconds, is_folded) in [(0, 0), (3, 1)] {
+            let (taken, folded, connections) = taken_after(seconds, false).await;
+            assert_eq!((folded, connections), (is_folded, 1), "after {seconds} s");
+            assert_eq!(exchange(&mut taken.unwrap()).await, Some(204));
+        }
+        let (taken, ..) = taken_after(21, false).await;
+        assert!(taken.is_none(), "it is closed when it is old");
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_while_it_was_folded_is_not_taken() {
+        let (taken, folded, _) = taken_after(3, true).await;
+        assert_eq!(folded, 1);
+        // The end may be on its way still; then the request finds out.
+        if let Some(mut connection) = taken {
+            assert_eq!(exchange(&mut connection).await, None);
+        }
+    }
+}
