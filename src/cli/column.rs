@@ -77,9 +77,14 @@ impl Column {
         self.pointer.trim_start_matches('/').replace('/', ".")
     }
 
-    /// Returns whether the thing has such a value.
+    /// Returns whether the thing has such a value, with something in it.
     pub(crate) fn is_there(&self, item: &Value) -> bool {
-        item.pointer(self.pointer).is_some_and(|value| !value.is_null())
+        match item.pointer(self.pointer) {
+            None | Some(Value::Null) => false,
+            Some(Value::Object(members)) => !members.is_empty(),
+            Some(Value::Array(items)) => !items.is_empty(),
+            Some(_) => true,
+        }
     }
 
     /// Returns the value as programs get it.

@@ -71,7 +71,8 @@ impl ConnectionArguments {
     }
 }
 
-fn read_token(path: &Path) -> Result<String, Failure> {
+/// Reads a token from a file.
+pub(crate) fn read_token(path: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|reason| Failure::usage(format!("cannot read the token in {}: {reason}", path.display())))?;
     let token = text.trim();

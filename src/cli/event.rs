@@ -150,7 +150,7 @@ impl Arguments {
             Verb::Get { event, connection } => {
                 let path = format!("/accounts/{}/events/{}", event.account, event.event);
                 let found = client(context, &connection)?.send(&Request::get(path)).await?;
-                context.console.item(COLUMNS, &found)?;
+                context.console.item(WHOLE, &found)?;
                 if context.console.format() == super::console::Format::Table {
                     context.console.line("")?;
                     context.console.line(&pretty(found.get("data").unwrap_or(&Value::Null)))?;
@@ -171,7 +171,8 @@ impl Send {
             context.console.line("")?;
             return Ok(Exit::Done);
         }
-        let mut ingest = Ingest::new(&self.ingest.ingest, self.ingest.authorization()?, context.tasks.clone())?;
+        let listener = self.ingest.resolve(&context.environment)?;
+        let mut ingest = Ingest::new(&listener.url, listener.authorization, context.tasks.clone())?;
         let target = ingest.target(&path)?;
         let answer = ingest.post(&target, media, body).await.map_err(|failure| {
             let advice = "is `hooklog serve` running, and is --ingest its ingest listener?";
@@ -249,6 +250,16 @@ const COLUMNS: &[Column] = &[
     text("TYPE", "/type"),
     text("KEY", "/key"),
     text("ID", "/id"),
+];
+const WHOLE: &[Column] = &[
+    count("OFFSET", "/offset"),
+    time("RECORDED", "/recordedAt"),
+    time("OCCURRED", "/occurredAt"),
+    text("TYPE", "/type"),
+    count("VERSION", "/version"),
+    text("KEY", "/key"),
+    text("ID", "/id"),
+    text("ACTOR", "/actor"),
 ];
 const RESULTS: &[Column] =
     &[text("ID", "/id"), count("OFFSET", "/offset"), text("DUPLICATE", "/duplicate"), text("CONFLICT", "/conflict")];

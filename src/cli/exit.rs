@@ -69,6 +69,7 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
+            Self::Problem(problem) if problem.is_of_what_was_asked() => Exit::Usage,
             Self::Problem(_) => Exit::Failed,
             // `hooklog event list acme | head -1` has done what was wanted.
             Self::Failed(_) if self.is_reader_gone() => Exit::Done,

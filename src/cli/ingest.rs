@@ -2,6 +2,7 @@
 //!
 //! Not a retry policy: whoever sends decides what a 503 means. Used by `event send` and `simulate`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,29 +15,52 @@ use url::Url;
 use crate::runtime::Tasks;
 
 use super::client::{AGENT, bearer};
+use super::connection::read_token;
 use super::exit::Failure;
 use super::http::{Answer, Error, Http};
 
 /// Where events are posted to.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct IngestArguments {
-    /// Where the ingest listener is
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7070")]
-    pub(crate) ingest: Url,
-    /// A file with an ingest token; not needed on the same machine
+    /// Where the ingest listener is [or HOOKLOG_INGEST_URL; default: http://127.0.0.1:7070]
+    #[arg(long, value_name = "URL")]
+    ingest: Option<Url>,
+    /// A file with an ingest token [or the token itself in HOOKLOG_INGEST_TOKEN]; not needed on the same machine
     #[arg(long, value_name = "FILE")]
     ingest_token_file: Option<PathBuf>,
 }
 
 impl IngestArguments {
-    /// Reads the token, where one was named.
-    pub(crate) fn authorization(&self) -> Result<Option<HeaderValue>, Failure> {
-        let Some(path) = &self.ingest_token_file else { return Ok(None) };
-        let token = std::fs::read_to_string(path)
-            .map_err(|reason| Failure::usage(format!("cannot read the token in {}: {reason}", path.display())))?;
-        bearer(token.trim()).map(Some)
+    /// Finds out where the listener is and what to show.
+    ///
+    /// # Errors
+    /// `Usage` where a value has a wrong form or a file that was named cannot be read.
+    pub(crate) fn resolve(&self, environment: &BTreeMap<String, String>) -> Result<Listener, Failure> {
+        let variable = |name| environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+        let url = match (&self.ingest, variable("HOOKLOG_INGEST_URL")) {
+            (Some(url), _) => url.clone(),
+            (None, Some(text)) => {
+                Url::parse(text).map_err(|reason| Failure::usage(format!("HOOKLOG_INGEST_URL is no URL: {reason}")))?
+            }
+            (None, None) => Url::parse(URL_DEFAULT).expect("the default is a URL"),
+        };
+        let authorization = match (&self.ingest_token_file, variable("HOOKLOG_INGEST_TOKEN")) {
+            (Some(path), _) => Some(bearer(&read_token(path)?)?),
+            (None, Some(token)) => Some(bearer(token)?),
+            (None, None) => None,
+        };
+        Ok(Listener { url, authorization })
     }
 }
+
+/// Where the ingest listener is, and what to show it.
+#[derive(Debug, Clone)]
+pub(crate) struct Listener {
+    pub(crate) url: Url,
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+const URL_DEFAULT: &str = "http://127.0.0.1:7070";
 
 /// A connection to the ingest listener.
 pub(crate) struct Ingest {

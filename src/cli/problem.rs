@@ -28,6 +28,11 @@ impl Problem {
         Self { status, document }
     }
 
+    /// Returns whether the server did not understand what it was asked, or a value is wrong: the same fails again.
+    pub(crate) const fn is_of_what_was_asked(&self) -> bool {
+        matches!(self.status, 400 | 413 | 415 | 422)
+    }
+
     /// Returns the status of the answer.
     pub(crate) const fn status(&self) -> u16 {
         self.status
@@ -191,9 +196,12 @@ mod tests {
     #[test]
     fn it_goes_to_stderr_as_words_or_as_json() {
         let mut captured = Captured::new(Format::Table);
-        assert_eq!(tell(&mut captured.console, &Failure::Problem(refused())), Exit::Failed);
+        assert_eq!(tell(&mut captured.console, &Failure::Problem(refused())), Exit::Usage, "a value is wrong");
         assert!(captured.error().starts_with("error: The request was understood"));
         assert_eq!(captured.out(), "");
+
+        let missing = Failure::Problem(Problem::read(404, b"{}"));
+        assert_eq!(tell(&mut Captured::new(Format::Table).console, &missing), Exit::Failed);
 
         let mut captured = Captured::new(Format::Json);
         tell(&mut captured.console, &Failure::Problem(refused()));

@@ -13,15 +13,19 @@ use super::sources::Found;
 
 /// The API that commands speak to.
 pub(super) const URL: &str = "HOOKLOG_URL";
-/// The token that commands show to it.
+/// The token that commands show to that API.
 pub(super) const TOKEN: &str = "HOOKLOG_TOKEN";
+/// The ingest listener that commands post to.
+pub(super) const INGEST_URL: &str = "HOOKLOG_INGEST_URL";
+/// The token that commands show to it.
+pub(super) const INGEST_TOKEN: &str = "HOOKLOG_INGEST_TOKEN";
 /// The operator's token, given instead of made.
 pub(super) const OPERATOR_TOKEN: &str = "HOOKLOG_OPERATOR_TOKEN";
 /// The key that seals the keystore, given instead of kept in a file.
 pub(super) const MASTER_KEY: &str = "HOOKLOG_MASTER_KEY";
 
 /// Names that begin like settings and are none: they are secrets, or belong to commands.
-pub(super) const OTHER_NAMES: [&str; 4] = [URL, TOKEN, OPERATOR_TOKEN, MASTER_KEY];
+pub(super) const OTHER_NAMES: [&str; 6] = [URL, TOKEN, INGEST_URL, INGEST_TOKEN, OPERATOR_TOKEN, MASTER_KEY];
 
 /// Returns the variables that begin like ours.
 ///

@@ -117,4 +117,6 @@ These are no settings: they are secrets, or belong to commands, and an empty one
 | `HOOKLOG_MASTER_KEY` | The key that seals the keystore: 32 bytes as hex or base64, instead of `security.key_file`. |
 | `HOOKLOG_URL` | Where commands find the API of a server on another machine. |
 | `HOOKLOG_TOKEN` | The token that commands show to it. |
+| `HOOKLOG_INGEST_URL` | Where `event send` and `simulate` find the ingest listener of a server on another machine. |
+| `HOOKLOG_INGEST_TOKEN` | The token that they show to it. |
 ";

@@ -161,7 +161,7 @@ impl Arguments {
             }
             Verb::Get { endpoint } => {
                 let found = client.send(&Request::get(endpoint.path())).await?;
-                context.console.item(SETTINGS, &found)?;
+                context.console.item(WHOLE, &found)?;
                 Ok(Exit::Done)
             }
             Verb::Set(set) => set.run(&mut client, context).await,
@@ -271,6 +271,30 @@ const SETTINGS: &[Column] = &[
     count("IN FLIGHT", "/maxInFlight"),
     count("RATE/S", "/ratePerSecond"),
     ms("TIMEOUT", "/timeoutMs"),
+    time("UPDATED", "/updatedAt"),
+    text("BY", "/updatedBy"),
+    text("REVISION", "/revision"),
+];
+/// All that is set of one endpoint; what is not set is left out for people.
+const WHOLE: &[Column] = &[
+    text("NAME", "/name"),
+    text("URL", "/url"),
+    state("ENABLED", "/enabled"),
+    text("AUTH", "/auth/type"),
+    text("USER", "/auth/username"),
+    text("HEADER", "/auth/name"),
+    text("HEADERS", "/headers"),
+    text("SIGNING", "/signing"),
+    text("ORDER", "/order"),
+    text("FORMAT", "/format"),
+    text("TYPES", "/types"),
+    text("OWN RIGHTS", "/rights"),
+    count("IN FLIGHT", "/maxInFlight"),
+    count("RATE/S", "/ratePerSecond"),
+    ms("TIMEOUT", "/timeoutMs"),
+    ms("MAX AGE", "/maxAgeMs"),
+    text("MAX AGE OF", "/maxAgeByType"),
+    text("ON FAULT", "/onFilterError"),
     time("UPDATED", "/updatedAt"),
     text("BY", "/updatedBy"),
     text("REVISION", "/revision"),

@@ -275,7 +275,7 @@ impl Set {
         let setting = Setting { path: self.endpoint.path(), members, absent: "endpoint_not_found" };
         let written = self.document.write(client, context, &setting, self.rehearsal).await?;
         written.then(|endpoint| {
-            context.console.item(super::SETTINGS, &endpoint)?;
+            context.console.item(super::WHOLE, &endpoint)?;
             for warning in endpoint.get("warnings").and_then(Value::as_array).into_iter().flatten() {
                 let detail = warning.get("detail").and_then(Value::as_str).unwrap_or_default();
                 context.console.warn(&format!("it is saved, but at present {detail}"));

@@ -127,9 +127,10 @@ impl Arguments {
         let tally = Arc::new(Tally::default());
         let (trigger, signal) = context.interruption();
         let began = context.clock.monotonic();
+        let listener = self.ingest.resolve(&context.environment)?;
         let plan = Plan {
-            ingest: self.ingest.ingest.clone(),
-            authorization: self.ingest.authorization()?,
+            ingest: listener.url,
+            authorization: listener.authorization,
             accounts: self.accounts.0.clone(),
             rate: self.rate,
             until: Until { count: self.count, duration: self.duration.map(|span| span.0) },

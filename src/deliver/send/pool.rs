@@ -242,6 +242,7 @@ mod tests {
     use super::*;
     use crate::deliver::send::{Answer, Stream};
     use crate::model::Timestamp;
+    use crate::runtime::Tasks;
 
     /// What a receiver has seen, and when it is to close.
     #[derive(Default)]
@@ -255,7 +256,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, receiver) = (listener.local_addr().unwrap(), Arc::new(Receiver::default()));
         let here = Arc::clone(&receiver);
-        tokio::spawn(async move {
+        Tasks::new().spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 here.connections.fetch_add(1, Ordering::AcqRel);
                 for _ in 0..2 {
