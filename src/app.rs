@@ -19,7 +19,7 @@ use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::accounts::{self, Accounts, KeySource};
 use crate::api::{self, Api};
@@ -106,6 +106,7 @@ pub struct App {
     addresses: (SocketAddr, SocketAddr),
     settings: Settings,
     health: api::Health,
+    signals: Signals,
 }
 
 impl std::fmt::Debug for App {
@@ -120,6 +121,7 @@ impl App {
     /// # Errors
     /// Whatever keeps the process from starting, in words that say what to do.
     pub async fn build(settings: Settings) -> Result<Self, Error> {
+        let signals = Signals::listen()?;
         raise_descriptors();
         let clock = Clock::system();
         let mut random = Random::from_machine()?;
@@ -193,6 +195,7 @@ impl App {
             addresses,
             settings,
             health,
+            signals,
         })
     }
 
@@ -218,11 +221,8 @@ impl App {
         self.start_listeners(&listeners)?;
         tracing::info!(version = env!("CARGO_PKG_VERSION"), head = %log.head(), "ready");
 
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
         let ended = tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            _ = interrupt.recv() => Ok(()),
+            () = self.signals.any() => Ok(()),
             problem = log.failed() => Err(Error::Log(problem)),
             () = self.tasks.a_panic() => Err(Error::Panicked),
             () = self.deliver.a_panic() => Err(Error::Panicked),
@@ -480,6 +480,27 @@ async fn open_accounts(
         catalog_files: settings.catalog_files.iter().map(|path| catalog_file(path)).collect::<Result<_, _>>()?,
     };
     Ok(Accounts::open(options, log.handle(), clock.clone(), random.split()).await?)
+}
+
+/// What asks the process to end. Listened to from the first moment on: whoever asks during the start is heard after it.
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one of them.
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn filter_options(settings: &Settings, accounts: &Accounts) -> filter::Options {

@@ -24,6 +24,15 @@ async fn a_second_process_on_the_same_directory_is_refused_in_words() {
     server.post("acme", json!({ "type": "a.b", "data": {} })).await;
 }
 
+/// The addresses are told before the start is over: whoever stops the process then must not find it killed.
+#[test]
+fn a_process_that_is_told_to_end_while_it_starts_ends_well() {
+    let directory = tempfile::tempdir().unwrap();
+    for start in 0..5 {
+        assert_eq!(Server::start(directory.path()).terminate(), Some(0), "start {start}");
+    }
+}
+
 #[tokio::test]
 async fn listening_outside_loopback_needs_tokens_and_tls_or_the_word_for_it() {
     let directory = tempfile::tempdir().unwrap();
