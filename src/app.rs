@@ -557,7 +557,7 @@ fn sender_options(settings: &Settings, rules: AddressRules) -> send::Options {
         trust: send::Trust::of_this_machine(),
         connect_timeout: settings.deliver.connect_timeout,
         idle_timeout: IDLE_TIMEOUT,
-        idle_max: usize::try_from(2 * connections_max()).unwrap_or(IDLE_MAX).min(IDLE_MAX),
+        idle_max: usize::try_from(idle_max()).unwrap_or(IDLE_MAX).min(IDLE_MAX),
     }
 }
 
@@ -604,12 +604,18 @@ fn connections_max() -> u32 {
     u32::try_from(descriptors_max().saturating_sub(512) / 8).unwrap_or(u32::MAX).clamp(64, 10_000)
 }
 
+/// Idle connections to receivers: where descriptors are many, twice as many as a listener takes. What is in flight is
+/// bounded by itself then, and takes less than its half.
+fn idle_max() -> u32 {
+    if connections_max() > 2_000 { 2 * connections_max() } else { connections_max() }
+}
+
 /// Fuel that each byte of an event adds: a pseudonym of a one-letter value costs rights less than 20,000.
 const FUEL_PER_BYTE: u64 = 10_000;
 const FILTER_OUTPUT_BYTES_MIN: usize = 1 << 20;
 const FILTER_MEMORY_BYTES_MIN: usize = 16 << 20;
-/// Bytes of a configuration: the largest table of rights, and as much again.
-const FILTER_CONFIGURATION_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a configuration: the largest table of rights, with an index of names of a letter or two.
+const FILTER_CONFIGURATION_BYTES_MAX: usize = 4 << 20;
 /// The safety net: far longer than the fuel of the largest event lasts.
 const FILTER_WALL: Duration = Duration::from_secs(5);
 const FILTER_THREADS_AUTO_MAX: u16 = 16;
@@ -618,7 +624,7 @@ const OPERATOR_TOKEN_FILE: &str = "operator.token";
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const API_BODY_BYTES_MAX: usize = 1 << 20;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// A kilobyte or two each, with TLS ten; descriptors for twice as many as a listener takes.
+/// A kilobyte or two each, with TLS ten.
 const IDLE_MAX: usize = 8_192;
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// What running deliveries get after the log has failed.

@@ -211,7 +211,12 @@ impl Accounts {
         ceiling: Option<&RightsSettings>,
         own: Narrowing<'_>,
     ) -> Result<(), Error> {
-        match self.table_of(parts(rights, ceiling, own)) {
+        let parts = parts(rights, ceiling, own);
+        if self.0.tables.made(&parts).is_some() {
+            return Ok(());
+        }
+        // Not kept: what is refused in the end, or by nobody asked for, takes no memory.
+        match self.make_table(&parts) {
             Err(Error::NotNow(words)) => {
                 Err(Error::invalid("/fields", format!("together with the rights that they meet, {words}")))
             }
@@ -336,8 +341,14 @@ impl Accounts {
         if let Some(table) = self.0.tables.made(&parts) {
             return Ok(table);
         }
+        let table = Arc::new(self.make_table(&parts)?);
+        self.0.tables.keep(parts, Arc::clone(&table));
+        Ok(table)
+    }
+
+    fn make_table(&self, parts: &[Part]) -> Result<Table, Error> {
         let mut merged: Option<Decisions> = None;
-        for part in &parts {
+        for part in parts {
             let decisions = part.decisions(self)?;
             merged = Some(match merged {
                 None => decisions,
@@ -345,11 +356,8 @@ impl Accounts {
             });
         }
         let missing = || Error::NotFound { what: "rights of the account", id: String::new() };
-        let table = Table::new(merged.ok_or_else(missing)?.with_twins_joined())
-            .map_err(|problem| Error::NotNow(format!("{problem}: name fields for fewer single types")))?;
-        let table = Arc::new(table);
-        self.0.tables.keep(parts, Arc::clone(&table));
-        Ok(table)
+        Table::new(merged.ok_or_else(missing)?.with_twins_joined())
+            .map_err(|problem| Error::NotNow(format!("{problem}: name fields for fewer single types")))
     }
 }
 

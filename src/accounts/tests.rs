@@ -206,7 +206,8 @@ async fn rights_that_would_be_too_large_together_are_refused_when_saved() {
     let of_types = |letter: char| (0..20).map(move |number| format!(r#""t.{letter}{number}/x": "mask""#));
     let types = ['a', 'b'].map(|letter| (0..20).map(move |number| format!(r#""t.{letter}{number}": true"#)));
     let types: Vec<String> = types.into_iter().flatten().collect();
-    let fields: Vec<String> = of_types('a').chain((0..900).map(|number| format!(r#""f{number}": "keep""#))).collect();
+    let fields: Vec<String> =
+        of_types('a').chain((0..900).map(|number| format!(r#""field_number_{number}": "keep""#))).collect();
     let wide =
         format!(r#"{{"default": "none", "types": {{{}}}, "fields": {{{}}}}}"#, types.join(","), fields.join(","));
     let narrowing = format!(r#"{{"fields": {{{}}}}}"#, of_types('b').collect::<Vec<_>>().join(","));

@@ -42,18 +42,11 @@ impl ConnectionArguments {
     /// # Errors
     /// `Usage` where a value has a wrong form or a file that was named cannot be read.
     pub(crate) fn resolve(&self, environment: &BTreeMap<String, String>) -> Result<Connection, Failure> {
-        let variable = |name| environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-        let url = match (&self.url, variable("HOOKLOG_URL")) {
-            (Some(url), _) => url.clone(),
-            (None, Some(text)) => {
-                Url::parse(text).map_err(|reason| Failure::usage(format!("HOOKLOG_URL is no URL: {reason}")))?
-            }
-            (None, None) => Url::parse(URL_DEFAULT).expect("the default is a URL"),
-        };
-        let token = match (&self.token_file, variable("HOOKLOG_TOKEN")) {
+        let url = url_of(self.url.as_ref(), environment, "HOOKLOG_URL", URL_DEFAULT)?;
+        let token = match (&self.token_file, variable(environment, "HOOKLOG_TOKEN")) {
             (Some(path), _) => Some(read_token(path)?),
             (None, Some(token)) => Some(token.to_owned()),
-            (None, None) => self.discover(&url, variable("HOOKLOG_DATA"))?,
+            (None, None) => self.discover(&url, variable(environment, "HOOKLOG_DATA"))?,
         };
         Ok(Connection { url, token: token.map(Secret::new) })
     }
@@ -68,6 +61,28 @@ impl ConnectionArguments {
         }
         let path = Path::new(data.unwrap_or(DATA_DEFAULT)).join(TOKEN_FILE);
         if path.exists() { read_token(&path).map(Some) } else { Ok(None) }
+    }
+}
+
+/// Returns the value of a variable; an empty one counts as absent.
+pub(crate) fn variable<'e>(environment: &'e BTreeMap<String, String>, name: &str) -> Option<&'e str> {
+    environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+}
+
+/// Returns where something is: as the flag says, else the variable, else where it is by default.
+///
+/// # Errors
+/// `Usage` where the variable is no URL.
+pub(crate) fn url_of(
+    flag: Option<&Url>,
+    environment: &BTreeMap<String, String>,
+    name: &str,
+    default: &str,
+) -> Result<Url, Failure> {
+    match (flag, variable(environment, name)) {
+        (Some(url), _) => Ok(url.clone()),
+        (None, Some(text)) => Url::parse(text).map_err(|reason| Failure::usage(format!("{name} is no URL: {reason}"))),
+        (None, None) => Ok(Url::parse(default).expect("the default is a URL")),
     }
 }
 

@@ -15,7 +15,7 @@ use url::Url;
 use crate::runtime::Tasks;
 
 use super::client::{AGENT, bearer};
-use super::connection::read_token;
+use super::connection::{read_token, url_of, variable};
 use super::exit::Failure;
 use super::http::{Answer, Error, Http};
 
@@ -36,15 +36,8 @@ impl IngestArguments {
     /// # Errors
     /// `Usage` where a value has a wrong form or a file that was named cannot be read.
     pub(crate) fn resolve(&self, environment: &BTreeMap<String, String>) -> Result<Listener, Failure> {
-        let variable = |name| environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
-        let url = match (&self.ingest, variable("HOOKLOG_INGEST_URL")) {
-            (Some(url), _) => url.clone(),
-            (None, Some(text)) => {
-                Url::parse(text).map_err(|reason| Failure::usage(format!("HOOKLOG_INGEST_URL is no URL: {reason}")))?
-            }
-            (None, None) => Url::parse(URL_DEFAULT).expect("the default is a URL"),
-        };
-        let authorization = match (&self.ingest_token_file, variable("HOOKLOG_INGEST_TOKEN")) {
+        let url = url_of(self.ingest.as_ref(), environment, "HOOKLOG_INGEST_URL", URL_DEFAULT)?;
+        let authorization = match (&self.ingest_token_file, variable(environment, "HOOKLOG_INGEST_TOKEN")) {
             (Some(path), _) => Some(bearer(&read_token(path)?)?),
             (None, Some(token)) => Some(bearer(token)?),
             (None, None) => None,
@@ -132,3 +125,31 @@ pub(crate) fn retry_after(answer: &Answer) -> Option<Duration> {
 
 /// INO gives up after a few seconds; a disk that stalls may take longer and still answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_wins_over_the_variable_and_that_over_this_machine() {
+        let find = |flag: Option<&str>, variables: &[(&str, &str)]| {
+            let arguments =
+                IngestArguments { ingest: flag.map(|url| Url::parse(url).unwrap()), ingest_token_file: None };
+            let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            arguments.resolve(&environment)
+        };
+        let there = [("HOOKLOG_INGEST_URL", "http://ino.example:7070"), ("HOOKLOG_INGEST_TOKEN", "s3cret")];
+        let found = find(Some("http://flag.example/"), &there).unwrap();
+        assert_eq!(found.url.as_str(), "http://flag.example/");
+        let found = find(None, &there).unwrap();
+        assert_eq!(found.url.as_str(), "http://ino.example:7070/");
+        assert_eq!(found.authorization.unwrap().to_str().unwrap(), "Bearer s3cret");
+        let found = find(None, &[("HOOKLOG_INGEST_URL", " ")]).unwrap();
+        assert_eq!((found.url.as_str(), found.authorization), ("http://127.0.0.1:7070/", None));
+        let refused = find(None, &[("HOOKLOG_INGEST_URL", "not a url")]);
+        assert!(
+            matches!(&refused, Err(Failure::Usage(words)) if words.starts_with("HOOKLOG_INGEST_URL")),
+            "{refused:?}"
+        );
+    }
+}

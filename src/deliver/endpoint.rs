@@ -81,6 +81,8 @@ pub(super) struct Loaded {
     with_cursor: Vec<OutcomeRow>,
     last_success_at: Option<Timestamp>,
     last_failure: Option<LastFailure>,
+    /// The HTTP status of the last request that spoke of trouble of the endpoint.
+    trouble_status: Option<u16>,
     last_detail: String,
     replay_asked: Option<u64>,
     /// What the replay is for that the machine knows.
@@ -165,6 +167,7 @@ impl Loaded {
             with_cursor: Vec::new(),
             last_success_at: None,
             last_failure: None,
+            trouble_status: None,
             last_detail: String::new(),
             replay_asked: None,
             replay_scope: Arc::default(),
@@ -304,8 +307,7 @@ impl Loaded {
                 }
                 Action::Disable => self.shared.switch_off(&self.endpoint),
                 Action::Recovered(outage) => {
-                    let last_status = self.last_failure.as_ref().and_then(|failure| failure.status);
-                    self.shared.tell_suspended(&self.endpoint, outage, last_status);
+                    self.shared.tell_suspended(&self.endpoint, outage, self.trouble_status);
                 }
                 Action::ReplayEnded { replay, ledger } => {
                     let counts = replay_counts(&ledger);
@@ -402,6 +404,9 @@ impl Loaded {
         }
         match failure {
             Some((failure, detail)) => {
+                if matches!(result, AttemptResult::Trouble { .. }) {
+                    self.trouble_status = failure.status;
+                }
                 self.last_failure = Some(failure);
                 self.last_detail = detail;
             }

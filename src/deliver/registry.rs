@@ -414,7 +414,8 @@ impl Shared {
     /// Tells an account that one of its endpoints took nothing for a while, and takes events again, outside the loop.
     pub(super) fn tell_suspended(self: &Arc<Self>, endpoint: &Endpoint, outage: Outage, last_status: Option<u16>) {
         let (accounts, account, name) = (self.parts.accounts.clone(), endpoint.account, endpoint.name.clone());
-        let since = self.now().wall.minus(outage.lasted);
+        let now = self.now();
+        let since = now.wall.minus(now.monotonic.since(outage.since));
         let suspension = Suspension { failed_attempts: outage.requests, since, last_status };
         self.parts.tasks.spawn(async move { accounts.tell_delivery_suspended(account, &name, suspension).await });
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Dispatch;
-use crate::accounts::Table;
+use crate::accounts::{Endpoint, Table};
 use crate::deliver::{Decision, Handle, Undecided};
 use crate::log;
 use crate::model::{AccountId, Kind, Position, Record};
@@ -64,7 +64,9 @@ type Decided = Arc<[(Position, Decision)]>;
 /// Records of one account, without a hole, in their order.
 type Stretch = (AccountId, Vec<Record>);
 
+/// Offers what was read to all whom it concerns. What cannot be decided for one keeps nothing from the others.
 fn offer(dispatch: &Dispatch, deliver: &Handle, records: Vec<Record>) -> Result<(), Undecided> {
+    let mut offered = Ok(());
     for (account, records) in stretches(records) {
         let loaded = deliver.endpoints(account);
         if loaded.is_empty() {
@@ -77,20 +79,28 @@ fn offer(dispatch: &Dispatch, deliver: &Handle, records: Vec<Record>) -> Result<
         // Endpoints without rights of their own share a table, and so what was decided by it.
         let mut decided: Vec<(Arc<Table>, Decided)> = Vec::new();
         for endpoint in account.endpoints.values().filter(|endpoint| loaded.contains(&endpoint.id)) {
-            let table = dispatch.accounts.effective_for(endpoint)?.table;
-            let known = decided.iter().find(|(other, _)| Arc::ptr_eq(other, &table));
-            let events = match known {
-                Some((_, events)) => Arc::clone(events),
-                None => {
-                    let events = decide(dispatch, &table, &records)?;
-                    decided.push((table, Arc::clone(&events)));
-                    events
-                }
-            };
-            deliver.offer(endpoint.id, from, &events);
+            match decided_for(dispatch, endpoint, &records, &mut decided) {
+                Ok(events) => deliver.offer(endpoint.id, from, &events),
+                Err(problem) => offered = offered.and(Err(problem)),
+            }
         }
     }
-    Ok(())
+    offered
+}
+
+fn decided_for(
+    dispatch: &Dispatch,
+    endpoint: &Endpoint,
+    records: &[Record],
+    decided: &mut Vec<(Arc<Table>, Decided)>,
+) -> Result<Decided, Undecided> {
+    let table = dispatch.accounts.effective_for(endpoint)?.table;
+    if let Some((_, events)) = decided.iter().find(|(other, _)| Arc::ptr_eq(other, &table)) {
+        return Ok(Arc::clone(events));
+    }
+    let events = decide(dispatch, &table, records)?;
+    decided.push((table, Arc::clone(&events)));
+    Ok(events)
 }
 
 fn decide(dispatch: &Dispatch, table: &Table, records: &[Record]) -> Result<Decided, log::Error> {

@@ -27,10 +27,8 @@ pub struct Table {
 
 /// More than the component is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("these rights make a table of {bytes} bytes, and at most {max} are given to the component")]
+#[error("these rights make a table of more than {max} bytes")]
 pub struct TableTooLarge {
-    /// Its size.
-    pub bytes: usize,
     /// The limit.
     pub max: usize,
 }
@@ -41,10 +39,10 @@ impl Table {
     /// # Errors
     /// Where names of fields for many single types make it too large.
     pub fn new(decisions: Decisions) -> Result<Self, TableTooLarge> {
-        let prepared = hooklog_rights::prepare(&lines(&decisions)).expect("lines are written in their order");
-        if prepared.len() > BYTES_MAX {
-            return Err(TableTooLarge { bytes: prepared.len(), max: BYTES_MAX });
-        }
+        let too_large = TableTooLarge { max: BYTES_MAX };
+        let lines = lines(&decisions).ok_or(too_large)?;
+        // Lines are written in their order: their number is all that could be wrong with them.
+        let prepared = hooklog_rights::prepare(&lines).map_err(|_| too_large)?;
         let digest = Sha256::digest(&prepared).into();
         let (mut types, mut prefixes) = (HashMap::new(), Vec::new());
         for (selector, mark) in &decisions.types {
@@ -101,25 +99,26 @@ impl Table {
     }
 }
 
-/// Writes the lines of decisions, with a key of zeros.
-pub(super) fn lines(decisions: &Decisions) -> String {
+/// Writes the lines of decisions, with a key of zeros; none where they become too many, which is seen before they are.
+pub(super) fn lines(decisions: &Decisions) -> Option<String> {
     let mut text = String::with_capacity(8 * 1024);
     let mut put = |arguments: std::fmt::Arguments<'_>| {
         text.write_fmt(arguments).expect("a text takes what is written to it");
+        (text.len() <= BYTES_MAX).then_some(())
     };
-    put(format_args!("rights/1 {}\n", Hex(&[0; KEY_DIGITS / 2])));
-    put(format_args!("types {} {}\n", decisions.types.len(), mark(decisions.other_types)));
+    put(format_args!("rights/1 {}\n", Hex(&[0; KEY_DIGITS / 2])))?;
+    put(format_args!("types {} {}\n", decisions.types.len(), mark(decisions.other_types)))?;
     for (selector, of_type) in by_name(&decisions.types) {
-        put(format_args!("{selector} {}\n", mark(*of_type)));
+        put(format_args!("{selector} {}\n", mark(*of_type)))?;
     }
     for (selector, section) in by_name(&decisions.sections) {
         // What follows from another line is not said again.
-        put(format_args!("fields {selector} {} {}\n", section.needed().count(), letter(section.rest)));
+        put(format_args!("fields {selector} {} {}\n", section.needed().count(), letter(section.rest)))?;
         for (path, rule) in section.needed() {
-            put(format_args!("{path} {}{}\n", letter(rule.own), letter(rule.below)));
+            put(format_args!("{path} {}{}\n", letter(rule.own), letter(rule.below)))?;
         }
     }
-    text
+    Some(text)
 }
 
 /// Returns what selectors hold, in the order of the bytes that they are written with; `*` is before every name.
@@ -150,5 +149,6 @@ const NO_FIELD: &str = "";
 const FORM_BYTES: usize = 9;
 /// What the key takes.
 const KEY_DIGITS: usize = 64;
-/// About sixty sections of their own: every type of the catalogue may have one.
-const BYTES_MAX: usize = 768 * 1024;
+/// Of the lines. About sixty sections of their own: every type of the catalogue may have one. With the index of the
+/// shortest names it is four times as much that the component is given.
+const BYTES_MAX: usize = 512 * 1024;

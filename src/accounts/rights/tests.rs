@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::pending::PendingChange;
-use super::table::lines;
+use super::table::{TableTooLarge, lines};
 use super::*;
 
 fn catalog() -> Catalog {
@@ -211,12 +211,28 @@ fn a_newer_catalogue_changes_nothing_until_rights_are_saved_on_it() {
 }
 
 #[test]
+fn a_table_that_would_be_too_large_is_refused_before_it_is_made() {
+    // A section of its own for each of a thousand types, with each of a thousand fields.
+    let of_types = (0..1_000).map(|number| format!(r#""t.a{number}/x": "mask""#));
+    let fields: Vec<String> = of_types.chain((0..1_000).map(|number| format!(r#""f{number}": "keep""#))).collect();
+    let types: Vec<String> = (0..1_000).map(|number| format!(r#""t.a{number}": true"#)).collect();
+    let fields = fields.join(",");
+    for types in [String::new(), types.join(",")] {
+        let text = format!(r#"{{"default": "none", "types": {{{types}}}, "fields": {{{fields}}}}}"#);
+        let rights: RightsDraft = serde_json::from_str(&text).unwrap();
+        let Ok(rights) = rights.check(Layer::Account, Position(7), &catalog()) else { continue };
+        let table = Table::new(Decisions::resolve(&rights, &catalog()).with_twins_joined());
+        assert_eq!(table.map(|_| ()), Err(TableTooLarge { max: 512 * 1024 }));
+    }
+}
+
+#[test]
 fn the_table_is_sorted_lines_behind_the_key() {
     let rights = settings(
         r#"{"default": "none", "types": {"call.*": true, "x.y": false}, "fields": {"call.ended/ringMs": "keep", "*": "mask"}}"#,
     );
     let decisions = Decisions::resolve(&rights, &catalog()).with_twins_joined();
-    let text = lines(&decisions);
+    let text = lines(&decisions).unwrap();
     let table = Table::new(decisions).unwrap();
     assert_eq!(*table.configuration(&Secret::new([0; 32])), hooklog_rights::prepare(&text).unwrap());
     let configuration = table.configuration(&Secret::new([0xab; 32]));

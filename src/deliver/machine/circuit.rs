@@ -19,26 +19,27 @@ pub(super) struct Circuit {
     troubles_in_a_row: u32,
     /// Until when the receiver itself has asked to be left alone.
     quiet_until: Monotonic,
-    /// What is over since it refused an event, and nobody was told of: it has taken none yet.
-    over: Option<Outage>,
+    /// What has failed since it last took an event, if that has opened the circuit.
+    outage: Option<Outage>,
+    /// When an outage was last told.
+    told_at: Option<Monotonic>,
 }
 
 #[derive(Debug)]
 struct Open {
     cause: Cause,
-    since: Monotonic,
-    /// Requests that failed before it was opened, and probes that failed since.
-    requests: u32,
     failures: u32,
     probe_at: Monotonic,
     probe: Option<(CourseId, Offset)>,
 }
 
-/// How long an endpoint was in trouble, and what it cost.
+/// A time in which an endpoint took nothing, though it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outage {
-    /// How long.
-    pub lasted: Duration,
+    /// When it began.
+    pub since: Monotonic,
+    /// When a request failed last. What came after it, such as a pause, is not the receiver's.
+    pub last_failure_at: Monotonic,
     /// How many requests failed.
     pub requests: u32,
 }
@@ -96,11 +97,15 @@ impl Circuit {
         }
     }
 
-    /// Hears of a success: closes, and tells of what is over, if it was long.
+    /// Hears of a success: closes, and tells of the outage that is over, if it was long.
+    ///
+    /// Seldom: what is told is sent to this endpoint too, and must not be what keeps it in trouble.
     pub(super) fn success(&mut self, now: Monotonic) -> Option<Outage> {
-        let before = std::mem::take(self);
-        let over = before.open.map(|open| open.outage(now)).or(before.over);
-        over.filter(|outage| outage.lasted >= TOLD_FROM)
+        let Self { outage, told_at, .. } = std::mem::take(self);
+        let is_long = |outage: &Outage| outage.last_failure_at.since(outage.since) >= TOLD_FROM;
+        let told = outage.filter(is_long).filter(|_| told_at.is_none_or(|at| now.since(at) >= TOLD_EVERY));
+        self.told_at = if told.is_some() { Some(now) } else { told_at };
+        told
     }
 
     /// Hears of trouble; returns whether this has opened the circuit.
@@ -108,7 +113,10 @@ impl Circuit {
         self.quiet_until = self.quiet_until.max(now.plus(backoff::bounded_wish(trouble.retry_after)));
         self.troubles_in_a_row += 1;
         match &mut self.open {
-            Some(open) if trouble.is_probe => open.failed(now, random),
+            Some(open) if trouble.is_probe => {
+                open.failed(now, random);
+                self.failed(1, now);
+            }
             Some(_) => {}
             None if trouble.is_alone || self.troubles_in_a_row >= TROUBLES_IN_A_ROW_MAX => {
                 self.open(Cause::Trouble, self.troubles_in_a_row, now, random);
@@ -126,10 +134,11 @@ impl Circuit {
     pub(super) fn refusal(&mut self, is_probe: bool, now: Monotonic, random: &mut Random) {
         self.troubles_in_a_row = 0;
         match &mut self.open {
-            Some(Open { cause: Cause::Trouble, .. }) if is_probe => {
-                self.over = self.open.take().map(|open| open.outage(now));
+            Some(Open { cause: Cause::Trouble, .. }) if is_probe => self.open = None,
+            Some(open) if is_probe => {
+                open.failed(now, random);
+                self.failed(1, now);
             }
-            Some(open) if is_probe => open.failed(now, random),
             Some(_) | None => {}
         }
     }
@@ -137,8 +146,15 @@ impl Circuit {
     /// Opens, for a reason, after so many requests have failed.
     pub(super) fn open(&mut self, cause: Cause, requests: u32, now: Monotonic, random: &mut Random) {
         let probe_at = now.plus(backoff::before_probe(0, random));
-        self.open = Some(Open { cause, since: now, requests, failures: 0, probe_at, probe: None });
+        self.open = Some(Open { cause, failures: 0, probe_at, probe: None });
+        self.failed(requests, now);
         self.respect_quiet();
+    }
+
+    fn failed(&mut self, requests: u32, now: Monotonic) {
+        let outage = self.outage.get_or_insert(Outage { since: now, last_failure_at: now, requests: 0 });
+        outage.last_failure_at = now;
+        outage.requests = outage.requests.saturating_add(requests);
     }
 
     fn respect_quiet(&mut self) {
@@ -149,13 +165,8 @@ impl Circuit {
 }
 
 impl Open {
-    fn outage(&self, now: Monotonic) -> Outage {
-        Outage { lasted: now.since(self.since), requests: self.requests }
-    }
-
     fn failed(&mut self, now: Monotonic, random: &mut Random) {
         self.probe = None;
-        self.requests = self.requests.saturating_add(1);
         self.failures = self.failures.saturating_add(1);
         self.probe_at = now.plus(backoff::before_probe(self.failures, random));
     }
@@ -164,6 +175,8 @@ impl Open {
 const TROUBLES_IN_A_ROW_MAX: u32 = 5;
 /// What was shorter is a restart or a lost packet, of which nobody needs to be told.
 const TOLD_FROM: Duration = Duration::from_secs(60);
+/// What takes one request a minute would else be told of each, and be busy with that for ever.
+const TOLD_EVERY: Duration = Duration::from_secs(3_600);
 
 #[cfg(test)]
 mod tests {
@@ -244,21 +257,42 @@ mod tests {
     #[test]
     fn what_lasted_a_minute_is_told_once_it_is_over() {
         let mut random = Random::from_seed(1);
-        let minute = 60 * SECOND;
+        let (second, minute) = (Monotonic(SECOND), 60 * SECOND);
+        let outage = |since, last, requests| {
+            Some(Outage { since: Monotonic(since), last_failure_at: Monotonic(last), requests })
+        };
         let mut circuit = Circuit::default();
         for _ in 0..5 {
-            circuit.trouble(answer(false, false), Monotonic(SECOND), &mut random);
+            circuit.trouble(answer(false, false), second, &mut random);
         }
-        circuit.trouble(answer(true, true), Monotonic(3 * SECOND), &mut random);
-        let lasted = Duration::from_secs(60);
-        assert_eq!(circuit.success(Monotonic(SECOND + minute)), Some(Outage { lasted, requests: 6 }));
-        assert_eq!(circuit.success(Monotonic(10 * minute)), None, "once");
-        // What refuses an event answers, but the outage is told when one is taken.
+        circuit.trouble(answer(true, true), Monotonic(SECOND + minute), &mut random);
+        assert_eq!(circuit.success(Monotonic(2 * minute)), outage(SECOND, SECOND + minute, 6));
+        assert_eq!(circuit.success(Monotonic(3 * minute)), None, "once");
+        // A pause is not the receiver's: nothing failed in it.
+        let mut circuit = Circuit::default();
+        circuit.trouble(answer(false, true), second, &mut random);
+        assert_eq!(circuit.success(Monotonic(100 * minute)), None);
+        // What refuses an event answers, but the outage goes on until one is taken.
+        let mut circuit = Circuit::default();
         circuit.trouble(answer(false, true), Monotonic(0), &mut random);
-        circuit.refusal(true, Monotonic(2 * minute), &mut random);
-        let lasted = Duration::from_secs(120);
-        assert_eq!(circuit.success(Monotonic(3 * minute)), Some(Outage { lasted, requests: 1 }));
-        circuit.trouble(answer(false, true), Monotonic(0), &mut random);
-        assert_eq!(circuit.success(Monotonic(minute - 1)), None, "too short");
+        circuit.trouble(answer(true, true), Monotonic(2 * minute), &mut random);
+        circuit.refusal(true, Monotonic(3 * minute), &mut random);
+        circuit.trouble(answer(false, true), Monotonic(4 * minute), &mut random);
+        assert_eq!(circuit.success(Monotonic(5 * minute)), outage(0, 4 * minute, 3));
+    }
+
+    #[test]
+    fn what_is_told_does_not_keep_itself_going() {
+        let mut random = Random::from_seed(1);
+        let mut circuit = Circuit::default();
+        let mut told = Vec::new();
+        // One request a minute is taken, and two in between are refused for a minute: for three hours.
+        for minute in (0..180).step_by(3) {
+            let at = |after: u64| Monotonic((minute + after) * 60 * SECOND);
+            circuit.trouble(answer(false, true), at(0), &mut random);
+            circuit.trouble(answer(true, true), at(1), &mut random);
+            told.extend(circuit.success(at(2)).map(|_| minute));
+        }
+        assert_eq!(told, [0, 60, 120]);
     }
 }

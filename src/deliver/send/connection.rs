@@ -64,6 +64,8 @@ impl Connection {
     }
 
     /// Puts it by; none where it has ended, or the other end has spoken out of turn.
+    ///
+    /// Nothing waits to be written: another request could be sent, and that is so only when the one before is gone.
     pub(super) fn fold(self) -> Option<Folded> {
         let http1::Parts { io, read_buf, .. } = self.driver?.into_parts();
         read_buf.is_empty().then(|| Folded { stream: io.into_inner(), opened: self.opened })
