@@ -178,6 +178,12 @@ impl Accounts {
             }
         };
         let rights = draft.check(layer, revision, &catalog)?;
+        let (sections, names) = (rights.sections(), rights.fields.len());
+        if sections.saturating_mul(names) > RULES_MAX {
+            let detail =
+                format!("{names} fields for {sections} types and patterns: name fields for fewer single types");
+            return Err(Error::invalid("/fields", detail));
+        }
         Table::new(Decisions::resolve(&rights, &catalog))
             .map_err(|problem| Error::invalid("/fields", format!("{problem}: name fields for fewer single types")))?;
         Ok(rights)
@@ -435,6 +441,9 @@ impl Tables {
     }
 }
 
+/// Fields that may be named, times the types that they are named for: each is looked at for each, and a table of more
+/// would be too large.
+const RULES_MAX: usize = 131_072;
 /// Accounts and endpoints whose table is at hand: a few bytes each, beside the table.
 const HELD_MAX: usize = 200_000;
 /// Rights of the past that replays have at hand.

@@ -197,6 +197,24 @@ async fn forbidden_addresses_are_refused_when_saved() {
 }
 
 #[tokio::test]
+async fn fields_for_very_many_types_are_refused_before_anything_is_made_of_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open(directory.path()).await;
+    opened.put_account("acme").await;
+    let of_types = (0..1_000).map(|number| format!(r#""t.a{number}/x": "mask""#));
+    let fields: Vec<String> = of_types.chain((0..1_000).map(|number| format!(r#""f{number}": "keep""#))).collect();
+    let rights: RightsDraft = serde_json::from_str(&format!(r#"{{"fields": {{{}}}}}"#, fields.join(","))).unwrap();
+    let refused = opened.accounts.put_rights(&account_name("acme"), &rights, Condition::None, &Who::Operator).await;
+    match refused {
+        Err(Error::Invalid { pointer, detail }) => {
+            assert!(pointer == "/fields" && detail.contains("2000 fields for 1001 types"), "{pointer}: {detail}");
+        }
+        other => panic!("{other:?}"),
+    }
+    opened.log.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn rights_that_would_be_too_large_together_are_refused_when_saved() {
     let directory = tempfile::tempdir().unwrap();
     let opened = open(directory.path()).await;

@@ -129,7 +129,7 @@ async fn nightly_an_outage_of_a_minute_is_told_when_it_is_over() {
     server.post("acme", event(1, "i_1")).await;
     let mut count = 1;
     let told = loop {
-        let last = receiver.wait_for(count).await.remove(count - 1);
+        let last = receiver.wait_longer_for(count, std::time::Duration::from_secs(90)).await.remove(count - 1);
         if last.header("hooklog-type") == "webhook.delivery_suspended" {
             break last.json()["data"].clone();
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -96,8 +97,12 @@ impl Receiver {
 
     /// Waits until so many requests have come.
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<Delivery> {
+        self.wait_longer_for(count, PATIENCE).await
+    }
+
+    pub(crate) async fn wait_longer_for(&self, count: usize, patience: Duration) -> Vec<Delivery> {
         let mut seen = self.shared.count.subscribe();
-        let waited = tokio::time::timeout(PATIENCE, seen.wait_for(|seen| *seen >= count)).await;
+        let waited = tokio::time::timeout(patience, seen.wait_for(|seen| *seen >= count)).await;
         assert!(waited.is_ok(), "{} of {count} deliveries came", self.shared.taken.lock().unwrap().len());
         self.deliveries()
     }

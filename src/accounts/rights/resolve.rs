@@ -56,6 +56,13 @@ impl RightsSettings {
         Decisions { types, other_types, sections: BTreeMap::new(), twins: BTreeSet::new() }.mark(event_type)
     }
 
+    /// Returns how many sections of fields come of them: one for each type or pattern that fields are named for, and
+    /// one for all.
+    #[must_use]
+    pub(in crate::accounts) fn sections(&self) -> usize {
+        1 + self.fields.keys().filter_map(FieldName::of_type).collect::<BTreeSet<_>>().len()
+    }
+
     /// Returns the name that means a type, the nearest of several.
     #[must_use]
     pub fn name_of(&self, event_type: &str) -> Option<&TypeName> {

@@ -212,18 +212,12 @@ fn a_newer_catalogue_changes_nothing_until_rights_are_saved_on_it() {
 
 #[test]
 fn a_table_that_would_be_too_large_is_refused_before_it_is_made() {
-    // A section of its own for each of a thousand types, with each of a thousand fields.
-    let of_types = (0..1_000).map(|number| format!(r#""t.a{number}/x": "mask""#));
+    // A section of its own for each of a hundred types, with each of a thousand fields.
+    let of_types = (0..100).map(|number| format!(r#""t.a{number}/x": "mask""#));
     let fields: Vec<String> = of_types.chain((0..1_000).map(|number| format!(r#""f{number}": "keep""#))).collect();
-    let types: Vec<String> = (0..1_000).map(|number| format!(r#""t.a{number}": true"#)).collect();
-    let fields = fields.join(",");
-    for types in [String::new(), types.join(",")] {
-        let text = format!(r#"{{"default": "none", "types": {{{types}}}, "fields": {{{fields}}}}}"#);
-        let rights: RightsDraft = serde_json::from_str(&text).unwrap();
-        let Ok(rights) = rights.check(Layer::Account, Position(7), &catalog()) else { continue };
-        let table = Table::new(Decisions::resolve(&rights, &catalog()).with_twins_joined());
-        assert_eq!(table.map(|_| ()), Err(TableTooLarge { max: 512 * 1024 }));
-    }
+    let rights = settings(&format!(r#"{{"default": "none", "fields": {{{}}}}}"#, fields.join(",")));
+    let table = Table::new(Decisions::resolve(&rights, &catalog()).with_twins_joined());
+    assert_eq!(table.map(|_| ()), Err(TableTooLarge { max: 512 * 1024 }));
 }
 
 #[test]
