@@ -557,7 +557,7 @@ fn sender_options(settings: &Settings, rules: AddressRules) -> send::Options {
         trust: send::Trust::of_this_machine(),
         connect_timeout: settings.deliver.connect_timeout,
         idle_timeout: IDLE_TIMEOUT,
-        idle_max: usize::try_from(idle_max()).unwrap_or(IDLE_MAX).min(IDLE_MAX),
+        idle_max: idle_max(),
     }
 }
 
@@ -606,8 +606,9 @@ fn connections_max() -> u32 {
 
 /// Idle connections to receivers: where descriptors are many, twice as many as a listener takes. What is in flight is
 /// bounded by itself then, and takes less than its half.
-fn idle_max() -> u32 {
-    if connections_max() > 2_000 { 2 * connections_max() } else { connections_max() }
+fn idle_max() -> usize {
+    let shares = if connections_max() > 2_000 { 2 } else { 1 };
+    usize::try_from(shares * connections_max()).unwrap_or(IDLE_MAX).min(IDLE_MAX)
 }
 
 /// Fuel that each byte of an event adds: a pseudonym of a one-letter value costs rights less than 20,000.

@@ -165,9 +165,9 @@ impl Accounts {
             let detail = "the endpoint has rights of its own, which this would change: send them as they are read";
             return Err(Error::Forbidden { missing: Permission::Rights, detail: detail.to_owned() });
         }
-        if let Some(account_rights) = account.rights.as_ref().filter(|_| rights.is_some() || types.is_some()) {
+        let own = Narrowing { rights: rights.as_ref(), types: types.as_ref() };
+        if let Some(account_rights) = account.rights.as_ref().filter(|_| own.narrows()) {
             let ceiling = account.ceiling.as_ref().map(|ceiling| &ceiling.value);
-            let own = Narrowing { rights: rights.as_ref(), types: types.as_ref() };
             self.check_fit(&account_rights.value, ceiling, own).map_err(|problem| problem.below("/rights"))?;
         }
         let certificate = self.asked_certificate(&draft, kept, may.move_secrets)?;

@@ -185,7 +185,7 @@ impl Accounts {
             return Err(Error::invalid("/fields", detail));
         }
         Table::new(Decisions::resolve(&rights, &catalog))
-            .map_err(|problem| Error::invalid("/fields", format!("{problem}: name fields for fewer single types")))?;
+            .map_err(|problem| Error::invalid("/fields", problem.to_string()))?;
         Ok(rights)
     }
 
@@ -202,6 +202,7 @@ impl Accounts {
         ceiling: Option<&RightsSettings>,
     ) -> Result<(), Error> {
         let own = account.endpoints.values().map(|endpoint| Narrowing::of(&endpoint.settings.value));
+        let own = own.filter(|own| own.narrows());
         [Narrowing::default()].into_iter().chain(own).try_for_each(|own| self.check_fit(rights, ceiling, own))
     }
 
@@ -311,11 +312,7 @@ impl Accounts {
 
     fn effective_of(&self, account: &Account, endpoint: Option<&Endpoint>) -> Result<Effective, Error> {
         let rights = rights_of(account)?;
-        let narrows = |endpoint: &&Endpoint| {
-            let EndpointSettings { rights, types, .. } = &endpoint.settings.value;
-            rights.is_some() || types.is_some()
-        };
-        let endpoint = endpoint.filter(narrows);
+        let endpoint = endpoint.filter(|endpoint| Narrowing::of(&endpoint.settings.value).narrows());
         let key = (account.id, endpoint.map(|endpoint| endpoint.id));
         let revisions = Revisions {
             rights: rights.revision,
@@ -363,7 +360,7 @@ impl Accounts {
         }
         let missing = || Error::NotFound { what: "rights of the account", id: String::new() };
         Table::new(merged.ok_or_else(missing)?.with_twins_joined())
-            .map_err(|problem| Error::NotNow(format!("{problem}: name fields for fewer single types")))
+            .map_err(|problem| Error::NotNow(problem.to_string()))
     }
 }
 
@@ -382,6 +379,11 @@ pub(super) struct Narrowing<'a> {
 impl<'a> Narrowing<'a> {
     fn of(endpoint: &'a EndpointSettings) -> Self {
         Self { rights: endpoint.rights.as_ref(), types: endpoint.types.as_ref() }
+    }
+
+    /// Returns whether it does at all.
+    pub(super) const fn narrows(&self) -> bool {
+        self.rights.is_some() || self.types.is_some()
     }
 }
 

@@ -196,6 +196,12 @@ async fn forbidden_addresses_are_refused_when_saved() {
     opened.log.close().await.unwrap();
 }
 
+#[track_caller]
+fn check_invalid(refused: Error, at: &str, words: &str) {
+    let Error::Invalid { pointer, detail } = refused else { panic!("{refused:?}") };
+    assert!(pointer == at && detail.contains(words), "{pointer}: {detail}");
+}
+
 #[tokio::test]
 async fn fields_for_very_many_types_are_refused_before_anything_is_made_of_them() {
     let directory = tempfile::tempdir().unwrap();
@@ -205,12 +211,7 @@ async fn fields_for_very_many_types_are_refused_before_anything_is_made_of_them(
     let fields: Vec<String> = of_types.chain((0..1_000).map(|number| format!(r#""f{number}": "keep""#))).collect();
     let rights: RightsDraft = serde_json::from_str(&format!(r#"{{"fields": {{{}}}}}"#, fields.join(","))).unwrap();
     let refused = opened.accounts.put_rights(&account_name("acme"), &rights, Condition::None, &Who::Operator).await;
-    match refused {
-        Err(Error::Invalid { pointer, detail }) => {
-            assert!(pointer == "/fields" && detail.contains("2000 fields for 1001 types"), "{pointer}: {detail}");
-        }
-        other => panic!("{other:?}"),
-    }
+    check_invalid(refused.unwrap_err(), "/fields", "2000 fields for 1001 types");
     opened.log.close().await.unwrap();
 }
 
@@ -230,12 +231,7 @@ async fn rights_that_would_be_too_large_together_are_refused_when_saved() {
         format!(r#"{{"default": "none", "types": {{{}}}, "fields": {{{}}}}}"#, types.join(","), fields.join(","));
     let narrowing = format!(r#"{{"fields": {{{}}}}}"#, of_types('b').collect::<Vec<_>>().join(","));
     let draft = |text: &str| serde_json::from_str::<RightsDraft>(text).unwrap();
-    let large = |refused: Error, at: &str| match refused {
-        Error::Invalid { pointer, detail } => {
-            assert!(pointer == at && detail.contains("together"), "{pointer}: {detail}")
-        }
-        other => panic!("{other:?}"),
-    };
+    let large = |refused, at| check_invalid(refused, at, "together");
     let put = async |rights: RightsDraft| {
         opened.accounts.put_rights(&account, &rights, Condition::None, &Who::Operator).await
     };

@@ -1,7 +1,7 @@
 //! What rights leave of an event: its actor, its data, and whether its key may be told.
 //!
-//! Not the decision: that is the component's. The payload that a filter sees is put together here, and what comes back
-//! is taken apart. Actor and data share the bytes of the payload they stand in.
+//! Not the decision: that is the component's, which hands back a payload. Actor and data share the bytes of the payload
+//! they stand in.
 
 use bytestring::ByteString;
 
@@ -24,7 +24,6 @@ impl Left {
     /// A key is told where a field that is left says the same. One that INO gave and that is in neither of these fields
     /// is told where what the catalogue does not know is told, and only if nothing of the event is withheld: it may be
     /// the value of any field.
-    ///
     pub(super) fn of(payload: &Payload, event: &Event, is_unknown_told: bool) -> Self {
         let key = match &event.key {
             Some(key) if payload.tells(key) => Some(key.clone()),

@@ -188,7 +188,9 @@ fn answer(verdict: Result<Verdict, Fault>, payload: ByteString, event: &Event, i
     };
     match left {
         Ok(payload) => Answer::Left(Left::of(&payload, event, is_unknown_told)),
-        Err(problem) => Answer::Fault(Fault::Host { what: format!("what the log has is no payload: {problem}") }),
+        Err(problem) => {
+            Answer::Fault(Fault::Host { what: format!("the payload that was made of what the log has {problem}") })
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! Invariant: a `Verdict` is only made of an answer that has the form of the contract.
 #![warn(clippy::wildcard_enum_match_arm)]
 
-use crate::model::{InvalidPayload, Payload, json};
+use crate::model::{InvalidPayload, Payload};
 
 use super::bindings;
 use super::fault::{Fault, Stage};
@@ -32,12 +32,9 @@ pub enum BadAnswer {
     /// A reason to drop that is none.
     #[error("a reason is 1 to {REASON_BYTES_MAX} of a-z, 0-9 and _, then perhaps a colon and words")]
     Reason,
-    /// The payload is not JSON, or breaks a limit that every event keeps.
-    #[error("the payload is no JSON that hooklog takes: {0}")]
-    Json(json::Error),
-    /// The payload is not `{"actor": {…}, "data": {…}}`.
-    #[error("the payload must be an object of `data` and perhaps `actor`, both objects: {0}")]
-    Payload(&'static str),
+    /// A payload that is none.
+    #[error("the payload {0}")]
+    Payload(#[from] InvalidPayload),
     /// What the filter handed out cannot be read at all: a place outside its memory, a text that is no text.
     #[error("the answer cannot be read: {0}")]
     Unreadable(String),
@@ -88,13 +85,4 @@ const fn check_size(text: &str, limits: &Limits) -> Result<(), Fault> {
 fn is_reason(text: &str) -> bool {
     (1..=REASON_BYTES_MAX).contains(&text.len())
         && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-}
-
-impl From<InvalidPayload> for BadAnswer {
-    fn from(problem: InvalidPayload) -> Self {
-        match problem {
-            InvalidPayload::Json(problem) => Self::Json(problem),
-            InvalidPayload::Form(words) => Self::Payload(words),
-        }
-    }
 }

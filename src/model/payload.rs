@@ -22,10 +22,10 @@ pub struct Payload {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPayload {
     /// It is not JSON, or breaks a limit that every event keeps.
-    #[error("it is no JSON that hooklog takes: {0}")]
+    #[error("is no JSON that hooklog takes: {0}")]
     Json(json::Error),
     /// It is not `{"actor": {…}, "data": {…}}`.
-    #[error("it must be an object of `data` and perhaps `actor`, both objects: {0}")]
+    #[error("must be an object of `data` and perhaps `actor`, both objects: {0}")]
     Form(&'static str),
 }
 

@@ -66,10 +66,9 @@ pub(crate) struct Fields<'t> {
 }
 
 impl<'t> Fields<'t> {
-    /// Takes the chains of a section, and the text of the table. `count` is a power of two.
-    pub(crate) fn new(text: &'t [u8], start: usize, count: usize, rest: Treatment, has_lines: bool) -> Option<Self> {
-        let (chains, _) = text.get(start..)?.get(..4 * count)?.as_chunks::<4>();
-        Some(Self { text, chains, root: Cover::new(Letters::NONE, rest, rest, has_lines) })
+    /// Takes the text of the table and the chains of a section, as many as a power of two; none where there are none.
+    pub(crate) fn new(text: &'t [u8], chains: &'t [[u8; 4]], rest: Treatment, has_lines: bool) -> Option<Self> {
+        (!chains.is_empty()).then(|| Self { text, chains, root: Cover::new(Letters::NONE, rest, rest, has_lines) })
     }
 
     /// Returns what holds for the root of the paths.

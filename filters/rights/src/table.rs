@@ -106,7 +106,7 @@ impl Table {
             Mark::Withheld => return Ok(Verdict::Drop("type_withheld")),
             Mark::Unknown => return Ok(Verdict::Drop("type_unknown")),
         }
-        let fields = self.section(event_type).and_then(|section| section.fields(self.text.as_bytes()));
+        let fields = self.section(event_type).and_then(|section| section.fields(self));
         let fields = fields.ok_or(Error::Table { line: 4, expected: "the places of sections" })?;
         Ok(walk::apply(fields, self, payload)?.map_or(Verdict::Pass, Verdict::Rewrite))
     }
@@ -157,10 +157,10 @@ struct Section<'t> {
 }
 
 impl<'t> Section<'t> {
-    fn fields(&self, text: &'t [u8]) -> Option<Fields<'t>> {
+    fn fields(&self, table: &'t Table) -> Option<Fields<'t>> {
         let [b' ', c0, c1, c2, c3, rest, has_lines, b'\n'] = *self.head else { return None };
-        let chains = Letters([c0, c1, c2, c3]).number();
-        Fields::new(text, self.fields_at, chains, Treatment::from_letter(rest)?, has_lines == b'+')
+        let chains = table.places(self.fields_at, Letters([c0, c1, c2, c3]).number());
+        Fields::new(table.text.as_bytes(), chains, Treatment::from_letter(rest)?, has_lines == b'+')
     }
 }
 

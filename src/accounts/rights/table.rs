@@ -27,7 +27,7 @@ pub struct Table {
 
 /// More than the component is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("these rights make a table of more than {max} bytes")]
+#[error("these rights make a table of more than {max} bytes: name fields for fewer single types")]
 pub struct TableTooLarge {
     /// The limit.
     pub max: usize,

@@ -112,11 +112,8 @@ impl Circuit {
     pub(super) fn trouble(&mut self, trouble: Trouble, now: Monotonic, random: &mut Random) -> bool {
         self.quiet_until = self.quiet_until.max(now.plus(backoff::bounded_wish(trouble.retry_after)));
         self.troubles_in_a_row += 1;
-        match &mut self.open {
-            Some(open) if trouble.is_probe => {
-                open.failed(now, random);
-                self.failed(1, now);
-            }
+        match self.open {
+            Some(_) if trouble.is_probe => self.probe_failed(now, random),
             Some(_) => {}
             None if trouble.is_alone || self.troubles_in_a_row >= TROUBLES_IN_A_ROW_MAX => {
                 self.open(Cause::Trouble, self.troubles_in_a_row, now, random);
@@ -133,12 +130,9 @@ impl Circuit {
     /// An older request says nothing of how the endpoint does since.
     pub(super) fn refusal(&mut self, is_probe: bool, now: Monotonic, random: &mut Random) {
         self.troubles_in_a_row = 0;
-        match &mut self.open {
+        match self.open {
             Some(Open { cause: Cause::Trouble, .. }) if is_probe => self.open = None,
-            Some(open) if is_probe => {
-                open.failed(now, random);
-                self.failed(1, now);
-            }
+            Some(_) if is_probe => self.probe_failed(now, random),
             Some(_) | None => {}
         }
     }
@@ -147,11 +141,18 @@ impl Circuit {
     pub(super) fn open(&mut self, cause: Cause, requests: u32, now: Monotonic, random: &mut Random) {
         let probe_at = now.plus(backoff::before_probe(0, random));
         self.open = Some(Open { cause, failures: 0, probe_at, probe: None });
-        self.failed(requests, now);
+        self.count_failed(requests, now);
         self.respect_quiet();
     }
 
-    fn failed(&mut self, requests: u32, now: Monotonic) {
+    fn probe_failed(&mut self, now: Monotonic, random: &mut Random) {
+        if let Some(open) = &mut self.open {
+            open.failed(now, random);
+        }
+        self.count_failed(1, now);
+    }
+
+    fn count_failed(&mut self, requests: u32, now: Monotonic) {
         let outage = self.outage.get_or_insert(Outage { since: now, last_failure_at: now, requests: 0 });
         outage.last_failure_at = now;
         outage.requests = outage.requests.saturating_add(requests);

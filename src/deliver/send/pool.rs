@@ -90,7 +90,7 @@ impl IdleConnections {
                 sleep(LOOK_EVERY).await;
             };
             tokio::select! {
-                () = look => self.0.close_old(),
+                () = look => self.0.tidy(),
                 () = stop.given() => {}
             }
         }
@@ -103,18 +103,19 @@ impl House {
         !self.pools().is_empty()
     }
 
-    /// Closes what is too old. The list is taken while it is worked on, so that nobody waits for it.
-    fn close_old(&self) {
+    /// Closes what is too old and folds what is unused. The list is taken while it is worked on, so that nobody waits
+    /// for it.
+    fn tidy(&self) {
         let age_max = self.age_max_now();
         let now = self.clock.monotonic();
         let mut listed = std::mem::take(&mut *self.pools());
-        listed.retain(|shelf| shelf.upgrade().is_some_and(|shelf| shelf.close_older(age_max, now)));
+        listed.retain(|shelf| shelf.upgrade().is_some_and(|shelf| shelf.tidy(age_max, now)));
         self.pools().append(&mut listed);
     }
 
     fn close_all(&self) {
         for shelf in std::mem::take(&mut *self.pools()).iter().filter_map(Weak::upgrade) {
-            shelf.close_older(Duration::ZERO, Monotonic(u64::MAX));
+            shelf.tidy(Duration::ZERO, Monotonic(u64::MAX));
         }
     }
 
@@ -181,7 +182,7 @@ impl Shelf {
     }
 
     /// Closes what has been idle for longer, folds the rest, and returns whether anything is left.
-    fn close_older(&self, age_max: Duration, now: Monotonic) -> bool {
+    fn tidy(&self, age_max: Duration, now: Monotonic) -> bool {
         let mut kept = self.kept();
         let count = kept.idle.len();
         let old = kept.idle.partition_point(|idle| now.since(idle.since) > age_max);
@@ -292,7 +293,7 @@ mod tests {
             Connection::open(Stream::plain(TcpStream::connect(address).await.unwrap()), now).await.unwrap();
         assert_eq!(exchange(&mut connection).await, Some(204));
         pool.keep(connection).await;
-        pool.0.close_older(house.0.age_max_now(), now.plus(Duration::from_secs(seconds)));
+        pool.0.tidy(house.0.age_max_now(), now.plus(Duration::from_secs(seconds)));
         let folded = pool.0.kept().idle.iter().filter(|idle| !idle.is_open()).count();
         if is_ended {
             receiver.end.notify_one();
