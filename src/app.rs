@@ -32,7 +32,7 @@ use crate::model::{AccountName, Timestamp, Who};
 use crate::replay::{self, Backtests, ClearingParts, Clearings, DryRunParts, DryRuns};
 use crate::runtime::{Clock, Random, Shutdown, ShutdownTrigger, Tasks, blocking, boot_id, shutdown};
 use crate::security::{AddressRules, ApiToken, Hex, TokenHash, TokenKind};
-use crate::settings::{FilterSettings, ListenerSettings, MasterKeySource, Settings};
+use crate::settings::{FilterSettings, ListenerSettings, MasterKeySource, STORE_DESCRIPTORS, Settings};
 use crate::telemetry::Metrics;
 use crate::web::{self, Listener, Problem, Surroundings, TlsConfig};
 
@@ -557,7 +557,7 @@ fn sender_options(settings: &Settings, rules: AddressRules) -> send::Options {
         trust: send::Trust::of_this_machine(),
         connect_timeout: settings.deliver.connect_timeout,
         idle_timeout: IDLE_TIMEOUT,
-        idle_max: idle_max(),
+        idle_max: idle_max(settings),
     }
 }
 
@@ -601,14 +601,16 @@ fn raise_descriptors() {
 /// Connections that one listener takes: an eighth of all descriptors, so that nobody who connects can take those that
 /// the store needs.
 fn connections_max() -> u32 {
-    u32::try_from(descriptors_max().saturating_sub(512) / 8).unwrap_or(u32::MAX).clamp(64, 10_000)
+    u32::try_from(descriptors_max().saturating_sub(STORE_DESCRIPTORS) / 8).unwrap_or(u32::MAX).clamp(64, 10_000)
 }
 
-/// Idle connections to receivers: where descriptors are many, twice as many as a listener takes. What is in flight is
-/// bounded by itself then, and takes less than its half.
-fn idle_max() -> usize {
-    let shares = if connections_max() > 2_000 { 2 } else { 1 };
-    usize::try_from(shares * connections_max()).unwrap_or(IDLE_MAX).min(IDLE_MAX)
+/// Idle connections to receivers: what is left of the descriptors when the store, both listeners and all that may be in
+/// flight have theirs, and at least as many as a listener takes.
+fn idle_max(settings: &Settings) -> usize {
+    let in_flight = u64::from(settings.deliver.in_flight_max.resolve(descriptors_max()));
+    let taken = STORE_DESCRIPTORS + SPARE_DESCRIPTORS + 2 * u64::from(connections_max()) + in_flight;
+    let left = descriptors_max().saturating_sub(taken).max(connections_max().into());
+    usize::try_from(left).unwrap_or(IDLE_MAX).min(IDLE_MAX)
 }
 
 /// Fuel that each byte of an event adds: a pseudonym of a one-letter value costs rights less than 20,000.
@@ -626,7 +628,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const API_BODY_BYTES_MAX: usize = 1 << 20;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A kilobyte or two each, with TLS ten.
-const IDLE_MAX: usize = 8_192;
+const IDLE_MAX: usize = 16_384;
+/// For names that are looked up, files that are read, and what else is open for a moment.
+const SPARE_DESCRIPTORS: u64 = 256;
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// What running deliveries get after the log has failed.
 const FAILED_DRAIN: Duration = Duration::from_secs(5);

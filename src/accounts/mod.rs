@@ -63,8 +63,8 @@ pub use self::past::{RightsOf, Withholding};
 pub use self::rehearse::Rehearsal;
 pub use self::replay::{FoundType, ReplayCounts, ReplayDraft, ReplayScope, ReplaySettings, ReplayStanding, RightsAsOf};
 pub use self::rights::{
-    Decisions, DefaultDraft, Defaults, Layer, Mark, PendingItem, Preset, RightsDraft, RightsSettings, Rule, Table,
-    Treatment, TypeName, TypeSelection, Warning, pending,
+    Decisions, DefaultDraft, Defaults, KeyedTable, Layer, Mark, PendingItem, Preset, RightsDraft, RightsSettings, Rule,
+    Table, Treatment, TypeName, TypeSelection, Warning, pending,
 };
 pub use self::stamp::RightsStamp;
 pub use self::state::{Account, Endpoint, Revised};

@@ -672,8 +672,9 @@ async fn one_by_one(first: Boxed<Written>, second: Boxed<Written>) -> Written {
 }
 
 async fn write(log: log::Handle, ticket: Option<u64>, rows: Vec<OutcomeRow>, is_sync: bool) -> Written {
+    let rows = Arc::new(rows);
     loop {
-        match log.write_outcomes(rows.clone(), is_sync).await {
+        match log.write_outcomes(&rows, is_sync).await {
             // Progress has a reserve of its own on the disk; when that is full too it waits for room.
             Err(log::Error::DiskFull { .. }) => tokio::time::sleep(DISK_FULL_WAIT).await,
             answer => return (ticket, answer),

@@ -8,6 +8,7 @@
 //! ask ─▶ waiting (by account and table) ─▶ batch of at most 64 ─▶ component ─▶ what is left of each
 //! ```
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,8 +17,8 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::left::Left;
-use crate::accounts::{Accounts, Mark, Table};
-use crate::filter::{self, Fault, Filter, Host, Verdict};
+use crate::accounts::{Accounts, KeyedTable, Mark, Table};
+use crate::filter::{self, Configuration, Fault, Filter, Host, Verdict};
 use crate::model::{AccountId, AccountName, Event, EventType, Payload};
 use crate::runtime::Tasks;
 
@@ -117,19 +118,19 @@ impl Rights {
             None => {
                 waiting.insert(group, vec![question]);
                 let (rights, table) = (self.clone(), Arc::clone(table));
-                self.0.tasks.spawn(async move { rights.run(group, &table).await });
+                self.0.tasks.spawn(async move { rights.run(group, table).await });
             }
         }
     }
 
     /// Runs batches of a group until nobody waits.
-    async fn run(&self, group: Group, table: &Table) {
-        let configuration = table.configuration(&self.0.accounts.pseudonym_key(group.account));
+    async fn run(&self, group: Group, table: Arc<Table>) {
+        let keyed = KeyedTable::new(table, self.0.accounts.pseudonym_key(group.account));
         let _running = Running { rights: self, group };
         while let Some(questions) = self.take(group) {
             let (events, replies): (Vec<_>, Vec<_>) =
                 questions.into_iter().map(|question| (question.event, question.reply)).unzip();
-            let evaluated = self.0.host.evaluate(&self.0.filter, Arc::clone(&configuration), events).await;
+            let evaluated = self.0.host.evaluate(&self.0.filter, keyed.clone(), events).await;
             for (reply, evaluated) in replies.into_iter().zip(evaluated) {
                 // Who asked may have gone away.
                 drop(reply.send(evaluated.result));
@@ -147,6 +148,12 @@ impl Rights {
         }
         let rest = questions.split_off(questions.len().min(BATCH_EVENTS_MAX));
         Some(std::mem::replace(questions, rest))
+    }
+}
+
+impl Configuration for KeyedTable {
+    fn text(&self) -> Cow<'_, str> {
+        Cow::Owned(self.configuration())
     }
 }
 

@@ -15,6 +15,7 @@ mod bindings;
 
 mod limits;
 
+mod configuration;
 mod event;
 mod verdict;
 mod fault;
@@ -36,6 +37,7 @@ mod tests;
 
 pub use built_in::BUILT_IN_RIGHTS;
 pub use component::{About, Filter, LoadError};
+pub use configuration::Configuration;
 pub use event::{Evaluated, Event};
 pub use fault::{Fault, Stage};
 pub use limits::{
@@ -189,9 +191,15 @@ impl Host {
     ///
     /// # Shape
     /// `n` events in, `n` answers out, in their order.
-    pub async fn evaluate(&self, filter: &Arc<Filter>, configuration: Arc<str>, events: Vec<Event>) -> Vec<Evaluated> {
-        let count = events.len();
-        let work = self.0.batch(filter, configuration, events);
+    pub async fn evaluate(
+        &self,
+        filter: &Arc<Filter>,
+        configuration: impl Configuration,
+        events: Vec<Event>,
+    ) -> Vec<Evaluated> {
+        let (count, events) = (events.len(), Arc::new(events));
+        // Shared, so that what was allocated here is let go here: from another thread it costs both a lock.
+        let work = self.0.batch(filter, configuration, Arc::clone(&events));
         self.0.evaluating.run(work).await.unwrap_or_else(|Ended| vec![Evaluated::never(Fault::ended()); count])
     }
 
@@ -203,11 +211,11 @@ impl Host {
     pub fn evaluate_blocking(
         &self,
         filter: &Arc<Filter>,
-        configuration: Arc<str>,
+        configuration: impl Configuration,
         events: Vec<Event>,
     ) -> Vec<Evaluated> {
         let count = events.len();
-        let work = self.0.batch(filter, configuration, events);
+        let work = self.0.batch(filter, configuration, Arc::new(events));
         self.0.evaluating.run_blocking(work).unwrap_or_else(|Ended| vec![Evaluated::never(Fault::ended()); count])
     }
 }
@@ -220,11 +228,11 @@ impl Shared {
     fn batch(
         &self,
         filter: &Arc<Filter>,
-        configuration: Arc<str>,
-        events: Vec<Event>,
+        configuration: impl Configuration,
+        events: Arc<Vec<Event>>,
     ) -> impl FnOnce(worker::IsWanted<'_>) -> Vec<Evaluated> + Send + 'static {
         let (setup, filter) = (self.setup.clone(), Arc::clone(filter));
-        move |is_wanted| run::batch(&setup, &filter, &configuration, &events, is_wanted)
+        move |is_wanted| run::batch(&setup, &filter, &configuration.text(), &events, is_wanted)
     }
 }
 

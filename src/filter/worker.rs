@@ -7,10 +7,11 @@
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use tokio::sync::{mpsc, oneshot};
+use async_channel::{Receiver, Sender};
+use tokio::sync::oneshot;
 
 use super::limits::THREAD_STACK_BYTES;
 
@@ -18,7 +19,7 @@ use super::limits::THREAD_STACK_BYTES;
 #[derive(Debug)]
 pub(super) struct Workers {
     /// None once they have been told to end.
-    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    queue: Mutex<Option<Sender<Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -37,11 +38,10 @@ impl Workers {
     /// # Errors
     /// Where the machine gives no thread.
     pub(super) fn start(name: &str, threads: usize) -> io::Result<Self> {
-        let (queue, jobs) = mpsc::channel(threads * QUEUE_PER_THREAD);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let (queue, jobs) = async_channel::bounded(threads * QUEUE_PER_THREAD);
         let threads = (0..threads)
             .map(|number| {
-                let jobs = Arc::clone(&jobs);
+                let jobs = jobs.clone();
                 Builder::new()
                     .name(format!("{name}-{number}"))
                     .stack_size(THREAD_STACK_BYTES)
@@ -77,7 +77,7 @@ impl Workers {
         work: impl FnOnce(IsWanted<'_>) -> T + Send + 'static,
     ) -> Result<T, Ended> {
         let (job, answered) = job(work);
-        self.queue()?.blocking_send(job).map_err(|_| Ended)?;
+        self.queue()?.send_blocking(job).map_err(|_| Ended)?;
         passed_on(answered.blocking_recv())
     }
 
@@ -95,19 +95,14 @@ impl Workers {
         }
     }
 
-    fn queue(&self) -> Result<mpsc::Sender<Job>, Ended> {
+    fn queue(&self) -> Result<Sender<Job>, Ended> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Ended)
     }
 }
 
-fn work_off(jobs: &Mutex<mpsc::Receiver<Job>>) {
-    loop {
-        // One thread waits for the next job and the others wait for the lock, which comes to the same.
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-        match job {
-            Some(job) => job(),
-            None => return,
-        }
+fn work_off(jobs: &Receiver<Job>) {
+    while let Ok(job) = jobs.recv_blocking() {
+        job();
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128, SipHasher24 as SipHasher24x128};
 use std::hash::Hasher;
+use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::Error;
@@ -323,11 +324,14 @@ pub struct Reservation(
 );
 
 /// What the writer is asked to do.
+///
+/// Events and rows are shared with whoever waits for the answer, who is the last to let them go: memory that another
+/// thread takes back costs both a lock.
 #[derive(Debug)]
 pub(super) enum Request {
     Events {
         account: AccountId,
-        events: Vec<NewEvent>,
+        events: Arc<Vec<NewEvent>>,
         on_conflict: OnConflict,
         _reservation: Reservation,
         reply: oneshot::Sender<Result<Outcome, Error>>,
@@ -343,7 +347,7 @@ pub(super) enum Request {
         reply: oneshot::Sender<Result<Place, Error>>,
     },
     Outcomes {
-        rows: Vec<OutcomeRow>,
+        rows: Arc<Vec<OutcomeRow>>,
         sync: bool,
         reply: oneshot::Sender<Result<(), Error>>,
     },

@@ -158,7 +158,10 @@ impl Handle {
         on_conflict: OnConflict,
         reservation: Reservation,
     ) -> Result<Outcome, Error> {
-        self.ask(|reply| Request::Events { account, events, on_conflict, _reservation: reservation, reply }).await
+        let events = Arc::new(events);
+        let taken = Arc::clone(&events);
+        self.ask(|reply| Request::Events { account, events: taken, on_conflict, _reservation: reservation, reply })
+            .await
     }
 
     /// Appends requests that were not understood and returns once they are on disk.
@@ -188,8 +191,8 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::append`]; progress has a reserve of its own on the disk.
-    pub async fn write_outcomes(&self, rows: Vec<OutcomeRow>, sync: bool) -> Result<(), Error> {
-        self.ask(|reply| Request::Outcomes { rows, sync, reply }).await
+    pub async fn write_outcomes(&self, rows: &Arc<Vec<OutcomeRow>>, sync: bool) -> Result<(), Error> {
+        self.ask(|reply| Request::Outcomes { rows: Arc::clone(rows), sync, reply }).await
     }
 
     // --- Following -------------------------------------------------------------------------------

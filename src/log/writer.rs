@@ -266,7 +266,7 @@ impl<'a> Plan<'a> {
                 match self.room(Wants::Upkeep, rows.len() * ROW_OVERHEAD_BYTES) {
                     Err(problem) => answer(reply, Err(problem)),
                     Ok(()) => {
-                        rows.into_iter().for_each(|row| self.add_outcome(row));
+                        rows.iter().for_each(|row| self.add_outcome(row));
                         self.must_sync |= sync;
                         self.waiters.push(Waiter::Done { reply, _reservation: None });
                     }
@@ -404,9 +404,9 @@ impl<'a> Plan<'a> {
         Place { position, recorded_at: self.recorded_at }
     }
 
-    fn add_outcome(&mut self, row: OutcomeRow) {
-        match row {
-            OutcomeRow::Cursor { endpoint, course, value } => {
+    fn add_outcome(&mut self, row: &OutcomeRow) {
+        match *row {
+            OutcomeRow::Cursor { endpoint, course, ref value } => {
                 self.batch.put(Family::Cursors, keys::cursor(endpoint, course.number()), value);
             }
             OutcomeRow::Decided { endpoint, change, to } => {
@@ -416,23 +416,23 @@ impl<'a> Plan<'a> {
                 let value = keys::sequence_value(position, offset);
                 self.batch.put(Family::Sequences, keys::sequence(endpoint, sequence), value);
             }
-            OutcomeRow::Test { endpoint, number, position, value } => {
-                self.add_ageing(Family::Attempts, keys::attempt(endpoint, keys::TESTS, 0, number), position, &value);
+            OutcomeRow::Test { endpoint, number, position, ref value } => {
+                self.add_ageing(Family::Attempts, keys::attempt(endpoint, keys::TESTS, 0, number), position, value);
             }
-            OutcomeRow::Attempt { endpoint, offset, course, attempt, position, value } => {
+            OutcomeRow::Attempt { endpoint, offset, course, attempt, position, ref value } => {
                 let key = keys::attempt(endpoint, offset, course.number(), attempt);
-                self.add_ageing(Family::Attempts, key, position, &value);
+                self.add_ageing(Family::Attempts, key, position, value);
             }
-            OutcomeRow::Aside { endpoint, aside, offset, position, value } => {
+            OutcomeRow::Aside { endpoint, aside, offset, position, ref value } => {
                 let key = keys::outcome(endpoint, aside.code(), offset);
-                self.add_ageing(Family::Outcomes, key, position, &value);
+                self.add_ageing(Family::Outcomes, key, position, value);
             }
             OutcomeRow::Settled { endpoint, settled, first, last, position } => {
                 let key = keys::outcome(endpoint, settled.code(), first);
                 self.batch.put(Family::Settled, key, keys::run_value(position, last));
             }
-            OutcomeRow::Rollup { endpoint, minute, position, value } => {
-                self.add_ageing(Family::Rollups, keys::rollup(endpoint, minute), position, &value);
+            OutcomeRow::Rollup { endpoint, minute, position, ref value } => {
+                self.add_ageing(Family::Rollups, keys::rollup(endpoint, minute), position, value);
             }
             OutcomeRow::NotAside { endpoint, aside, offset } => {
                 self.batch.delete(Family::Outcomes, keys::outcome(endpoint, aside.code(), offset));

@@ -1,7 +1,8 @@
 //! The tracked spawner: what was started can be waited for.
 //!
 //! Not a pool with a limit. A task that panics is a bug in hooklog: the panic is logged by its hook and
-//! counted here, and `app` ends the process rather than going on with half of its parts.
+//! counted here, and `app` ends the process rather than going on with half of its parts. A task that ends
+//! wakes nobody, but for the last one: somebody always waits for a panic, and tasks end a thousand times a second.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ pub struct Tasks(Arc<Inner>);
 struct Inner {
     running: AtomicUsize,
     panicked: AtomicUsize,
-    ended: Notify,
+    a_panic: Notify,
+    all_ended: Notify,
 }
 
 impl Tasks {
@@ -56,24 +58,24 @@ impl Tasks {
 
     /// Waits until a task has panicked.
     pub async fn a_panic(&self) {
-        self.wait_for(|| self.panicked() > 0).await;
+        wait_for(&self.0.a_panic, || self.panicked() > 0).await;
     }
 
     /// Waits until nothing runs any more.
     pub async fn all_ended(&self) {
-        self.wait_for(|| self.running() == 0).await;
+        wait_for(&self.0.all_ended, || self.running() == 0).await;
     }
+}
 
-    async fn wait_for(&self, is_so: impl Fn() -> bool) {
-        loop {
-            let ended = self.0.ended.notified();
-            tokio::pin!(ended);
-            ended.as_mut().enable();
-            if is_so() {
-                return;
-            }
-            ended.await;
+async fn wait_for(told: &Notify, is_so: impl Fn() -> bool) {
+    loop {
+        let told = told.notified();
+        tokio::pin!(told);
+        told.as_mut().enable();
+        if is_so() {
+            return;
         }
+        told.await;
     }
 }
 
@@ -98,8 +100,10 @@ impl Drop for Guard {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.panicked.fetch_add(1, Ordering::AcqRel);
+            self.0.a_panic.notify_waiters();
         }
-        self.0.running.fetch_sub(1, Ordering::AcqRel);
-        self.0.ended.notify_waiters();
+        if self.0.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.all_ended.notify_waiters();
+        }
     }
 }

@@ -168,7 +168,7 @@ pub struct LogsSettings {
 }
 
 /// Files that the store may hold open.
-const STORE_DESCRIPTORS: u64 = 512;
+pub const STORE_DESCRIPTORS: u64 = 512;
 /// With fewer, one slow endpoint would hold up the others.
 const AUTO_LEAST: u32 = 16;
 /// Beyond it the receivers are slower than any queue here.

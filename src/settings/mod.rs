@@ -31,7 +31,7 @@ mod tests;
 
 pub use checked::{
     DeliverSettings, FilterSettings, InFlightMax, IngestSettings, ListenerSettings, LogsSettings, MasterKeySource,
-    Settings, TlsFiles,
+    STORE_DESCRIPTORS, Settings, TlsFiles,
 };
 pub use error::{Error, Origin, Problem, Warning};
 pub use reference::reference;

@@ -33,7 +33,7 @@ pub use self::decisions::{Decisions, Mark, Rule};
 use self::name::FieldName;
 pub use self::name::{TypeName, TypeSelection};
 pub use self::pending::{PendingItem, pending};
-pub use self::table::Table;
+pub use self::table::{KeyedTable, Table};
 pub use self::warning::Warning;
 
 /// How a field is treated, the mildest first.

@@ -25,6 +25,13 @@ pub struct Table {
     digest: [u8; 32],
 }
 
+/// A table with an account's key: all that the component is configured with.
+#[derive(Debug, Clone)]
+pub struct KeyedTable {
+    table: Arc<Table>,
+    key: Secret<[u8; 32]>,
+}
+
 /// More than the component is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("these rights make a table of more than {max} bytes: name fields for fewer single types")]
@@ -89,13 +96,21 @@ impl Table {
     pub const fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
+}
 
-    /// Returns the text that the component is configured with.
+impl KeyedTable {
+    /// Joins a table and an account's pseudonym key.
     #[must_use]
-    pub fn configuration(&self, key: &Secret<[u8; 32]>) -> Arc<str> {
-        let (form, rest) = self.prepared.split_at(FORM_BYTES);
+    pub const fn new(table: Arc<Table>, key: Secret<[u8; 32]>) -> Self {
+        Self { table, key }
+    }
+
+    /// Writes the text that the component is configured with.
+    #[must_use]
+    pub fn configuration(&self) -> String {
+        let (form, rest) = self.table.prepared.split_at(FORM_BYTES);
         let behind_key = rest.get(KEY_DIGITS..).unwrap_or_default();
-        [form, &Hex(key.expose()).to_string(), behind_key].concat().into()
+        [form, &Hex(self.key.expose()).to_string(), behind_key].concat()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What rights mean: names, presets, the stricter of several, warnings, pending changes, the table's text.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::pending::PendingChange;
@@ -227,9 +229,10 @@ fn the_table_is_sorted_lines_behind_the_key() {
     );
     let decisions = Decisions::resolve(&rights, &catalog()).with_twins_joined();
     let text = lines(&decisions).unwrap();
-    let table = Table::new(decisions).unwrap();
-    assert_eq!(*table.configuration(&Secret::new([0; 32])), hooklog_rights::prepare(&text).unwrap());
-    let configuration = table.configuration(&Secret::new([0xab; 32]));
+    let table = Arc::new(Table::new(decisions).unwrap());
+    let configured = |digit| KeyedTable::new(Arc::clone(&table), Secret::new([digit; 32])).configuration();
+    assert_eq!(configured(0), hooklog_rights::prepare(&text).unwrap());
+    let configuration = configured(0xab);
     assert_eq!(configuration.lines().next(), Some(&*format!("rights/2 {}", "ab".repeat(32))));
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[1], "types 63 ?");

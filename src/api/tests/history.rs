@@ -1,5 +1,7 @@
 //! Events, deliveries and captures: found, paged, and gone when retention took them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -320,7 +322,7 @@ async fn every_sequence_number_is_answered() {
         position: last.position,
         offset: last.offset,
     };
-    log.write_outcomes(vec![row], false).await.unwrap();
+    log.write_outcomes(&Arc::new(vec![row]), false).await.unwrap();
     let shown = |items: &[Value]| -> Vec<(u64, String)> {
         items
             .iter()

@@ -174,11 +174,11 @@ fn a_refused_configuration_is_told_in_the_filters_words() {
     let configure = "(i32.store (i32.const 64) (i32.const 1)) (i32.store (i32.const 68) (local.get $ptr))
         (i32.store (i32.const 72) (local.get $len)) (i32.const 64)";
     let filter = load(&host, Guest { configure, ..PASSING }).unwrap();
-    let answers = host.evaluate_blocking(&filter, "no such key".into(), vec![event(PAYLOAD); 2]);
+    let answers = host.evaluate_blocking(&filter, "no such key", vec![event(PAYLOAD); 2]);
     let refused = || Err(Fault::ConfigureRefused { words: "no such key".to_owned() });
     assert_eq!(answers.iter().map(|answer| answer.result.clone()).collect::<Vec<_>>(), [refused(), refused()]);
     let large = "x".repeat(limits().configuration_bytes_max + 1);
-    let answers = host.evaluate_blocking(&filter, large.into(), vec![event(PAYLOAD)]);
+    let answers = host.evaluate_blocking(&filter, Arc::<str>::from(large), vec![event(PAYLOAD)]);
     assert_eq!(answers.first().map(Evaluated::word), Some("configure_refused"));
 }
 
@@ -187,7 +187,7 @@ fn a_payload_that_does_not_fit_its_memory_is_the_fault_memory() {
     let host = start();
     let filter = load(&host, PASSING).unwrap();
     let large = "x".repeat(20 << 20);
-    let answers = host.evaluate_blocking(&filter, "".into(), vec![event(PAYLOAD), event(large), event(PAYLOAD)]);
+    let answers = host.evaluate_blocking(&filter, "", vec![event(PAYLOAD), event(large), event(PAYLOAD)]);
     let words: Vec<&str> = answers.iter().map(Evaluated::word).collect();
     assert_eq!(words, ["pass", "memory", "pass"]);
 }

@@ -68,7 +68,7 @@ fn load(host: &Host, guest: Guest<'_>) -> Result<Arc<Filter>, LoadError> {
 
 fn ask(host: &Host, filter: &Arc<Filter>, payloads: &[&str]) -> Vec<Evaluated> {
     let events = payloads.iter().map(|payload| event(*payload)).collect();
-    host.evaluate_blocking(filter, "".into(), events)
+    host.evaluate_blocking(filter, "", events)
 }
 
 fn counted(metrics: &FilterMetrics, outcome: &'static str) -> u64 {
@@ -140,7 +140,7 @@ async fn the_threads_end_at_the_signal_and_what_comes_later_is_our_fault() {
     let ended = host.clone().run(signal);
     trigger.give();
     ended.await;
-    let answers = host.evaluate(&filter, "".into(), vec![event(PAYLOAD); 3]).await;
+    let answers = host.evaluate(&filter, "", vec![event(PAYLOAD); 3]).await;
     assert_eq!(answers.len(), 3);
     assert!(answers.iter().all(|answer| answer.result.as_ref().is_err_and(Fault::is_ours)), "{answers:?}");
     let refused = host.load(Bytes::from(PASSING.bytes())).await.unwrap_err();
@@ -151,14 +151,14 @@ async fn the_threads_end_at_the_signal_and_what_comes_later_is_our_fault() {
 async fn a_batch_that_nobody_waits_for_leaves_the_thread_to_others() {
     let (host, metrics) = start_with(Options { threads: 1, ..options() });
     let filter = host.load(Bytes::from(PASSING.bytes())).await.unwrap();
-    let mut forgotten = Box::pin(host.evaluate(&filter, "".into(), vec![event(PAYLOAD); 100_000]));
+    let mut forgotten = Box::pin(host.evaluate(&filter, "", vec![event(PAYLOAD); 100_000]));
     tokio::select! {
         biased;
         _ = &mut forgotten => panic!("it takes a while"),
         () = std::future::ready(()) => {}
     }
     drop(forgotten);
-    let answers = host.evaluate(&filter, "".into(), vec![event(PAYLOAD)]).await;
+    let answers = host.evaluate(&filter, "", vec![event(PAYLOAD)]).await;
     assert_eq!(answers.first().map(|answer| &answer.result), Some(&Ok(Verdict::Pass)));
     assert!(metrics.evaluations.get_or_create(&OutcomeLabel::new("pass")).get() < 100_001);
 }

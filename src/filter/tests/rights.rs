@@ -80,7 +80,7 @@ fn a_table_that_is_none_and_a_payload_that_is_none_are_faults() {
     let host = start();
     let filter = rights(&host);
     let word = |table: &str, payload: &str| {
-        let answers = host.evaluate_blocking(&filter, table.into(), vec![event(payload); 2]);
+        let answers = host.evaluate_blocking(&filter, Arc::<str>::from(table), vec![event(payload); 2]);
         answers.iter().map(Evaluated::word).collect::<Vec<_>>()
     };
     assert_eq!(word("", PAYLOAD), ["configure_refused"; 2]);

@@ -53,7 +53,7 @@ impl World {
                 }),
             }
         }
-        log.handle.write_outcomes(rows, true).await.unwrap();
+        log.handle.write_outcomes(&Arc::new(rows), true).await.unwrap();
         Self { log, events: made, settled }
     }
 

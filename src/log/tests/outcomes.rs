@@ -34,7 +34,7 @@ async fn captures_and_outcomes_are_read_back() {
     let decided = |change, to| OutcomeRow::Decided { endpoint, change: Position(change), to: Offset(to) };
     let other = OutcomeRow::Decided { endpoint: EndpointId(4), change: Position(1), to: Offset(1) };
     let rows = vec![attempt, sequence, cursor, decided(7, 4), decided(300, 9), other];
-    log.handle.write_outcomes(rows, true).await.unwrap();
+    log.handle.write_outcomes(&Arc::new(rows), true).await.unwrap();
     log.kill();
     let log = open(directory.path());
     assert_eq!(log.handle.cursor(endpoint, Course::Live).unwrap(), Some(value.clone()));
@@ -62,7 +62,7 @@ async fn what_became_of_an_event_is_listed_by_what_it_was_until_it_is_that_no_mo
     let mut rows: Vec<OutcomeRow> = (1..=9).map(|offset| row(endpoint, Aside::DeadLetter, offset)).collect();
     rows.extend([row(endpoint, Aside::Parked, 4), row(EndpointId(4), Aside::DeadLetter, 5)]);
     rows.push(OutcomeRow::NotAside { endpoint, aside: Aside::DeadLetter, offset: Offset(6) });
-    log.handle.write_outcomes(rows, true).await.unwrap();
+    log.handle.write_outcomes(&Arc::new(rows), true).await.unwrap();
     log.kill();
     let log = open(directory.path());
     let listed = |aside, offsets: Range<u64>, limit| -> Vec<u64> {

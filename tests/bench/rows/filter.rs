@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use bytes::Bytes;
-use hooklog::accounts::{Decisions, RightsSettings, Table};
+use hooklog::accounts::{Decisions, KeyedTable, RightsSettings, Table};
 use hooklog::catalog::Catalog;
 use hooklog::filter::{BUILT_IN_RIGHTS, Event, Host, Limits, Options, Verdict};
 use hooklog::model::{AccountName, EventId, EventType, Position, Timestamp};
@@ -22,9 +22,11 @@ use crate::report::{Figure, Goal};
 pub(crate) fn rights(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     let host = Host::start(options(), Clock::system(), Metrics::new().filter)?;
     let filter = host.load_blocking(Bytes::from_static(BUILT_IN_RIGHTS)).context("the rights component is loaded")?;
-    let table = Table::new(Decisions::resolve(&RightsSettings::recommended(Position(1)), &Catalog::built_in()))?;
-    let configurations: Vec<Arc<str>> =
-        (0..ACCOUNTS).map(|account| table.configuration(&Secret::new([account; 32]))).collect();
+    let decisions = Decisions::resolve(&RightsSettings::recommended(Position(1)), &Catalog::built_in());
+    let table = Arc::new(Table::new(decisions)?);
+    let configurations: Vec<Arc<str>> = (0..ACCOUNTS)
+        .map(|account| KeyedTable::new(Arc::clone(&table), Secret::new([account; 32])).configuration().into())
+        .collect();
     let events = events(rounds.events(BATCHES) * BATCH)?;
     let batches: Vec<Vec<Event>> = events.chunks(BATCH).map(<[Event]>::to_vec).collect();
     let (mut values, mut ceilings) = (Vec::new(), Vec::new());
