@@ -35,3 +35,8 @@ pub mod settings;
 pub mod cli;
 
 pub mod app;
+
+/// The memory of everything, RocksDB's too. What one thread takes another gives back here all day, in pieces of
+/// kilobytes, which costs the C library's allocator locks and walks; how it is set up stands in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -33,7 +33,7 @@ use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Aside, Attempt, Offset, Position, Sequence, Timestamp};
 use crate::runtime::{Crew, Random, blocking};
 
-/// What a loop is told.
+/// What a loop is told. Small: each endpoint has room for 32 of them.
 pub(super) enum Message {
     /// Live events, decided.
     Offered { from: Offset, events: Arc<[(Position, Decision)]> },
@@ -50,7 +50,7 @@ pub(super) enum Message {
     /// Send one request now.
     Retry,
     /// Deliver events after all, or give them up.
-    Wish(Wanted),
+    Wish(Box<Wanted>),
     /// Say how the endpoint does.
     Status(oneshot::Sender<EndpointStatus>),
     /// Say where events are, in their order.
@@ -80,10 +80,10 @@ pub(super) struct Loaded {
     /// Rows of live requests: written with what became of their events, so that a crash leaves both or neither.
     with_cursor: Vec<OutcomeRow>,
     last_success_at: Option<Timestamp>,
-    last_failure: Option<LastFailure>,
+    /// With words about it. Boxed: of ten thousand endpoints few have one.
+    last_failure: Option<Box<(LastFailure, String)>>,
     /// The HTTP status of the last request that spoke of trouble of the endpoint.
     trouble_status: Option<u16>,
-    last_detail: String,
     replay_asked: Option<u64>,
     /// What the replay is for that the machine knows.
     replay_scope: Arc<ReplayScope>,
@@ -168,7 +168,6 @@ impl Loaded {
             last_success_at: None,
             last_failure: None,
             trouble_status: None,
-            last_detail: String::new(),
             replay_asked: None,
             replay_scope: Arc::default(),
             tests,
@@ -403,12 +402,11 @@ impl Loaded {
             self.counting.requested(self.shared.now().wall, took, failure.is_some());
         }
         match failure {
-            Some((failure, detail)) => {
+            Some(told) => {
                 if matches!(result, AttemptResult::Trouble { .. }) {
-                    self.trouble_status = failure.status;
+                    self.trouble_status = told.0.status;
                 }
-                self.last_failure = Some(failure);
-                self.last_detail = detail;
+                self.last_failure = Some(Box::new(told));
             }
             None if row.is_some() => self.last_success_at = Some(self.shared.now().wall),
             None => {}
@@ -458,7 +456,7 @@ impl Loaded {
                 answer(nod, ());
             }
             Message::Retry => self.take(Input::Retry, actions),
-            Message::Wish(wanted) => self.desk.push(wanted),
+            Message::Wish(wanted) => self.desk.push(*wanted),
             Message::Status(reply) => answer(reply, self.status()),
             Message::Whereabouts { offsets, reply } => {
                 let whereabouts = offsets.iter().filter_map(|at| self.machine.whereabouts(CourseId::Live, *at));
@@ -559,7 +557,7 @@ impl Loaded {
             since: status.since,
             problem: self.problem(status.state),
             last_success_at: self.last_success_at,
-            last_failure: self.last_failure.clone(),
+            last_failure: self.last_failure.as_ref().map(|told| told.0.clone()),
             next_attempt_at: status.next_attempt_at,
             cursor: status.cursor,
             lag: Lag { events: status.ledger.waiting.total(), ms: 0, oldest_at: None },
@@ -579,7 +577,7 @@ impl Loaded {
             Some((Halt::Gone, at)) => Some(*at),
             // The machine stands still from the answer on; that it is switched off is just being written down.
             Some((Halt::Paused, _)) | None if self.shared.is_enabled(&self.endpoint) => {
-                self.last_failure.as_ref().map(|failure| failure.at)
+                self.last_failure.as_ref().map(|told| told.0.at)
             }
             Some((Halt::Paused, _)) | None => None,
         }
@@ -605,8 +603,8 @@ impl Loaded {
                 ),
             },
             State::BackingOff | State::Held => {
-                let failure = self.last_failure.as_ref()?;
-                told(failure.error, &failure.error.replace('_', " "), self.last_detail.clone())
+                let (failure, detail) = self.last_failure.as_deref()?;
+                told(failure.error, &failure.error.replace('_', " "), detail.clone())
             }
         }
     }

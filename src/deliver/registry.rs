@@ -189,7 +189,8 @@ impl Handle {
     ///
     /// None where the endpoint is not loaded, or where its rows cannot be read.
     pub async fn wish(&self, endpoint: EndpointId, wish: Wish, offsets: Vec<Offset>) -> Option<Vec<Granted>> {
-        self.ask(endpoint, |reply| Message::Wish(Wanted { wish, offsets, reply, is_second_look: false })).await
+        self.ask(endpoint, |reply| Message::Wish(Box::new(Wanted { wish, offsets, reply, is_second_look: false })))
+            .await
     }
 
     /// Says what a seek to an event would do; none where the endpoint is not loaded.

@@ -16,10 +16,10 @@ use crate::workplace::Workplace;
 /// The command.
 pub(crate) const COMMAND: Command = Command {
     name: "setup",
-    about: "Installs what the machine lacks: a C++ compiler, libclang, the WebAssembly target",
+    about: "Installs what the machine lacks: a C++ compiler, libclang, make, the WebAssembly target",
     help: "\n
-Looks for a C++ compiler with its static library (RocksDB), for libclang (the bindings of RocksDB), and for
-the parts of the toolchain that rust-toolchain.toml names. Installs what is missing with apt-get (through
+Looks for a C++ compiler with its static library (RocksDB), for libclang (the bindings of RocksDB), for make (the
+allocator), and for the parts of the toolchain that rust-toolchain.toml names. Installs what is missing with apt-get (through
 sudo where needed) and rustup, and says what to type where it may not. All other commands call it first.
 
 Examples:
@@ -37,6 +37,7 @@ struct Need {
 const NEEDS: &[Need] = &[
     Need { what: "a C++ compiler with its static library", package: "g++", is_met: has_static_cxx },
     Need { what: "libclang with its headers", package: "libclang-dev", is_met: has_libclang },
+    Need { what: "make", package: "make", is_met: has_make },
 ];
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -114,7 +115,7 @@ fn by_hand(packages: &[&str], failure: &Failure) -> Failure {
     let packages = packages.join(" ");
     Failure::new(format!(
         "{failure}\nOn Debian and Ubuntu, as root: apt-get update && apt-get install {packages}\nElsewhere: install \
-         a C++ compiler with libstdc++.a, and libclang; CXX and LIBCLANG_PATH say where they are"
+         a C++ compiler with libstdc++.a, make, and libclang; CXX and LIBCLANG_PATH say where they are"
     ))
 }
 
@@ -123,6 +124,11 @@ fn has_static_cxx() -> bool {
     let compiler = env::var_os("CXX").unwrap_or_else(|| "c++".into());
     ask(process::Command::new(compiler).arg("--print-file-name=libstdc++.a"))
         .is_some_and(|answer| Path::new(&answer).is_absolute())
+}
+
+/// The allocator is built with it.
+fn has_make() -> bool {
+    ask(process::Command::new("make").arg("--version")).is_some()
 }
 
 /// A library alone is not enough: without `stddef.h` of the same package the bindings cannot be made.

@@ -77,7 +77,8 @@ impl Template {
         let place =
             |name| PLACES.iter().find(|(placed, _)| placed == name).map_or(Place::Constant, |(_, place)| *place);
         let places = headers.keys().map(place).collect();
-        Ok(Self { uri: path.into(), headers, places, keys: Keys::new(&settings.signing) })
+        // A copy has no more room than it needs: there may be ten thousand of them.
+        Ok(Self { uri: path.into(), headers: headers.clone(), places, keys: Keys::new(&settings.signing) })
     }
 
     /// Makes the request that carries a message at a time.

@@ -32,16 +32,20 @@ pub(super) fn records(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     server.check_head(many)?;
     eprintln!("   {at_few:.1} µs an event behind {few} records, {at_many:.1} µs behind {many}");
     server.stop()?;
-    Ok(vec![ratio("scale_records", at_many / at_few, 1.25)])
+    Ok(vec![ratio("scale_records", vec![at_many / at_few], 1.25)])
 }
 
 /// Processor time of an event that is posted, decided and delivered: of one account, and of ten thousand in turns.
 pub(super) fn accounts(rounds: &Rounds) -> anyhow::Result<Vec<Figure>> {
     let (events, many) = (rounds.events(EVENTS_OF_ACCOUNTS), rounds.events(ACCOUNTS));
-    let one = cpu_each(1, events)?;
-    let all = cpu_each(many, events)?;
-    eprintln!("   {one:.1} µs an event of one account, {all:.1} µs of {many} accounts in turns");
-    Ok(vec![ratio("scale_accounts", all / one, 1.5)])
+    let mut ratios = Vec::with_capacity(rounds.count);
+    for _ in 0..rounds.count {
+        let one = cpu_each(1, events)?;
+        let all = cpu_each(many, events)?;
+        eprintln!("   {one:.1} µs an event of one account, {all:.1} µs of {many} accounts in turns");
+        ratios.push(all / one);
+    }
+    Ok(vec![ratio("scale_accounts", ratios, 1.5)])
 }
 
 fn cpu_each(accounts: usize, events: usize) -> anyhow::Result<f64> {
@@ -67,8 +71,8 @@ fn cpu_each(accounts: usize, events: usize) -> anyhow::Result<f64> {
     Ok(each)
 }
 
-fn ratio(name: &'static str, value: f64, goal: f64) -> Figure {
-    Figure { name, unit: "of flat", values: vec![value], ceilings: Vec::new(), goal: Goal::AtMost(goal) }
+fn ratio(name: &'static str, values: Vec<f64>, goal: f64) -> Figure {
+    Figure { name, unit: "of flat", values, ceilings: Vec::new(), goal: Goal::AtMost(goal) }
 }
 
 const FEW_RECORDS: usize = 1_000_000;
