@@ -556,8 +556,7 @@ fn sender_options(settings: &Settings, rules: AddressRules) -> send::Options {
         rules,
         trust: send::Trust::of_this_machine(),
         connect_timeout: settings.deliver.connect_timeout,
-        idle_timeout: IDLE_TIMEOUT,
-        idle_max: idle_max(settings),
+        idle: idle_limits(descriptors_max(), connections_max()),
     }
 }
 
@@ -604,13 +603,13 @@ fn connections_max() -> u32 {
     u32::try_from(descriptors_max().saturating_sub(STORE_DESCRIPTORS) / 8).unwrap_or(u32::MAX).clamp(64, 10_000)
 }
 
-/// Idle connections to receivers: what is left of the descriptors when the store, both listeners and all that may be in
-/// flight have theirs, and at least as many as a listener takes.
-fn idle_max(settings: &Settings) -> usize {
-    let in_flight = u64::from(settings.deliver.in_flight_max.resolve(descriptors_max()));
-    let taken = STORE_DESCRIPTORS + SPARE_DESCRIPTORS + 2 * u64::from(connections_max()) + in_flight;
-    let left = descriptors_max().saturating_sub(taken).max(connections_max().into());
-    usize::try_from(left).unwrap_or(IDLE_MAX).min(IDLE_MAX)
+/// Sockets to receivers get what is left of the descriptors when the store and both listeners have theirs, and at least
+/// as many as a listener takes.
+fn idle_limits(descriptors_max: u64, connections_max: u32) -> send::IdleLimits {
+    let taken = STORE_DESCRIPTORS + SPARE_DESCRIPTORS + 2 * u64::from(connections_max);
+    let left = descriptors_max.saturating_sub(taken).max(connections_max.into());
+    let sockets_max = usize::try_from(left).unwrap_or(usize::MAX);
+    send::IdleLimits { max: IDLE_MAX, sockets_max, age_max: IDLE_TIMEOUT }
 }
 
 /// Fuel that each byte of an event adds: a pseudonym of a one-letter value costs rights less than 20,000.
@@ -627,12 +626,26 @@ const OPERATOR_TOKEN_FILE: &str = "operator.token";
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const API_BODY_BYTES_MAX: usize = 1 << 20;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// A kilobyte or two each, with TLS ten.
+/// A kilobyte or two each, with TLS ten: up to 160 MiB, for as long as so many are in use.
 const IDLE_MAX: usize = 16_384;
-/// For names that are looked up, files that are read, and what else is open for a moment.
-const SPARE_DESCRIPTORS: u64 = 256;
+/// For 32 Tests with eight sockets each, names that are looked up, and what the store opens beside its tables.
+const SPARE_DESCRIPTORS: u64 = 512;
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
 /// What running deliveries get after the log has failed.
 const FAILED_DRAIN: Duration = Duration::from_secs(5);
 /// What tasks get to notice that they are cut off.
 const CUT_OFF: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::idle_limits;
+
+    #[test]
+    fn receivers_get_the_descriptors_that_nobody_else_may_take() {
+        let cases =
+            [(1_024, 64, 64), (4_096, 448, 2_176), (20_000, 2_436, 14_104), (u64::MAX, 10_000, usize::MAX - 21_024)];
+        for (descriptors, listener, expected) in cases {
+            assert_eq!(idle_limits(descriptors, listener).sockets_max, expected, "{descriptors}");
+        }
+    }
+}

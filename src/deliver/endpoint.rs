@@ -19,7 +19,7 @@ use super::activity::{Activity, Counting, minute_of};
 use super::anew;
 use super::attempt::AttemptRecord;
 use super::desk::{self, Desk, Looked, Orders, Wanted};
-use super::line::{Attempted, Errand, Line};
+use super::line::{Attempted, Errand, Failed, Line};
 use super::machine::{
     Action, AsideEvent, AttemptResult, Boot, CourseId, Decision, InHand, Input, Machine, Move, Now, Order, Outlook,
     Pacing, Policy, ReplayId, Saved, Since, Start, State, Target, Whereabouts,
@@ -27,13 +27,13 @@ use super::machine::{
 use super::positions::Positions;
 use super::registry::{Mailbox, Shared};
 use super::source::{DecidedEvent, Occasion, Undecided};
-use super::status::{EndpointStatus, Lag, LastFailure, LedgerView, ReplayProgress, StatusProblem, replay_counts};
+use super::status::{EndpointStatus, Lag, LedgerView, ReplayProgress, StatusProblem, replay_counts};
 use crate::accounts::{self, Endpoint, Halt, JobState, OnFilterError, ReplayScope, ReplayStanding, Skipped, Sought};
 use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Aside, Attempt, Offset, Position, Sequence, Timestamp};
 use crate::runtime::{Crew, Random, blocking};
 
-/// What a loop is told. Small: each endpoint has room for 32 of them.
+/// What a loop is told. Small: a mailbox takes memory for 32 at a time, also of an endpoint that has nothing to do.
 pub(super) enum Message {
     /// Live events, decided.
     Offered { from: Offset, events: Arc<[(Position, Decision)]> },
@@ -65,6 +65,8 @@ pub(super) enum Message {
     Stop { nod: oneshot::Sender<()> },
 }
 
+const _: () = assert!(size_of::<Message>() <= 32);
+
 /// An endpoint with everything its loop owns.
 pub(super) struct Loaded {
     shared: Arc<Shared>,
@@ -80,8 +82,8 @@ pub(super) struct Loaded {
     /// Rows of live requests: written with what became of their events, so that a crash leaves both or neither.
     with_cursor: Vec<OutcomeRow>,
     last_success_at: Option<Timestamp>,
-    /// With words about it. Boxed: of ten thousand endpoints few have one.
-    last_failure: Option<Box<(LastFailure, String)>>,
+    /// Boxed: of ten thousand endpoints few have one.
+    last_failure: Option<Box<Failed>>,
     /// The HTTP status of the last request that spoke of trouble of the endpoint.
     trouble_status: Option<u16>,
     replay_asked: Option<u64>,
@@ -402,11 +404,11 @@ impl Loaded {
             self.counting.requested(self.shared.now().wall, took, failure.is_some());
         }
         match failure {
-            Some(told) => {
+            Some(failed) => {
                 if matches!(result, AttemptResult::Trouble { .. }) {
-                    self.trouble_status = told.0.status;
+                    self.trouble_status = failed.last.status;
                 }
-                self.last_failure = Some(Box::new(told));
+                self.last_failure = Some(Box::new(failed));
             }
             None if row.is_some() => self.last_success_at = Some(self.shared.now().wall),
             None => {}
@@ -557,7 +559,7 @@ impl Loaded {
             since: status.since,
             problem: self.problem(status.state),
             last_success_at: self.last_success_at,
-            last_failure: self.last_failure.as_ref().map(|told| told.0.clone()),
+            last_failure: self.last_failure.as_ref().map(|failed| failed.last.clone()),
             next_attempt_at: status.next_attempt_at,
             cursor: status.cursor,
             lag: Lag { events: status.ledger.waiting.total(), ms: 0, oldest_at: None },
@@ -577,7 +579,7 @@ impl Loaded {
             Some((Halt::Gone, at)) => Some(*at),
             // The machine stands still from the answer on; that it is switched off is just being written down.
             Some((Halt::Paused, _)) | None if self.shared.is_enabled(&self.endpoint) => {
-                self.last_failure.as_ref().map(|told| told.0.at)
+                self.last_failure.as_ref().map(|failed| failed.last.at)
             }
             Some((Halt::Paused, _)) | None => None,
         }
@@ -603,8 +605,8 @@ impl Loaded {
                 ),
             },
             State::BackingOff | State::Held => {
-                let (failure, detail) = self.last_failure.as_deref()?;
-                told(failure.error, &failure.error.replace('_', " "), detail.clone())
+                let Failed { last, detail } = self.last_failure.as_deref()?;
+                told(last.error, &last.error.replace('_', " "), detail.clone())
             }
         }
     }

@@ -78,10 +78,17 @@ pub(super) struct Attempted {
     pub(super) result: AttemptResult,
     /// What is written down; nothing where no request was made.
     pub(super) row: Option<OutcomeRow>,
-    /// What went wrong, with a sentence for people.
-    pub(super) failure: Option<(LastFailure, String)>,
+    /// What went wrong.
+    pub(super) failure: Option<Failed>,
     /// How long the request took.
     pub(super) took: Duration,
+}
+
+/// A request that failed.
+pub(super) struct Failed {
+    pub(super) last: LastFailure,
+    /// A sentence for people.
+    pub(super) detail: String,
 }
 
 impl Line {
@@ -195,7 +202,7 @@ impl Line {
         Attempted {
             result: AttemptResult::Trouble { retry_after: None },
             row: None,
-            failure: Some((last, why.detail.clone())),
+            failure: Some(Failed { last, detail: why.detail.clone() }),
             took: Duration::ZERO,
         }
     }
@@ -286,12 +293,12 @@ fn result(outcome: &AttemptOutcome, bytes: u64) -> AttemptResult {
     }
 }
 
-fn failure(outcome: &AttemptOutcome, at: Timestamp) -> Option<(LastFailure, String)> {
+fn failure(outcome: &AttemptOutcome, at: Timestamp) -> Option<Failed> {
     match outcome {
         AttemptOutcome::Delivered { .. } => None,
         AttemptOutcome::Failed(failure) => {
             let last = LastFailure { at, error: failure.error.code(), status: failure.status };
-            Some((last, failure.detail.clone()))
+            Some(Failed { last, detail: failure.detail.clone() })
         }
     }
 }

@@ -75,7 +75,7 @@ fn offer(dispatch: &Dispatch, deliver: &Handle, records: Vec<Record>) -> Result<
         let Some(account) = dispatch.accounts.account_by_id(account) else { continue };
         let Some(from) = records.first().map(|record| record.header.offset) else { continue };
         // Before they are offered: whoever takes an offer asks for the bodies at once.
-        records.iter().for_each(|record| dispatch.recent.put(record.clone()));
+        dispatch.recent.put(records.iter().cloned());
         // Endpoints without rights of their own share a table, and so what was decided by it.
         let mut decided: Vec<(Arc<Table>, Decided)> = Vec::new();
         for endpoint in account.endpoints.values().filter(|endpoint| loaded.contains(&endpoint.id)) {

@@ -255,6 +255,7 @@ impl Source for Dispatch {
         let head = self.log.account_head(account);
         let stretch = self.log.read_account(account, from, limit, DECIDE_BYTES_MAX)?;
         let mut decided = Vec::with_capacity(stretch.records.len());
+        let mut wanted = Vec::with_capacity(stretch.records.len());
         let mut next = from;
         for record in stretch.records {
             while next < record.header.offset && decided.len() < limit {
@@ -262,7 +263,7 @@ impl Source for Dispatch {
                 next = next.next();
             }
             if decided.len() >= limit {
-                return Ok(decided);
+                break;
             }
             let (event_type, mut event) = self.decide_record(&record, &table)?;
             // Nobody finds out how many events of a withheld type there are by naming it.
@@ -276,10 +277,13 @@ impl Source for Dispatch {
             if is_wanted && self.is_too_old(endpoint, &event_type, &record, occasion) {
                 event.decision.outcome = Outcome::TooOld;
             }
-            decided.push(event);
             next = record.header.offset.next();
-            self.recent.put(record);
+            if event.decision.outcome == Outcome::Pass {
+                wanted.push(record);
+            }
+            decided.push(event);
         }
+        self.recent.put(wanted);
         // Nothing is left up to the head: retention took all of it.
         if decided.is_empty() {
             let gone = head.0.saturating_sub(from.previous().0);

@@ -2,6 +2,7 @@
 //!
 //! Not the log's tail: that holds the newest. Bounded by bytes; the oldest to come in leaves first.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,8 +16,12 @@ pub(super) struct Recent {
 
 #[derive(Debug, Default)]
 struct Kept {
-    records: HashMap<(AccountId, Offset), Record>,
-    order: VecDeque<(AccountId, Offset)>,
+    /// In the order in which they came in: written and let go one behind the other.
+    records: VecDeque<Record>,
+    /// How many have left.
+    left: usize,
+    /// Which of all that ever came in a record is.
+    numbers: HashMap<(AccountId, Offset), usize>,
     bytes: usize,
 }
 
@@ -25,29 +30,37 @@ impl Recent {
         Self { bytes_max, kept: Mutex::default() }
     }
 
-    pub(super) fn put(&self, record: Record) {
+    /// Remembers records; one that is there stays as it is, since events never change.
+    pub(super) fn put(&self, records: impl IntoIterator<Item = Record>) {
         let mut guard = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = &mut *guard;
-        let key = (record.header.account, record.header.offset);
-        let bytes = weight(&record);
-        if kept.records.insert(key, record).is_some() {
-            return;
-        }
-        kept.order.push_back(key);
-        kept.bytes += bytes;
-        while kept.bytes > self.bytes_max
-            && let Some(oldest) = kept.order.pop_front()
-        {
-            if let Some(record) = kept.records.remove(&oldest) {
-                kept.bytes -= weight(&record);
-            }
-        }
+        records.into_iter().for_each(|record| guard.put(record, self.bytes_max));
     }
 
     pub(super) fn get(&self, account: AccountId, offset: Offset) -> Option<Record> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.records.get(&(account, offset)).cloned()
+        let number = kept.numbers.get(&(account, offset))?;
+        kept.records.get(number - kept.left).cloned()
     }
+}
+
+impl Kept {
+    fn put(&mut self, record: Record, bytes_max: usize) {
+        let Entry::Vacant(place) = self.numbers.entry(key(&record)) else { return };
+        place.insert(self.left + self.records.len());
+        self.bytes += weight(&record);
+        self.records.push_back(record);
+        while self.bytes > bytes_max
+            && let Some(oldest) = self.records.pop_front()
+        {
+            self.left += 1;
+            self.numbers.remove(&key(&oldest));
+            self.bytes -= weight(&oldest);
+        }
+    }
+}
+
+const fn key(record: &Record) -> (AccountId, Offset) {
+    (record.header.account, record.header.offset)
 }
 
 fn weight(record: &Record) -> usize {
@@ -80,10 +93,11 @@ mod tests {
     #[test]
     fn the_oldest_leave_when_the_bytes_are_used_up() {
         let recent = Recent::new(3_000);
-        (1..=5).for_each(|offset| recent.put(record(offset)));
-        recent.put(record(5));
+        recent.put((1..=4).map(record));
+        recent.put([record(5), record(5), record(4)]);
         let there: Vec<u64> = (1..=5).filter(|offset| recent.get(AccountId(1), Offset(*offset)).is_some()).collect();
         assert_eq!(there, [3, 4, 5]);
+        assert_eq!(recent.get(AccountId(1), Offset(4)).map(|record| record.position), Some(Position(4)));
         assert_eq!(recent.kept.lock().unwrap().bytes, 3_000);
     }
 }

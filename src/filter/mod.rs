@@ -197,9 +197,8 @@ impl Host {
         configuration: impl Configuration,
         events: Vec<Event>,
     ) -> Vec<Evaluated> {
-        let (count, events) = (events.len(), Arc::new(events));
-        // Shared, so that what was allocated here is let go here: from another thread it costs both a lock.
-        let work = self.0.batch(filter, configuration, Arc::clone(&events));
+        let count = events.len();
+        let work = self.0.batch(filter, configuration, events);
         self.0.evaluating.run(work).await.unwrap_or_else(|Ended| vec![Evaluated::never(Fault::ended()); count])
     }
 
@@ -215,7 +214,7 @@ impl Host {
         events: Vec<Event>,
     ) -> Vec<Evaluated> {
         let count = events.len();
-        let work = self.0.batch(filter, configuration, Arc::new(events));
+        let work = self.0.batch(filter, configuration, events);
         self.0.evaluating.run_blocking(work).unwrap_or_else(|Ended| vec![Evaluated::never(Fault::ended()); count])
     }
 }
@@ -229,7 +228,7 @@ impl Shared {
         &self,
         filter: &Arc<Filter>,
         configuration: impl Configuration,
-        events: Arc<Vec<Event>>,
+        events: Vec<Event>,
     ) -> impl FnOnce(worker::IsWanted<'_>) -> Vec<Evaluated> + Send + 'static {
         let (setup, filter) = (self.setup.clone(), Arc::clone(filter));
         move |is_wanted| run::batch(&setup, &filter, &configuration.text(), &events, is_wanted)

@@ -1,17 +1,18 @@
 //! Threads for guests: work that runs long, on stacks with room, called from async code.
 //!
 //! Not the runtime's blocking threads: their stacks are too small for a guest that goes as deep as it may.
+//! Whoever finds the queue full waits outside, and those outside get in by the order in which they came.
 //! Invariant: a caller that has gone away leaves nothing behind. What it asked for is not begun, or ends at
 //! the next place where it asks whether it is still wanted.
 
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use async_channel::{Receiver, Sender};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::limits::THREAD_STACK_BYTES;
 
@@ -20,6 +21,8 @@ use super::limits::THREAD_STACK_BYTES;
 pub(super) struct Workers {
     /// None once they have been told to end.
     queue: Mutex<Option<Sender<Job>>>,
+    /// Places in the queue. The channel by itself lets whoever comes by go before those who wait for a place.
+    places: Arc<Semaphore>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -38,7 +41,8 @@ impl Workers {
     /// # Errors
     /// Where the machine gives no thread.
     pub(super) fn start(name: &str, threads: usize) -> io::Result<Self> {
-        let (queue, jobs) = async_channel::bounded(threads * QUEUE_PER_THREAD);
+        let (queue, jobs) = async_channel::unbounded();
+        let places = Arc::new(Semaphore::new(threads * QUEUE_PER_THREAD));
         let threads = (0..threads)
             .map(|number| {
                 let jobs = jobs.clone();
@@ -48,7 +52,7 @@ impl Workers {
                     .spawn(move || work_off(&jobs))
             })
             .collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { queue: Mutex::new(Some(queue)), threads: Mutex::new(threads) })
+        Ok(Self { queue: Mutex::new(Some(queue)), places, threads: Mutex::new(threads) })
     }
 
     /// Runs work on one of the threads; waits where the queue is full.
@@ -61,8 +65,11 @@ impl Workers {
         &self,
         work: impl FnOnce(IsWanted<'_>) -> T + Send + 'static,
     ) -> Result<T, Ended> {
-        let (job, answered) = job(work);
-        self.queue()?.send(job).await.map_err(|_| Ended)?;
+        // From here on this one may be told to end: what was let in before is still done.
+        let queue = self.queue()?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Ended)?;
+        let (job, answered) = job(work, Some(place));
+        queue.try_send(job).map_err(|_| Ended)?;
         passed_on(answered.await)
     }
 
@@ -76,8 +83,9 @@ impl Workers {
         &self,
         work: impl FnOnce(IsWanted<'_>) -> T + Send + 'static,
     ) -> Result<T, Ended> {
-        let (job, answered) = job(work);
-        self.queue()?.send_blocking(job).map_err(|_| Ended)?;
+        // Each blocks a thread of its own, of which there are few: they take no place.
+        let (job, answered) = job(work, None);
+        self.queue()?.try_send(job).map_err(|_| Ended)?;
         passed_on(answered.blocking_recv())
     }
 
@@ -108,9 +116,13 @@ fn work_off(jobs: &Receiver<Job>) {
 
 type Done<T> = Result<T, Box<dyn Any + Send>>;
 
-fn job<T: Send + 'static>(work: impl FnOnce(IsWanted<'_>) -> T + Send + 'static) -> (Job, oneshot::Receiver<Done<T>>) {
+fn job<T: Send + 'static>(
+    work: impl FnOnce(IsWanted<'_>) -> T + Send + 'static,
+    place: Option<OwnedSemaphorePermit>,
+) -> (Job, oneshot::Receiver<Done<T>>) {
     let (answer, answered) = oneshot::channel();
     let job = Box::new(move || {
+        drop(place);
         if answer.is_closed() {
             return;
         }

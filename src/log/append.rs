@@ -324,14 +324,11 @@ pub struct Reservation(
 );
 
 /// What the writer is asked to do.
-///
-/// Events and rows are shared with whoever waits for the answer, who is the last to let them go: memory that another
-/// thread takes back costs both a lock.
 #[derive(Debug)]
 pub(super) enum Request {
     Events {
         account: AccountId,
-        events: Arc<Vec<NewEvent>>,
+        events: Vec<NewEvent>,
         on_conflict: OnConflict,
         _reservation: Reservation,
         reply: oneshot::Sender<Result<Outcome, Error>>,

@@ -158,10 +158,7 @@ impl Handle {
         on_conflict: OnConflict,
         reservation: Reservation,
     ) -> Result<Outcome, Error> {
-        let events = Arc::new(events);
-        let taken = Arc::clone(&events);
-        self.ask(|reply| Request::Events { account, events: taken, on_conflict, _reservation: reservation, reply })
-            .await
+        self.ask(|reply| Request::Events { account, events, on_conflict, _reservation: reservation, reply }).await
     }
 
     /// Appends requests that were not understood and returns once they are on disk.
@@ -187,7 +184,7 @@ impl Handle {
     }
 
     /// Writes rows that say how delivery goes; returns once they have reached the operating system, or the
-    /// disk where `sync` is set.
+    /// disk where `sync` is set. Shared, so that whoever meets a full disk still has them.
     ///
     /// # Errors
     /// As [`Handle::append`]; progress has a reserve of its own on the disk.

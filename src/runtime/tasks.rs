@@ -2,7 +2,8 @@
 //!
 //! Not a pool with a limit. A task that panics is a bug in hooklog: the panic is logged by its hook and
 //! counted here, and `app` ends the process rather than going on with half of its parts. A task that ends
-//! wakes nobody, but for the last one: somebody always waits for a panic, and tasks end a thousand times a second.
+//! wakes nobody unless it is the last, or has panicked: somebody always waits for a panic, and tasks end ten thousand
+//! times a second.
 
 use std::future::Future;
 use std::sync::Arc;

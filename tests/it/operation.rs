@@ -33,6 +33,14 @@ fn a_process_that_is_told_to_end_while_it_starts_ends_well() {
     }
 }
 
+#[test]
+fn the_memory_is_set_up_as_the_program_was_built_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = command(directory.path()).arg("--version").env("MALLOC_CONF", "confirm_conf:true").output().unwrap();
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("dirty_decay_ms:2000") && told.contains("thp:never"), "{told}");
+}
+
 #[tokio::test]
 async fn listening_outside_loopback_needs_tokens_and_tls_or_the_word_for_it() {
     let directory = tempfile::tempdir().unwrap();

@@ -19,8 +19,8 @@ pub(crate) const COMMAND: Command = Command {
     about: "Installs what the machine lacks: a C++ compiler, libclang, make, the WebAssembly target",
     help: "\n
 Looks for a C++ compiler with its static library (RocksDB), for libclang (the bindings of RocksDB), for make (the
-allocator), and for the parts of the toolchain that rust-toolchain.toml names. Installs what is missing with apt-get (through
-sudo where needed) and rustup, and says what to type where it may not. All other commands call it first.
+allocator), and for the parts of the toolchain that rust-toolchain.toml names. Installs what is missing with apt-get
+(through sudo where needed) and rustup, and says what to type where it may not. All other commands call it first.
 
 Examples:
   cargo xtask setup                   look, install, say what was done",
@@ -77,7 +77,7 @@ fn ensure_packages() -> Outcome {
         Some(need) => {
             let Need { what, package, .. } = need;
             Err(Failure::new(format!(
-                "{package} is installed, and {what} is still not found: do CXX or LIBCLANG_PATH lead elsewhere?"
+                "{package} is installed, and {what} is still not found: do PATH, CXX or LIBCLANG_PATH lead elsewhere?"
             )))
         }
         None => Ok(()),

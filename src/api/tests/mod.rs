@@ -28,7 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Api, Health, Options, Streams, Trouble, router};
 use crate::accounts::{self, Accounts};
-use crate::deliver::send::{self, Sender, Trust};
+use crate::deliver::send::{self, IdleLimits, Sender, Trust};
 use crate::deliver::{self, Handle, Parts};
 use crate::dispatch::{Dispatch, follow};
 use crate::filter;
@@ -166,8 +166,7 @@ async fn deliver(
         rules,
         trust: Trust::of([]),
         connect_timeout: Duration::from_secs(3),
-        idle_timeout: Duration::from_secs(30),
-        idle_max: 64,
+        idle: IdleLimits { max: 64, sockets_max: 64, age_max: Duration::from_secs(30) },
     };
     let sender = Sender::start(options, clock.clone(), &metrics.deliver, tasks, signal.clone());
     let dispatch = dispatch(log, accounts, clock, tasks, metrics).await;

@@ -41,6 +41,7 @@ use pool::IdleConnections;
 use resolve::Resolver;
 
 pub use message::{Credentials, Message, SigningKey};
+pub use pool::IdleLimits;
 pub use route::{Attempted, InvalidRoute, Route, RouteSettings};
 pub use tls::Trust;
 
@@ -58,10 +59,8 @@ pub struct Options {
     pub trust: Trust,
     /// How long making a connection may take, all addresses of a name together.
     pub connect_timeout: Duration,
-    /// How long a connection is kept when nothing is sent on it; less when many are kept.
-    pub idle_timeout: Duration,
-    /// How many idle connections are kept, all endpoints together.
-    pub idle_max: usize,
+    /// How many connections are kept when nothing is sent on them.
+    pub idle: IdleLimits,
 }
 
 /// Makes the routes to endpoints; cheap to clone.
@@ -85,7 +84,7 @@ impl Sender {
     /// `stop` is the last moment: requests under way end as cancelled, idle connections are closed.
     #[must_use]
     pub fn start(options: Options, clock: Clock, metrics: &DeliverMetrics, tasks: &Tasks, stop: Shutdown) -> Self {
-        let idle = IdleConnections::new(options.idle_max, options.idle_timeout, clock.clone());
+        let idle = IdleConnections::new(options.idle, clock.clone());
         tasks.spawn(idle.clone().close_when_old(stop.clone()));
         let tls = options.trust.client_config(None);
         let metrics = route::AttemptMetrics::new(metrics);

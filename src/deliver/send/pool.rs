@@ -1,4 +1,7 @@
-//! The idle connections: each endpoint's own, and the limit of all together.
+//! The idle connections: each endpoint's own, and the limits of all together.
+//!
+//! Sockets that requests use and those that are idle share what descriptors there are, and requests go first: where one
+//! needs a socket more than there is, an idle connection is closed for it.
 //!
 //! Not shared between endpoints: two accounts that send to the same host never meet on a connection. The last
 //! one used is used first, so what a burst has opened grows old and is closed. The fuller the house, the
@@ -22,13 +25,32 @@ pub(super) struct IdleConnections(Arc<House>);
 
 #[derive(Debug)]
 struct House {
-    max: usize,
-    age_max: Duration,
+    limits: IdleLimits,
     clock: Clock,
     count: AtomicUsize,
+    /// Sockets that requests use.
+    used: AtomicUsize,
     /// The pools that have had an idle connection since the last look.
     pools: Mutex<Vec<Weak<Shelf>>>,
     some: Notify,
+}
+
+/// How many connections are kept for later, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct IdleLimits {
+    /// Idle connections, over all endpoints.
+    pub max: usize,
+    /// Sockets to receivers, those that requests use among them.
+    pub sockets_max: usize,
+    /// How long one is kept where there is room.
+    pub age_max: Duration,
+}
+
+/// Sockets that a request uses; given back when dropped.
+#[derive(Debug)]
+pub(super) struct InUse<'a> {
+    house: &'a House,
+    sockets: usize,
 }
 
 /// The idle connections of one endpoint; they are closed with it.
@@ -64,9 +86,9 @@ enum Kept {
 }
 
 impl IdleConnections {
-    pub(super) fn new(max: usize, age_max: Duration, clock: Clock) -> Self {
-        let (count, pools, some) = (AtomicUsize::new(0), Mutex::default(), Notify::new());
-        Self(Arc::new(House { max, age_max, clock, count, pools, some }))
+    pub(super) fn new(limits: IdleLimits, clock: Clock) -> Self {
+        let (count, used, pools, some) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::default(), Notify::new());
+        Self(Arc::new(House { limits, clock, count, used, pools, some }))
     }
 
     /// Makes the pool of one endpoint, for at most so many connections.
@@ -122,9 +144,27 @@ impl House {
     /// The share of room that is left is the share of its time that a connection gets, down to a quarter: what is used
     /// every few seconds is worth its place in a full house too.
     fn age_max_now(&self) -> Duration {
-        let max = u32::try_from(self.max).unwrap_or(u32::MAX);
+        let age_max = self.limits.age_max;
+        let max = u32::try_from(self.room()).unwrap_or(u32::MAX);
         let free = max.saturating_sub(u32::try_from(self.count.load(Ordering::Relaxed)).unwrap_or(u32::MAX));
-        (self.age_max.saturating_mul(free) / max.max(1)).max(self.age_max / 4)
+        (age_max.saturating_mul(free) / max.max(1)).max(age_max / 4)
+    }
+
+    /// How many idle connections there may be, beside the sockets that are used.
+    fn room(&self) -> usize {
+        let IdleLimits { max, sockets_max, .. } = self.limits;
+        max.min(sockets_max.saturating_sub(self.used.load(Ordering::Relaxed)))
+    }
+
+    /// Closes idle connections until there are no more than there may be.
+    fn make_room(&self) {
+        while self.count.load(Ordering::Relaxed) > self.room() {
+            let Some(listed) = self.pools().pop() else { return };
+            let Some(shelf) = listed.upgrade() else { continue };
+            if shelf.close_oldest() {
+                self.pools().push(listed);
+            }
+        }
     }
 
     fn pools(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Shelf>>> {
@@ -133,6 +173,14 @@ impl House {
 }
 
 impl Pool {
+    /// Says that a request uses so many sockets, and closes idle connections where they are too many then.
+    pub(super) fn use_sockets(&self, sockets: usize) -> InUse<'_> {
+        let house = &*self.0.house;
+        house.used.fetch_add(sockets, Ordering::Relaxed);
+        house.make_room();
+        InUse { house, sockets }
+    }
+
     /// Takes a connection that can be sent on, the one used last first.
     pub(super) async fn take(&self) -> Option<Connection> {
         loop {
@@ -168,7 +216,7 @@ impl Shelf {
 
     fn push(self: &Arc<Self>, idle: Idle) {
         let mut kept = self.kept();
-        if kept.idle.len() >= self.max || self.house.count.load(Ordering::Relaxed) >= self.house.max {
+        if kept.idle.len() >= self.max || self.house.count.load(Ordering::Relaxed) >= self.house.room() {
             return;
         }
         kept.idle.push(idle);
@@ -179,6 +227,17 @@ impl Shelf {
             self.house.pools().push(Arc::downgrade(self));
             self.house.some.notify_one();
         }
+    }
+
+    /// Closes the one that was used least recently, and returns whether the house is to list this still.
+    fn close_oldest(&self) -> bool {
+        let mut kept = self.kept();
+        let closed = (!kept.idle.is_empty()).then(|| kept.idle.remove(0));
+        kept.is_listed = !kept.idle.is_empty();
+        let is_listed = kept.is_listed;
+        drop(kept);
+        self.house.count.fetch_sub(closed.iter().count(), Ordering::Relaxed);
+        is_listed
     }
 
     /// Closes what has been idle for longer, folds the rest, and returns whether anything is left.
@@ -217,6 +276,12 @@ impl Idle {
             folded @ Kept::Folded(_) => folded,
         };
         Some(Self { connection, ..self })
+    }
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        self.house.used.fetch_sub(self.sockets, Ordering::Relaxed);
     }
 }
 
@@ -277,6 +342,10 @@ mod tests {
         (address, receiver)
     }
 
+    fn limits(sockets_max: usize) -> IdleLimits {
+        IdleLimits { max: 4, sockets_max, age_max: Duration::from_secs(20) }
+    }
+
     async fn exchange(connection: &mut Connection) -> Option<u16> {
         let request = http::Request::post("/").header("host", "a").body(Full::new(Bytes::new())).unwrap();
         let response = connection.send(request).await.ok()?;
@@ -286,7 +355,7 @@ mod tests {
     /// Sends once, puts the connection by, looks after so many seconds, and takes what is there.
     async fn taken_after(seconds: u64, is_ended: bool) -> (Option<Connection>, usize, usize) {
         let (address, receiver) = receiver().await;
-        let house = IdleConnections::new(4, Duration::from_secs(20), Clock::system());
+        let house = IdleConnections::new(limits(4), Clock::system());
         let pool = house.pool(2);
         let now = house.0.clock.monotonic();
         let mut connection =
@@ -320,5 +389,26 @@ mod tests {
         let (taken, folded, _) = taken_after(3, true).await;
         assert_eq!(folded, 1);
         assert!(taken.is_none());
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_makes_room_for_a_request() {
+        let (address, _receiver) = receiver().await;
+        let house = IdleConnections::new(limits(3), Clock::system());
+        let pools = [house.pool(2), house.pool(2)];
+        for pool in [&pools[0], &pools[1], &pools[1]] {
+            let stream = Stream::plain(TcpStream::connect(address).await.unwrap());
+            pool.keep(Connection::open(stream, house.0.clock.monotonic()).await.unwrap()).await;
+        }
+        assert_eq!(house.count(), 3);
+        let one = pools[0].use_sockets(1);
+        assert_eq!(house.count(), 2);
+        let others = pools[0].use_sockets(7);
+        assert_eq!((house.count(), pools[1].take().await.is_none()), (0, true));
+        drop((one, others));
+        let stream = Stream::plain(TcpStream::connect(address).await.unwrap());
+        pools[1].keep(Connection::open(stream, house.0.clock.monotonic()).await.unwrap()).await;
+        assert_eq!(house.count(), 1);
+        assert!(pools[1].take().await.is_some());
     }
 }

@@ -139,6 +139,7 @@ impl Route {
     ) -> Result<AttemptOutcome, Failure> {
         let clock = &self.0.shared.clock;
         let mut used = self.0.pool.take().await;
+        let _in_use = self.0.pool.use_sockets(1);
         loop {
             let is_used = used.is_some();
             let mut connection = match used.take() {
@@ -176,6 +177,8 @@ impl Route {
         stage.reach(Stage::RESOLVE);
         let addresses = road.resolve().await?;
         let candidates = road.admit(&addresses)?;
+        // All but one of those that are raced: one was counted from the request's beginning.
+        let _raced = self.0.pool.use_sockets(candidates.len() - 1);
         stage.reach(Stage::CONNECT);
         let stream = road.connect(&candidates).await?;
         stage.reach(Stage::SECURE);

@@ -86,8 +86,7 @@ fn sender(allow: &[&str], trust: Trust) -> Sender {
         rules,
         trust,
         connect_timeout: Duration::from_secs(2),
-        idle_timeout: Duration::from_secs(20),
-        idle_max: 16,
+        idle: IdleLimits { max: 16, sockets_max: 64, age_max: Duration::from_secs(20) },
     };
     let (trigger, stop) = shutdown();
     // Nobody ends these tests early.
