@@ -504,26 +504,29 @@ impl Signals {
 }
 
 fn filter_options(settings: &Settings, accounts: &Accounts) -> filter::Options {
-    let FilterSettings { fuel_per_event, memory_bytes_max, component_bytes_max, threads } = settings.filter;
-    let event_bytes_max = settings.ingest.event_bytes_max;
-    // Rights answer for whatever ingest takes: a pseudonym may be eight times as long as what it stands for, and
-    // the text that is built doubles as it grows.
-    let output_bytes_max = event_bytes_max.saturating_mul(8).saturating_add(FILTER_OUTPUT_BYTES_MIN);
-    let needed = output_bytes_max.saturating_mul(3).saturating_add(FILTER_MEMORY_BYTES_MIN);
     let processors = std::thread::available_parallelism().map_or(1, |count| u16::try_from(count.get()).unwrap_or(1));
     filter::Options {
-        limits: filter::Limits {
-            fuel_per_event,
-            fuel_per_byte: FUEL_PER_BYTE,
-            memory_bytes_max: memory_bytes_max.max(needed),
-            output_bytes_max,
-            component_bytes_max,
-            configuration_bytes_max: FILTER_CONFIGURATION_BYTES_MAX,
-            wall_per_call: FILTER_WALL,
-        },
-        threads: threads.unwrap_or_else(|| processors.clamp(1, FILTER_THREADS_AUTO_MAX)),
+        limits: filter_limits(&settings.filter, settings.ingest.event_bytes_max),
+        threads: settings.filter.threads.unwrap_or_else(|| processors.clamp(1, FILTER_THREADS_AUTO_MAX)),
         cache_directory: Some(settings.data.join("components")),
         cache_key: accounts.component_key(),
+    }
+}
+
+fn filter_limits(settings: &FilterSettings, event_bytes_max: usize) -> filter::Limits {
+    let FilterSettings { fuel_per_event, memory_bytes_max, component_bytes_max, .. } = *settings;
+    // Rights answer for whatever ingest takes: the item `1,` of an array becomes a pseudonym of 29 bytes, and the text
+    // that is built doubles as it grows.
+    let output_bytes_max = event_bytes_max.saturating_mul(15).saturating_add(FILTER_OUTPUT_BYTES_MIN);
+    let needed = output_bytes_max.saturating_mul(3).saturating_add(FILTER_MEMORY_BYTES_MIN);
+    filter::Limits {
+        fuel_per_event,
+        fuel_per_byte: FUEL_PER_BYTE,
+        memory_bytes_max: memory_bytes_max.max(needed),
+        output_bytes_max,
+        component_bytes_max,
+        configuration_bytes_max: FILTER_CONFIGURATION_BYTES_MAX,
+        wall_per_call: FILTER_WALL,
     }
 }
 
@@ -638,7 +641,46 @@ const CUT_OFF: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
-    use super::idle_limits;
+    use bytes::Bytes;
+
+    use super::{FILTER_MEMORY_BYTES_MIN, FilterSettings, filter_limits, idle_limits};
+    use crate::filter::{BUILT_IN_RIGHTS, Event, Host, Options, Verdict};
+    use crate::model::{AccountName, EventId, EventType, Timestamp};
+    use crate::runtime::Clock;
+    use crate::security::Secret;
+    use crate::telemetry::Metrics;
+
+    #[test]
+    fn rights_answer_for_the_event_that_grows_most() {
+        let event_bytes_max = 256 << 10;
+        let (fuel_per_event, component_bytes_max) = (100_000_000, 16 << 20);
+        let settings = FilterSettings {
+            fuel_per_event,
+            memory_bytes_max: FILTER_MEMORY_BYTES_MIN,
+            component_bytes_max,
+            threads: Some(1),
+        };
+        let limits = filter_limits(&settings, event_bytes_max);
+        let (cache_directory, cache_key) = (None, Secret::new([0; 32]));
+        let options = Options { limits, threads: 1, cache_directory, cache_key };
+        let host = Host::start(options, Clock::system(), Metrics::new().filter).unwrap();
+        let rights = host.load_blocking(Bytes::from_static(BUILT_IN_RIGHTS)).unwrap();
+        let table = hooklog_rights::prepare(&format!("rights/1 {:064}\ntypes 0 +\nfields * 0 p\n", 0)).unwrap();
+        let head = r#"{"data":{"a":["#;
+        let items = (event_bytes_max - head.len() - "1]}}".len()) / "1,".len();
+        let event = Event {
+            id: EventId::parse("e").unwrap(),
+            event_type: EventType::parse("a.b").unwrap(),
+            version: 1,
+            occurred_at: Timestamp(0),
+            account: AccountName::parse("a").unwrap(),
+            payload: format!("{head}{}1]}}}}", "1,".repeat(items)).into(),
+            attributes: Vec::new(),
+        };
+        let answers = host.evaluate_blocking(&rights, std::sync::Arc::<str>::from(table), vec![event]);
+        let answer = answers.first().unwrap();
+        assert!(matches!(answer.result, Ok(Verdict::Rewrite(_))), "{}", answer.word());
+    }
 
     #[test]
     fn receivers_get_the_descriptors_that_nobody_else_may_take() {

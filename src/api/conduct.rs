@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::Read;
 use super::body::{Json, Optional};
 use super::call::Call;
-use super::delivering::{EndpointState, EndpointStatus, Outlook};
+use super::delivering::{EndpointState, EndpointStatus, Outlook, RIGHTS_FAULT};
 use super::endpoint::first_at;
 use super::failure::of_log;
 use super::health::Trouble;
@@ -355,8 +355,14 @@ fn is_trouble(status: &EndpointStatus) -> bool {
     match status.state {
         EndpointState::BackingOff | EndpointState::Held => true,
         EndpointState::Disabled => status.problem.as_ref().is_some_and(|problem| problem.code == RECEIVER_GONE),
-        EndpointState::Live | EndpointState::CatchingUp | EndpointState::Paused => false,
+        EndpointState::Live | EndpointState::CatchingUp => has_faults(status),
+        EndpointState::Paused => false,
     }
+}
+
+/// Whether rights cannot be applied to some of its events.
+fn has_faults(status: &EndpointStatus) -> bool {
+    status.problem.as_ref().is_some_and(|problem| problem.code == RIGHTS_FAULT)
 }
 
 fn trouble(endpoint: &Endpoint, status: &EndpointStatus) -> Trouble {
@@ -364,10 +370,11 @@ fn trouble(endpoint: &Endpoint, status: &EndpointStatus) -> Trouble {
     let detail = told.map(|problem| format!("{}: {}", problem.title, problem.detail)).unwrap_or_default();
     Trouble {
         code: told.map_or("endpoint_in_trouble", |problem| problem.code).to_owned(),
-        title: format!(
-            "{}/{} does not take its events: {} wait",
-            endpoint.account_name, endpoint.name, status.lag.events
-        ),
+        title: if has_faults(status) {
+            format!("{}/{} does not get some of its events", endpoint.account_name, endpoint.name)
+        } else {
+            format!("{}/{} does not take its events: {} wait", endpoint.account_name, endpoint.name, status.lag.events)
+        },
         detail,
         account: Some(endpoint.account_name.to_string()),
         endpoint: Some(endpoint.name.to_string()),

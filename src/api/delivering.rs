@@ -5,6 +5,6 @@ pub(super) use crate::deliver::attempt::AttemptRecord;
 pub(super) use crate::deliver::outcome::{AttemptError, Failure};
 pub(super) use crate::deliver::send::InvalidRoute;
 pub(super) use crate::deliver::{
-    Activity, AsideEvent, Body, Cause, EndpointState, EndpointStatus, Granted, InHand, Made, Outlook, TestError,
-    TestReport, TestRequest, Whereabouts, Wish, minute_of,
+    Activity, AsideEvent, Body, Cause, EndpointState, EndpointStatus, Granted, InHand, Made, Outlook, RIGHTS_FAULT,
+    TestError, TestReport, TestRequest, Whereabouts, Wish, minute_of,
 };

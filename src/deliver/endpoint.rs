@@ -27,7 +27,7 @@ use super::machine::{
 use super::positions::Positions;
 use super::registry::{Mailbox, Shared};
 use super::source::{DecidedEvent, Occasion, Undecided};
-use super::status::{EndpointStatus, Lag, LedgerView, ReplayProgress, StatusProblem, replay_counts};
+use super::status::{EndpointStatus, Lag, LedgerView, RIGHTS_FAULT, ReplayProgress, StatusProblem, replay_counts};
 use crate::accounts::{self, Endpoint, Halt, JobState, OnFilterError, ReplayScope, ReplayStanding, Skipped, Sought};
 use crate::log::{self, Course, OutcomeRow};
 use crate::model::{Aside, Attempt, Offset, Position, Sequence, Timestamp};
@@ -557,7 +557,10 @@ impl Loaded {
         EndpointStatus {
             state: status.state.into(),
             since: status.since,
-            problem: self.problem(status.state),
+            problem: match status.state {
+                State::Live | State::CatchingUp | State::Held if status.faulted > 0 => Some(fault(status.faulted)),
+                state => self.problem(state),
+            },
             last_success_at: self.last_success_at,
             last_failure: self.last_failure.as_ref().map(|failed| failed.last.clone()),
             next_attempt_at: status.next_attempt_at,
@@ -609,6 +612,18 @@ impl Loaded {
                 told(last.error, &last.error.replace('_', " "), detail.clone())
             }
         }
+    }
+}
+
+/// Says that rights cannot be applied to events, whatever else the endpoint does.
+fn fault(events: usize) -> StatusProblem {
+    StatusProblem {
+        code: RIGHTS_FAULT,
+        title: "rights could not be applied".to_owned(),
+        detail: format!(
+            "{events} events and what is behind them in their lanes wait until rights are changed or the events \
+             discarded; `hooklog event explain` says of each what went wrong"
+        ),
     }
 }
 

@@ -35,5 +35,6 @@ pub use self::machine::{AsideEvent, Cause, Decision, FilteredBy, InHand, Outcome
 pub use self::registry::{Handle, Options, Parts};
 pub use self::source::{Body, DecidedEvent, Made, Occasion, Source, Undecided};
 pub use self::status::{
-    EndpointState, EndpointStatus, Lag, LastFailure, LedgerSince, LedgerView, ReplayProgress, StatusProblem,
+    EndpointState, EndpointStatus, Lag, LastFailure, LedgerSince, LedgerView, RIGHTS_FAULT, ReplayProgress,
+    StatusProblem,
 };

@@ -52,6 +52,9 @@ pub struct StatusProblem {
     pub detail: String,
 }
 
+/// The problem of an endpoint whose events wait because rights cannot be applied to them.
+pub const RIGHTS_FAULT: &str = "rights_fault";
+
 /// The last request that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct LastFailure {

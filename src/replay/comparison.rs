@@ -26,7 +26,7 @@ pub struct Comparison {
     pub withheld: u64,
     /// Events to which one of both could not be applied.
     pub faults: u64,
-    /// Events in which a field that the catalogue does not know would be treated otherwise.
+    /// Events in which a field that the catalogue does not know would be treated otherwise, or what has no name.
     pub unknown_fields: u64,
     /// The same by type.
     pub types: BTreeMap<EventType, TypeCounts>,
@@ -117,7 +117,8 @@ impl Comparison {
                 let (known, unknown): (Vec<_>, Vec<_>) = differences(&before.touched(event), &after.touched(event))
                     .into_iter()
                     .partition(|change| is_known(&change.path));
-                self.unknown_fields += u64::from(!unknown.is_empty());
+                // What would change and has no name is among what is not known.
+                self.unknown_fields += u64::from(!unknown.is_empty() || known.is_empty());
                 known.iter().for_each(|change| *self.fields.entry(change.clone()).or_default() += 1);
                 fields = known;
             }

@@ -112,6 +112,25 @@ async fn what_a_backtest_says_would_change_is_what_changes() {
 }
 
 #[tokio::test]
+async fn values_in_arrays_are_named_by_the_path_of_the_array() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path());
+    server.account_as_made("acme").await;
+    server.rights("acme", json!({ "fields": { "agent.teamRefs": "pseudonymize" } })).await;
+    let data = json!({ "agent": { "id": "a_1", "teamRefs": ["t_1", "t_2"] } });
+    server.post("acme", json!({ "type": "agent.logged_in", "data": data })).await;
+    let candidate = json!({ "fields": { "agent.teamRefs": "keep" } });
+    let found = backtest(&server, json!({ "rights": candidate, "from": { "offset": 1 } })).await;
+    let field = &found["fields"][0];
+    assert_eq!(
+        (&field["path"], &field["before"], &field["after"]),
+        (&json!("agent.teamRefs"), &json!("pseudonymize"), &json!("keep")),
+        "{found}"
+    );
+    assert_eq!(found["unknownFields"], 0);
+}
+
+#[tokio::test]
 async fn a_backtest_can_be_ended_and_is_refused_where_it_makes_no_sense() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::start(directory.path());

@@ -198,7 +198,7 @@ async fn events_are_printed_as_they_come_and_nothing_is_kept() {
     server.api().put("/api/v1/accounts/acme", json!({ "enabled": false })).await;
     server.post("acme", call(2)).await;
     let still = Listening::start(server.command(directory.path(), &["event", "tail", "acme", "--from", "earliest"]));
-    still.tells("is the account switched off?").await;
+    still.tells("is the account switched off").await;
     let id = rustix::process::Pid::from_child(&still.child);
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
     still.ends().await;

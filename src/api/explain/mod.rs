@@ -18,7 +18,7 @@ use super::event::{Head, Taken, named};
 use super::pairs::Cursor;
 use super::sent_body::table_as_of;
 use crate::accounts::{Endpoint, Table, Treatment};
-use crate::dispatch::{Answer, Touched};
+use crate::dispatch::{Answer, Left, Touched};
 use crate::model::{EndpointName, Permission, Position, Sequence};
 use crate::web::Problem;
 
@@ -98,14 +98,21 @@ async fn explain(
     let cursor = Cursor { offset, endpoint: Arc::clone(endpoint) };
     let (pair, outcome) = look_at_one(call, cursor, &mut { PATIENCE }).await?;
     let view = outcome.map(|outcome| pair.view(outcome));
-    let reason = reasons.of(endpoint, &taken.event_type, offset, view.as_ref()).await?;
+    let mut reason = reasons.of(endpoint, &taken.event_type, offset, view.as_ref()).await?;
     let (at, rights_touch_it) = match outcome {
         Some(Outcome::Filtered) => (reasons.decided_as_of(endpoint, offset).await?, false),
         _ => (last_as_of(&pair), outcome.is_some()),
     };
     let (revision, table) = table_as_of(call, endpoint, at, None).await?;
-    let (fields, unknown_fields) =
-        if rights_touch_it { touched_fields(call, taken, &table).await? } else { (Vec::new(), 0) };
+    let answer = if rights_touch_it { answer(call, taken, &table).await? } else { None };
+    let (mut fields, mut unknown_fields) = (Vec::new(), 0);
+    match answer {
+        Some(Answer::Left(left)) => (fields, unknown_fields) = touched_fields(call, taken, &left)?,
+        Some(Answer::Fault(fault)) if outcome == Some(Outcome::Held) && reason.is_fault() => {
+            reason = Reason::fault(Some(&fault));
+        }
+        Some(Answer::Withheld | Answer::Unknown | Answer::Fault(_)) | None => {}
+    }
     Ok(EndpointExplained {
         endpoint: endpoint.name.clone(),
         outcome,
@@ -123,11 +130,14 @@ fn last_as_of(pair: &Pair) -> Position {
     pair.last().and_then(|last| last.as_of).map_or(Position(u64::MAX), |as_of| as_of.settings)
 }
 
-/// Says what a table does not leave of an event as it came: what the catalogue knows by name, the rest as a count.
-async fn touched_fields(call: &Call, taken: &Taken, table: &Arc<Table>) -> Result<(Vec<TouchedField>, usize), Problem> {
+/// Asks what a table leaves of an event.
+async fn answer(call: &Call, taken: &Taken, table: &Arc<Table>) -> Result<Option<Answer>, Problem> {
     let events = [(taken.event_type.clone(), taken.event.clone())];
-    let answer = call.api.dispatch.preview(&*call.account()?, table, &events).await.pop();
-    let Some(Answer::Left(left)) = answer else { return Ok((Vec::new(), 0)) };
+    Ok(call.api.dispatch.preview(&*call.account()?, table, &events).await.pop())
+}
+
+/// Says what is not left of an event as it came: what the catalogue knows by name, the rest as a count.
+fn touched_fields(call: &Call, taken: &Taken, left: &Left) -> Result<(Vec<TouchedField>, usize), Problem> {
     let catalog = call.api.accounts.catalog().map_err(|error| call.refused(error))?.catalog;
     let sees_raw = call.also_may(Permission::Raw);
     // The name of an unknown member may be as telling as its value.

@@ -15,6 +15,7 @@ use super::super::delivering::{AsideEvent, Cause, EndpointState, EndpointStatus}
 use super::super::delivery::{Outcome, View, aside_of};
 use super::super::failure::of_log;
 use crate::accounts::{Endpoint, Mark, RightsOf, Withholding};
+use crate::dispatch::Fault;
 use crate::model::{EndpointId, EventType, Offset, Position, Timestamp};
 use crate::runtime::blocking;
 use crate::web::Problem;
@@ -94,6 +95,18 @@ impl Reason {
         Self { code, detail: detail.into(), withheld_by: Vec::new() }
     }
 
+    /// The reason of what waits for a fault to be mended; with its words where they are known.
+    pub(super) fn fault(fault: Option<&Fault>) -> Self {
+        let words = fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
+        let waits = "its lane waits until they are changed or mended, or the event is discarded";
+        Self::new(Code::Fault, format!("rights could not be applied to it{words}: {waits}"))
+    }
+
+    /// Whether rights could not be applied.
+    pub(super) fn is_fault(&self) -> bool {
+        self.code == Code::Fault
+    }
+
     /// The reason of what came before an endpoint began.
     pub(super) fn before(endpoint: &Endpoint) -> Self {
         let after = endpoint.settings.value.after;
@@ -145,10 +158,7 @@ impl<'a> Reasons<'a> {
             Outcome::DeadLetter => given_up(view, self.letter(endpoint, offset).await?),
             Outcome::Skipped => skipped(self.letter(endpoint, offset).await?),
             Outcome::Discarded => discarded(self.letter(endpoint, offset).await?),
-            Outcome::Held => {
-                let detail = "rights could not be applied to it: its lane waits until they are changed or mended";
-                Reason::new(Code::Fault, detail)
-            }
+            Outcome::Held => Reason::fault(None),
             Outcome::Waiting => waiting(self.status(endpoint).await?),
             Outcome::Expired => match self.letter(endpoint, offset).await? {
                 Some(event) => {

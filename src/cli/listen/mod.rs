@@ -352,7 +352,8 @@ impl Listening {
             context.console.note(&match standing {
                 Standing::Live => format!("live: everything up to offset {head} has been here"),
                 Standing::Still => format!(
-                    "not live: {} events wait and none comes: is the account switched off? (hooklog account get {})",
+                    "not live: {} events wait and none comes: is the account switched off, or do rights fail? (hooklog \
+                     account get {}, hooklog status)",
                     super::column::show_count(behind),
                     self.address.account
                 ),

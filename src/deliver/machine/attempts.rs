@@ -19,6 +19,7 @@ use super::input::{AttemptResult, CourseId, Now};
 use super::lanes::{EntryId, Reason, Standing};
 use super::ledger::Settlement;
 use super::parking::End;
+use super::replaying::Replaying;
 
 impl Machine {
     pub(super) fn attempt_ended(
@@ -61,6 +62,7 @@ impl Machine {
         self.is_probe_asked = false;
         self.window.succeeded(now);
         self.refused_in_row.clear();
+        self.replay.iter_mut().for_each(Replaying::has_taken);
         self.successes += 1;
         if let Some((course, flight)) = self.landed(ended) {
             course.fault_row.body_was_made();
@@ -98,12 +100,14 @@ impl Machine {
     fn refused(&mut self, ended: Ended, status: u16, retry_after: Option<Duration>, now: Now) {
         self.circuit.refusal(ended.is_probe, now.monotonic, &mut self.random);
         let is_open = self.circuit.is_open();
+        let replay = self.replay.as_mut().filter(|replaying| replaying.course.id == ended.course);
+        let stands_still = replay.is_some_and(|replay| replay.is_refused_again(now.monotonic, &mut self.random));
         let Some((course, flight)) = self.landed(ended) else { return };
         course.fault_row.body_was_made();
         let is_full = ended.course == CourseId::Live && course.is_full_for(flight.entry);
         let trial = course.trial_mut(flight.entry);
         trial.attempts += 1;
-        if is_open || is_full {
+        if is_open || is_full || stands_still {
             // Event after event is refused: it is the endpoint's, and costs this one nothing.
             course.lanes.set(flight.entry, Standing::Queued);
             if is_full && !is_open {
@@ -121,9 +125,24 @@ impl Machine {
             !self.refused_in_row.iter().any(|(course, refused, _)| (*course, *refused) == (ended.course, offset));
         if is_new && !was_in_row {
             self.refused_in_row.push((ended.course, offset, before));
-            if self.refused_in_row.len() >= self.policy.refusals_in_a_row_max.max(1) as usize {
-                self.put_row_down_to_endpoint(now);
+            let in_row = self.refused_in_row.iter().filter(|(course, ..)| *course == ended.course).count();
+            if in_row >= self.policy.refusals_in_a_row_max.max(1) as usize {
+                match ended.course {
+                    CourseId::Live => self.put_row_down_to_endpoint(now),
+                    CourseId::Replay(_) => self.put_row_down_to_replay(ended.course, now),
+                }
             }
+        }
+    }
+
+    /// Lets a replay stand still because event after event of it was refused, and takes their refusals back. What it
+    /// sends is the past: that says nothing of what comes now, and live work goes first.
+    fn put_row_down_to_replay(&mut self, id: CourseId, now: Now) {
+        let row = self.refused_in_row.extract_if(.., |(course, ..)| *course == id);
+        let row: Vec<_> = row.map(|(_, offset, before)| (offset, before)).collect();
+        if let Some(replaying) = &mut self.replay {
+            replaying.stand_still(now.monotonic, &mut self.random);
+            replaying.course.pardon(&row);
         }
     }
 

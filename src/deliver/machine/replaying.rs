@@ -10,11 +10,12 @@ use crate::model::Offset;
 
 use super::Machine;
 use super::action::Action;
+use super::backoff;
 use super::course::{Course, Stretch};
 use super::input::{CourseId, Now, Order, Pacing, ReplayId};
 use super::pace::Pace;
 use super::saved::{SavedCourse, SavedReplay};
-use crate::runtime::Monotonic;
+use crate::runtime::{Monotonic, Random};
 
 /// A replay that runs, or whose end is not on record yet.
 #[derive(Debug)]
@@ -26,7 +27,17 @@ pub(super) struct Replaying {
     pub(super) pace: Pace,
     /// Since when it goes on without a pause, and how much was settled by then; none while it is paused.
     going_since: Option<(Monotonic, u64)>,
+    /// That event after event of it was refused, and since then none taken.
+    refused: Option<StandsStill>,
     pub(super) ending: Ending,
+}
+
+/// A replay of which nothing is sent for a while: what it sends is refused, and live work may well be taken.
+#[derive(Debug)]
+struct StandsStill {
+    until: Monotonic,
+    /// How often it was tried again in vain.
+    failures: u32,
 }
 
 /// How far the end of a replay has got.
@@ -50,7 +61,7 @@ impl Replaying {
         let stretch = Stretch { start: from.previous(), end: to.previous() };
         let course = Course::start(CourseId::Replay(replay), stretch, course, order, now);
         let ending = if course.is_finished() { Ending::Written } else { Ending::Open };
-        Self { replay, from, to, course, pace: Pace::new(None), going_since: None, ending }
+        Self { replay, from, to, course, pace: Pace::new(None), going_since: None, refused: None, ending }
     }
 
     pub(super) const fn is_paused(&self) -> bool {
@@ -64,7 +75,29 @@ impl Replaying {
 
     /// From when on it may send what is ready; none where nothing is.
     pub(super) fn ready_from(&self) -> Option<Monotonic> {
-        (!self.is_paused() && self.course.lanes.has_ready()).then(|| self.pace.free_from())
+        let until = self.refused.as_ref().map_or(Monotonic(0), |refused| refused.until);
+        (!self.is_paused() && self.course.lanes.has_ready()).then(|| self.pace.free_from().max(until))
+    }
+
+    /// Stands still: event after event of it was refused.
+    pub(super) fn stand_still(&mut self, now: Monotonic, random: &mut Random) {
+        self.refused = Some(StandsStill { until: now.plus(backoff::before_probe(0, random)), failures: 0 });
+    }
+
+    /// Hears of a refusal; returns whether it stands still, so that this costs the event nothing.
+    pub(super) fn is_refused_again(&mut self, now: Monotonic, random: &mut Random) -> bool {
+        let Some(refused) = &mut self.refused else { return false };
+        // Of several that were sent at once the first one counts.
+        if refused.until <= now {
+            refused.failures = refused.failures.saturating_add(1);
+            refused.until = now.plus(backoff::before_probe(refused.failures, random));
+        }
+        true
+    }
+
+    /// Hears that the endpoint has taken an event.
+    pub(super) fn has_taken(&mut self) {
+        self.refused = None;
     }
 
     /// How long the rest will take if it goes on as it has since it was begun or resumed.

@@ -30,6 +30,8 @@ pub struct Status {
     pub in_flight: u32,
     /// Requests that may be under way now.
     pub window: u32,
+    /// Events that wait because a fault has to be mended, of those that are held.
+    pub faulted: usize,
     /// From where the ledger counts.
     pub ledger_since: Since,
     /// What became of the endpoint's events.
@@ -96,6 +98,7 @@ impl Machine {
             next_attempt_at: next.map(|at| now.wall.plus(at.since(now.monotonic))),
             in_flight: u32::try_from(self.in_flight()).unwrap_or(u32::MAX),
             window: self.window.size(),
+            faulted: self.live.faults.len(),
             ledger_since: self.since,
             ledger: self.live.ledger(),
         }

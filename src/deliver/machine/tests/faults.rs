@@ -20,8 +20,10 @@ fn a_fault_holds_its_lane_until_the_chain_is_mended() {
     assert_eq!(rig.actions, [ask]);
     rig.tell(Input::Decided { course: CourseId::Live, from: Offset(8), decisions: vec![passes(1)] });
     assert_eq!(rig.sent(), [8]);
+    assert_eq!(rig.machine.status(rig.now()).faulted, 0);
     rig.end(8, AttemptResult::Fault);
     assert_eq!(rig.machine.whereabouts(CourseId::Live, Offset(8)), Some(Whereabouts::Faulted));
+    assert_eq!(rig.machine.status(rig.now()).faulted, 1);
     rig.tell(Input::RightsChanged);
     rig.tell(Input::Decided {
         course: CourseId::Live,

@@ -242,3 +242,36 @@ fn a_probe_that_a_person_asks_for_does_not_wait_with_those_in_trouble() {
     rig.seconds(60);
     assert_eq!(shares(&mut rig), [Share::InTrouble], "and the next one by itself as ever");
 }
+
+#[test]
+fn a_replay_that_is_refused_event_after_event_stands_still_and_live_work_does_not() {
+    let mut rig = replaying(Pacing::default());
+    let mut policy = policy(Order::ByKey, 8);
+    policy.refusals_in_a_row_max = 4;
+    rig.tell(Input::PolicyChanged(policy));
+    rig.tell(Input::Decided { course: REPLAY, from: Offset(1), decisions: many(8) });
+    let end = |rig: &mut Rig, offset, result| {
+        rig.tell(Input::AttemptEnded { course: REPLAY, offset: Offset(offset), result });
+    };
+    let sent = rig.sent();
+    assert_eq!(sent.len(), 8);
+    sent.into_iter().for_each(|offset| end(&mut rig, offset, REFUSED));
+    assert_eq!((rig.sent(), rig.machine.status(rig.now()).state), (vec![], State::Live));
+    rig.offer(&[passes(1), passes(2)]);
+    assert_eq!(rig.sent(), [9, 10], "live work goes on");
+    // Tried again in vain it waits longer, and nothing of that counts for the events.
+    rig.seconds(2);
+    rig.sent().into_iter().for_each(|offset| end(&mut rig, offset, REFUSED));
+    rig.seconds(1);
+    assert_eq!(rig.sent(), Vec::<u64>::new());
+    rig.seconds(2);
+    let again = rig.sent();
+    assert!(!again.is_empty());
+    again.into_iter().for_each(|offset| end(&mut rig, offset, DELIVERED));
+    // One that was taken lets the others go on at once.
+    for _ in 0..8 {
+        rig.sent().into_iter().for_each(|offset| end(&mut rig, offset, DELIVERED));
+    }
+    let (_, ledger) = rig.machine.replay_ledger().unwrap();
+    assert_eq!((ledger.tally.delivered, ledger.tally.given_up), (8, 0));
+}
