@@ -43,6 +43,9 @@ type Answer = dyn Fn(&Delivery) -> u16 + Send + Sync;
 struct Shared {
     taken: Mutex<Vec<Delivery>>,
     count: watch::Sender<usize>,
+    /// Whether answers are held back, and how many are.
+    is_holding: watch::Sender<bool>,
+    held: watch::Sender<usize>,
     answer: Mutex<Arc<Answer>>,
     secret: Mutex<Option<standardwebhooks::Webhook>>,
     wrong: Mutex<Vec<String>>,
@@ -66,6 +69,8 @@ impl Receiver {
         let shared = Arc::new(Shared {
             taken: Mutex::default(),
             count: watch::Sender::new(0),
+            is_holding: watch::Sender::new(false),
+            held: watch::Sender::new(0),
             answer: Mutex::new(Arc::new(|_| 200)),
             secret: Mutex::default(),
             wrong: Mutex::default(),
@@ -86,6 +91,19 @@ impl Receiver {
     /// Answers with what `answer` says from now on.
     pub(crate) fn answer_with(&self, answer: impl Fn(&Delivery) -> u16 + Send + Sync + 'static) {
         *self.shared.answer.lock().unwrap() = Arc::new(answer);
+    }
+
+    /// Takes requests in and answers none, until as many wait as there may be in flight.
+    pub(crate) async fn hold_answers(&self, in_flight_max: usize) {
+        self.shared.is_holding.send_replace(true);
+        let mut held = self.shared.held.subscribe();
+        let waited = tokio::time::timeout(PATIENCE, held.wait_for(|held| *held == in_flight_max)).await;
+        assert!(waited.is_ok(), "{} of {in_flight_max} requests wait", *self.shared.held.borrow());
+    }
+
+    /// Answers what was held back, and what comes.
+    pub(crate) fn release_answers(&self) {
+        self.shared.is_holding.send_replace(false);
     }
 
     /// Everything that came, in the order in which it came, whatever was answered.
@@ -152,6 +170,10 @@ async fn take(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respons
     let status = answer(&delivery);
     shared.taken.lock().unwrap().push(delivery);
     shared.count.send_modify(|count| *count += 1);
+    shared.held.send_modify(|held| *held += 1);
+    // The sender is kept by the receiver: only its end ends this.
+    drop(shared.is_holding.subscribe().wait_for(|is_holding| !is_holding).await);
+    shared.held.send_modify(|held| *held -= 1);
     let response = Response::builder().status(status).body(Full::new(Bytes::new())).unwrap();
     Ok(response)
 }

@@ -1,10 +1,11 @@
-//! A request's headers, from a template that is made once for each route.
+//! A request's headers, from a form that all requests share and what is kept for each route.
 //!
-//! Not the signature itself. On the hot path a request costs a copy of the template, whose places are filled
-//! one after the other without looking any name up, and the signature; ids, types and keys share the bytes
-//! they came in.
+//! Not the signature itself. On the hot path a request costs a copy of the form, whose places are filled one after the
+//! other without looking any name up, and the signature; ids, types and keys share the bytes they came in. The form
+//! is the same for all routes, so that of ten thousand each keeps little, and what is copied is in the caches.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -24,17 +25,30 @@ use crate::security::{Signer, sign};
 #[derive(Debug)]
 pub(super) struct Template {
     uri: Uri,
-    /// With a place for everything that an ordinary delivery says of itself.
-    headers: HeaderMap,
-    /// What stands at each place, in the order in which the map gives its values.
-    places: Box<[Place]>,
+    host: HeaderValue,
+    content_type: HeaderValue,
+    account: HeaderValue,
+    endpoint: HeaderValue,
+    /// What settings name, with the authentication; nothing that the form has.
+    named: Box<[(HeaderName, HeaderValue)]>,
     keys: Keys,
 }
 
-/// What stands at one place of the template.
+/// The headers of an ordinary delivery, with a place for everything that it says of itself.
+struct Form {
+    headers: HeaderMap,
+    /// What stands at each place, in the order in which the map gives its values.
+    places: Box<[Place]>,
+}
+
+/// What stands at one place of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    Constant,
+    Host,
+    UserAgent,
+    ContentType,
+    Account,
+    Endpoint,
     Id,
     Timestamp,
     Signature,
@@ -60,36 +74,35 @@ impl Template {
     pub(super) fn new(settings: &RouteSettings) -> Result<Self, InvalidRoute> {
         let target = &settings.target;
         let path = PathAndQuery::try_from(target.path_and_query()).map_err(|_| InvalidRoute::Path)?;
-        let mut headers = HeaderMap::with_capacity(HEADERS);
-        headers.insert(HOST, value("host", target.authority())?);
+        let mut named = HeaderMap::new();
         for (name, text) in &settings.headers {
-            headers.insert(free_name(name)?, value(name, text)?);
+            named.insert(free_name(name)?, value(name, text)?);
         }
-        // What follows takes the place of anything of the same name above.
-        authenticate(&mut headers, &settings.credentials)?;
-        headers.insert(USER_AGENT, HeaderValue::from_static("hooklog/1"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(settings.content_type));
-        headers.insert(ACCOUNT, value("hooklog-account", settings.account.as_str())?);
-        headers.insert(ENDPOINT, value("hooklog-endpoint", settings.endpoint.as_str())?);
-        for (name, _) in PLACES {
-            headers.insert(name, HeaderValue::from_static(""));
-        }
-        let place =
-            |name| PLACES.iter().find(|(placed, _)| placed == name).map_or(Place::Constant, |(_, place)| *place);
-        let places = headers.keys().map(place).collect();
-        // A copy has no more room than it needs: there may be ten thousand of them.
-        Ok(Self { uri: path.into(), headers: headers.clone(), places, keys: Keys::new(&settings.signing) })
+        authenticate(&mut named, &settings.credentials)?;
+        let named = named.into_iter().filter_map(|(name, value)| Some((name?, value)));
+        Ok(Self {
+            uri: path.into(),
+            host: value("host", target.authority())?,
+            content_type: HeaderValue::from_static(settings.content_type),
+            account: value("hooklog-account", settings.account.as_str())?,
+            endpoint: value("hooklog-endpoint", settings.endpoint.as_str())?,
+            named: named.filter(|(name, _)| !FORM.headers.contains_key(name)).collect(),
+            keys: Keys::new(&settings.signing),
+        })
     }
 
     /// Makes the request that carries a message at a time.
     pub(super) fn request(&self, message: &Message, at: Timestamp) -> Request<Full<Bytes>> {
-        let mut headers = self.headers.clone();
-        for (value, place) in headers.values_mut().zip(&self.places) {
+        let mut headers = FORM.headers.clone();
+        for (value, place) in headers.values_mut().zip(&FORM.places) {
             if let Some(text) = self.text(*place, message, at) {
                 *value = text;
             }
         }
         self.remove_absent(&mut headers, message, at);
+        for (name, value) in &self.named {
+            headers.insert(name.clone(), value.clone());
+        }
         if message.is_test {
             headers.insert(TEST, HeaderValue::from_static("true"));
         }
@@ -110,7 +123,11 @@ impl Template {
 
     fn text(&self, place: Place, message: &Message, at: Timestamp) -> Option<HeaderValue> {
         Some(match place {
-            Place::Constant => return None,
+            Place::Host => self.host.clone(),
+            Place::UserAgent => HeaderValue::from_static("hooklog/1"),
+            Place::ContentType => self.content_type.clone(),
+            Place::Account => self.account.clone(),
+            Place::Endpoint => self.endpoint.clone(),
             Place::Id => ours(ByteString::from(message.id.clone()).into_bytes()),
             Place::Timestamp => HeaderValue::from(at.seconds()),
             Place::Signature => {
@@ -144,6 +161,17 @@ impl Template {
         for (name, _) in absent.into_iter().filter(|(_, is_absent)| *is_absent) {
             headers.remove(name);
         }
+    }
+}
+
+impl Form {
+    fn new() -> Self {
+        let mut headers = HeaderMap::with_capacity(PLACES.len());
+        for (name, _) in PLACES {
+            headers.insert(name, HeaderValue::from_static(""));
+        }
+        let place = |name| PLACES.iter().find(|(placed, _)| placed == name).map(|(_, place)| *place);
+        Self { places: headers.keys().filter_map(place).collect(), headers }
     }
 }
 
@@ -239,10 +267,14 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Headers that say where a request ends and where it goes. No setting may touch them.
 const FRAMING: [&str; 9] =
     ["connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
-/// Room for the headers of a usual request.
-const HEADERS: usize = 32;
+static FORM: LazyLock<Form> = LazyLock::new(Form::new);
 /// What stands in every ordinary delivery, in the order in which it is sent.
-const PLACES: [(HeaderName, Place); 12] = [
+const PLACES: [(HeaderName, Place); 17] = [
+    (HOST, Place::Host),
+    (USER_AGENT, Place::UserAgent),
+    (CONTENT_TYPE, Place::ContentType),
+    (ACCOUNT, Place::Account),
+    (ENDPOINT, Place::Endpoint),
     (ID, Place::Id),
     (TIMESTAMP, Place::Timestamp),
     (SIGNATURE, Place::Signature),
