@@ -29,15 +29,19 @@ impl Watch<'_> {
         let bar = context.console.progress(Some(BAR_STEPS), "{bar:40} {percent} % {msg}");
         let mut pause = PAUSE_FIRST;
         let mut moved = (Value::Null, context.clock.monotonic());
+        let mut is_still_told = false;
         let job = loop {
             let job = client.send(&Request::get(self.path)).await?;
             let now = context.clock.monotonic();
             if job.get("counts") != Some(&moved.0) {
                 moved = (job.get("counts").cloned().unwrap_or_default(), now);
-            } else if let Some(told) = self.when_still.filter(|_| now.since(moved.1) >= STILL_AFTER && !has_ended(&job))
+                is_still_told = false;
+            } else if let Some(told) = self.when_still
+                && !is_still_told
+                && now.since(moved.1) >= STILL_AFTER
+                && !has_ended(&job)
             {
-                // Said again as long as it holds, a few times a minute.
-                moved.1 = now;
+                is_still_told = true;
                 bar.suspend(|| context.console.warn(told));
             }
             bar.set_position(steps(&job));
